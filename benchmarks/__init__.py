@@ -1,0 +1,1 @@
+"""Measurements of real work beside a real peer in the same run."""

@@ -1,0 +1,55 @@
+"""Fit the codecs of the zoo to folders of photographs: `python tools/train_zoo.py FOLDER [FOLDER ...]`.
+
+The zoo of the package was fitted to the 300 photographs of BSDS500's train and val folders.
+
+How the steps were chosen: `fit` sets the step by `knee`, the error of quantisation over that of the
+channels left out. At 16x most of the error is that of the channels left out and bits are few, so
+5% buys nearly all the quality there is; at 4x a bit a pixel buys but 1 dB near 12%, and finer steps
+push more channels out of int8. `benchmarks/rate_distortion.py --sweep` prints the curves.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from walloc_data.codec import CodecConfig, fit, save_codec
+from walloc_data.sources.images import ImageReader, list_images
+
+ZOO = {
+    "rgb-f8c12": (3, 3, 12, 0.05),
+    "rgb-f8c48": (3, 3, 48, 0.12),
+    "rgb-f16c48": (3, 4, 48, 0.05),
+    "rgb-f16c192": (3, 4, 192, 0.12),
+    "gray-f8c4": (1, 3, 4, 0.05),
+}
+
+
+def photographs(folders: list[Path], colours: int) -> list[Tensor]:
+    """Every image below the folders, uint8 `[1, C, H, W]`."""
+    reader = ImageReader(channels=colours, size=None)
+    paths = [path for folder in folders for path in list_images(folder)]
+    return [torch.from_numpy(reader.read(path).pixels)[None] for path in paths]
+
+
+def main() -> None:
+    """Fit and write every codec of the zoo."""
+    parser = argparse.ArgumentParser(description="Fit the codecs of the zoo to folders of photographs.")
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "walloc_data" / "codec" / "zoo")
+    parser.add_argument("--wavelet", default="10/18")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, (colours, levels, channels, knee) in ZOO.items():
+        config = CodecConfig(
+            name=name, kind="image", signal_channels=colours, dims=2, levels=levels, wavelet=arguments.wavelet
+        )
+        codec = fit(photographs(arguments.folders, colours), config, channels=channels, knee=knee)
+        save_codec(codec, arguments.out / f"{name}.safetensors")
+        widened = int((codec.steps > codec.steps.min()).sum())
+        print(f"{codec}: step {codec.steps.min():.4f}, {widened} channels widened")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Datasets as small integer latents: encode once with WaLLoC, train on what the model reads."""
+
+from walloc_data.codec import Codec, CodecConfig, fit, load_codec, save_codec, zoo_names
+from walloc_data.dataset import LatentDataset
+from walloc_data.errors import WallocError
+from walloc_data.neighbours import latent_decoder
+from walloc_data.plan import Options
+from walloc_data.shard import shard_dataset
+from walloc_data.sources import ImageFolder, ImageReader
+
+__all__ = [
+    "Codec",
+    "CodecConfig",
+    "ImageFolder",
+    "ImageReader",
+    "LatentDataset",
+    "Options",
+    "WallocError",
+    "fit",
+    "latent_decoder",
+    "load_codec",
+    "save_codec",
+    "shard_dataset",
+    "zoo_names",
+]

@@ -1,0 +1,34 @@
+"""`codec.safetensors` of a dataset: the codec and the coder's tables, so that a dataset is complete by itself."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from walloc_data.codec import Codec, read_tensors, write_tensors
+from walloc_data.entropy import Coder, load_coder
+from walloc_data.format import CODEC_FILE
+
+__all__ = ["read_bundle", "write_bundle"]
+
+_PREFIX = "coder."
+
+
+def write_bundle(folder: Path, codec: Codec, coder: Coder) -> None:
+    """Write `codec.safetensors` in a folder, whole or not at all."""
+    tensors, metadata = codec.state()
+    tensors |= {_PREFIX + name: torch.from_numpy(np.array(table)) for name, table in coder.tables().items()}
+    path = folder / CODEC_FILE
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_tensors(temporary, tensors, {**metadata, "coder": coder.name})
+    temporary.replace(path)
+
+
+def read_bundle(folder: Path) -> tuple[Codec, Coder]:
+    """The codec and coder of a dataset folder. Raises `CodecError` or `CoderError` where they are damaged."""
+    path = folder / CODEC_FILE
+    tensors, metadata = read_tensors(path)
+    codec = Codec.from_state(tensors, metadata, origin=str(path))
+    tables = {name.removeprefix(_PREFIX): t.numpy() for name, t in tensors.items() if name.startswith(_PREFIX)}
+    return codec, load_coder(metadata.get("coder", ""), tables)

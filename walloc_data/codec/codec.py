@@ -1,0 +1,233 @@
+"""The codec: signals to int8 latents and back."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from walloc_data.codec.config import RANGES, CodecConfig
+from walloc_data.codec.fused import encode_linear, synthesize_fast
+from walloc_data.codec.packets import subband_parity
+from walloc_data.codec.wavelets import has_parity
+from walloc_data.errors import CodecError
+
+__all__ = ["LATENT_MAX", "Codec", "crop", "pad"]
+
+LATENT_MAX = 127  # -128 is left out, so that every latent has a negative
+_CHUNK = 1 << 19  # samples encoded at a time, so that they stay in cache
+_KIND, _VERSION = "walloc-codec", 1
+
+
+class Codec:
+    """A signal `[B, C, *space]` to latents `int8 [B, c, *space / f]` and back.
+
+    `latents = round(A @ packets(x - mean) / steps)`, `x = inverse_packets(D @ (latents * steps)) + mean`.
+    Made by `fit`, `load_codec` or `Codec.from_state`. Constants follow the device of what is passed.
+    """
+
+    def __init__(
+        self,
+        config: CodecConfig,
+        *,
+        mean: Tensor,
+        odd: Tensor,
+        encoder: Tensor,
+        decoder: Tensor,
+        steps: Tensor,
+        scale: float,
+    ) -> None:
+        """`mean` is `[C]`; `odd` bool `[c, dims]`, the axes whose reversal negates a channel; `encoder` and
+        `decoder` (transposed) `[c, n]` over the `config.row_length` subbands of a channel's parity; `steps` `[c]`."""
+        channels, shape = len(steps), (len(steps), config.row_length)
+        for name, tensor, expected in (
+            ("mean", mean, (config.signal_channels,)),
+            ("odd", odd, (channels, config.dims)),
+            ("encoder", encoder, shape),
+            ("decoder", decoder, shape),
+        ):
+            if tuple(tensor.shape) != expected:
+                raise CodecError(f"codec {config.name!r}: {name} has shape {tuple(tensor.shape)}, not {expected}")
+        if channels == 0 or not bool((steps > 0).all() and torch.isfinite(steps).all()) or not 0 < scale < 1e9:
+            raise CodecError(f"codec {config.name!r}: steps and scale must be positive and finite")
+        self.config = config
+        self.mean, self.encoder, self.decoder = (t.float().cpu().contiguous() for t in (mean, encoder, decoder))
+        self.steps, self.odd, self.scale = steps.float().cpu().contiguous(), odd.bool().cpu(), float(np.float32(scale))
+        self._cache: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
+
+    def __repr__(self) -> str:
+        return f"Codec({self.name!r}, fingerprint={self.fingerprint})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cache": {}}
+
+    @property
+    def name(self) -> str:
+        """For people: a zoo name such as `rgb-f8c12`, or what the fit was told."""
+        return self.config.name
+
+    @property
+    def channels(self) -> int:
+        """Channels c of the latents."""
+        return len(self.steps)
+
+    @property
+    def factor(self) -> int:
+        """Samples a side that one latent position stands for."""
+        return self.config.factor
+
+    @property
+    def parity(self) -> Tensor:
+        """Bool `[c, dims]`: reversing axis `i` of a signal reverses the latents and negates channels where `[:, i]`.
+
+        Raises `CodecError` for a codec whose wavelet has no such property.
+        """
+        if not has_parity(self.config.wavelet):
+            raise CodecError(
+                f"codec {self.name!r} uses the wavelet {self.config.wavelet!r}, whose packets of a reversed signal "
+                "are not the reversed packets: its latents cannot be flipped. Use a codec with an even symmetric "
+                "wavelet ('10/18', 'rbio1.3', 'haar'), or flip the signal before encoding."
+            )
+        return self.odd
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits; equal for two codecs that give equal latents (the decoder does not count)."""
+        config = {k: v for k, v in asdict(self.config).items() if k != "name"}
+        digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+        for tensor in (self.mean, self.odd.to(torch.uint8), self.encoder, self.steps):
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def latent_shape(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Shape `(c, *space / f)` of the latents of a signal of `size`, which is padded to a multiple of f."""
+        return (self.channels, *[-(-n // self.factor) for n in size])
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Signals `[B, C, *space]` of any size to latents `int8 [B, c, *ceil(space / f)]` in [-127, 127].
+
+        `x` is uint8, or float in the range of the codec's kind ([0, 1] or [-1, 1]; int16 too for audio).
+        float64 is computed in float64, all else in float32. Sizes that are no multiple of f are padded
+        symmetrically. Raises `CodecError` for another shape, dtype or range.
+        """
+        if not len(x):
+            return x.new_empty(0, *self.latent_shape(x.shape[2:]), dtype=torch.int8)
+        step = max(1, _CHUNK // max(1, x[0].numel()))
+        return torch.cat([self._encode(x[start : start + step]) for start in range(0, len(x), step)])
+
+    def _encode(self, x: Tensor) -> Tensor:
+        x = pad(self.config.to_float(x), self.factor)
+        x = x - self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
+        weight = self._constant("encode", x, lambda: self.encoder.double() / self.steps.double()[:, None])
+        y = encode_linear(x, wavelet=self.config.wavelet, levels=self.config.levels, weight=weight, odd=self.odd)
+        return y.round_().clamp_(-LATENT_MAX, LATENT_MAX).to(torch.int8)
+
+    def dequantize(self, z: Tensor) -> Tensor:
+        """Latents `int8 [..., c, *space]`, batched or not, to float32 of about unit variance over all channels.
+
+        One scale for all channels: distances stay those of the signal and small channels stay small.
+        """
+        steps = self._constant("scaled", z.new_empty(0, dtype=torch.float32), lambda: self.steps * self.scale)
+        self._check_latents(z)
+        return z * steps.reshape(-1, *[1] * self.config.dims)
+
+    def decode(self, z: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """Latents `int8 [B, c, *space]` to signals, float32 `[B, C, *size]` in the range of the codec's kind.
+
+        `size` crops what padding added; without it the signal has `f` samples a latent position.
+        Raises `CodecError` for latents of another shape or a size that was not padded to theirs.
+        """
+        self._check_latents(z)
+        if z.dim() != self.config.dims + 2:
+            raise CodecError(f"decode takes a batch [B, {self.channels}, *space], not shape {tuple(z.shape)}")
+        floats = z.float()
+        matrix = self._constant("decode", floats, lambda: (self._dense_decoder() * self.steps.double()[:, None]).T)
+        y = (matrix @ floats.flatten(2)).reshape(len(z), -1, *z.shape[2:])
+        x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
+        x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
+        return crop(x.clamp_(*RANGES[self.config.kind]), size, self.factor)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
+        tensors = {
+            "codec.mean": self.mean,
+            "codec.odd": self.odd.to(torch.uint8),
+            "codec.encoder": self.encoder,
+            "codec.decoder": self.decoder,
+            "codec.steps": self.steps,
+        }
+        config = {**asdict(self.config), "scale": self.scale}
+        return tensors, {"kind": _KIND, "version": _VERSION, "codec": config}
+
+    @classmethod
+    def from_state(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], *, origin: str) -> "Codec":
+        """A codec of what `state` gave; `origin` names the file in errors (`CodecError`)."""
+        if metadata.get("kind") != _KIND:
+            raise CodecError(f"{origin} is no codec: its metadata lacks kind={_KIND!r}")
+        if metadata.get("version") != _VERSION:
+            raise CodecError(
+                f"{origin} is a codec of version {metadata.get('version')}, and this walloc_data reads version "
+                f"{_VERSION}: upgrade walloc_data"
+            )
+        try:
+            config = dict(metadata["codec"])
+            scale = float(config.pop("scale"))
+            parts = {name: tensors[f"codec.{name}"] for name in ("mean", "odd", "encoder", "decoder", "steps")}
+            return cls(CodecConfig(**config), scale=scale, **parts)
+        except CodecError as error:
+            raise CodecError(f"{origin}: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CodecError(f"{origin} is damaged: {type(error).__name__} {error}") from error
+
+    def _constant(self, name: str, like: Tensor, make: Any) -> Tensor:
+        key = (name, like.device, like.dtype)
+        if key not in self._cache:
+            self._cache[key] = make().to(like.device, like.dtype).contiguous()
+        return self._cache[key]
+
+    def _dense_decoder(self) -> Tensor:
+        """Float64 `[c, C * f**dims]`: the compact rows, spread over all subbands."""
+        dense = torch.zeros(self.channels, self.config.packet_channels, dtype=torch.float64)
+        dense[self._row_mask()] = self.decoder.double().flatten()
+        return dense
+
+    def _row_mask(self) -> Tensor:
+        """Bool `[c, C * f**dims]`: which subbands a channel's row is over."""
+        if not has_parity(self.config.wavelet):
+            return torch.ones(self.channels, self.config.packet_channels, dtype=torch.bool)
+        subbands = subband_parity(self.config.signal_channels, self.config.levels, self.config.dims)
+        return (self.odd[:, None] == subbands[None]).all(-1)
+
+    def _check_latents(self, z: Tensor) -> None:
+        dims = self.config.dims
+        if z.dtype != torch.int8 or z.dim() <= dims or z.shape[-dims - 1] != self.channels:
+            raise CodecError(
+                f"codec {self.name!r} takes latents int8 [..., {self.channels}, {dims} space dims], "
+                f"not {str(z.dtype).removeprefix('torch.')} {list(z.shape)}"
+            )
+
+
+def pad(x: Tensor, factor: int) -> Tensor:
+    """Symmetric padding of `[B, C, *space]` to multiples of `factor`, shared by both sides (an odd one goes last)."""
+    for axis in range(2, x.dim()):
+        size = x.shape[axis]
+        extra = -size % factor
+        if extra:
+            index = torch.arange(-(extra // 2), size + extra - extra // 2, device=x.device) % (2 * size)
+            x = x.index_select(axis, torch.minimum(index, 2 * size - 1 - index))
+    return x
+
+
+def crop(x: Tensor, size: Sequence[int] | None, factor: int) -> Tensor:
+    """The inverse of `pad`: the `size` in the middle of `[B, C, *space]`."""
+    if size is None:
+        return x
+    if len(size) != x.dim() - 2 or any(-(-n // factor) * factor != m for n, m in zip(size, x.shape[2:], strict=True)):
+        raise CodecError(f"size {tuple(size)} is not one that pads to {tuple(x.shape[2:])}")
+    for axis, n in enumerate(size, 2):
+        x = x.narrow(axis, (x.shape[axis] - n) // 2, n)
+    return x

@@ -1,0 +1,169 @@
+"""The closed-form fit of a codec to any user's data."""
+
+import math
+from collections.abc import Iterable
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from walloc_data.codec.codec import LATENT_MAX, Codec, pad
+from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.fused import encode_linear
+from walloc_data.codec.packets import subband_parity
+from walloc_data.codec.wavelets import has_parity, synthesis_norms
+from walloc_data.errors import CodecError
+
+__all__ = ["fit"]
+
+_HEADROOM = 1.05  # over the largest value seen, where a channel needs a wider step
+
+
+def fit(
+    signals: Iterable[Tensor], config: CodecConfig, *, channels: int, knee: float = 0.05, step: float | None = None
+) -> Codec:
+    """The codec of `channels` latent channels that suits `signals` best.
+
+    `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them, and is gone through three
+    times (a list, or an object with `__iter__`, not a generator); memory does not grow with it.
+
+    The encoder is the Karhunen-Loeve transform of the packets, each subband weighted by the norm
+    of its synthesis functions, so that errors count as they do in the signal. With parity
+    (`has_parity`) the covariance is that of the signals and all their reversals: subbands of
+    different parity are uncorrelated, and each latent channel is even or odd along each axis.
+    One step serves all channels, but for those whose data would leave int8. The decoder is the
+    least-squares one, given the quantised latents.
+
+    Without a `step`, the one is taken at which the error of quantisation (step**2 / 12 a channel) is
+    `knee` times that of the channels left out: much finer steps buy bits whose effect the missing
+    channels drown, much coarser ones waste the channels that are kept.
+
+    Raises `CodecError` for no data, constant data, an iterator, or more channels than subbands.
+    """
+    if iter(signals) is signals:
+        raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
+    if not 1 <= channels <= config.packet_channels:
+        raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
+    classes = _parity_classes(config)
+    mean, covariances = _covariances(signals, config, classes)
+    encoder, odd, kept, total = _principal(covariances, config, classes, channels)
+    if not total > 0:
+        raise CodecError("the signals are constant: there is nothing to fit")
+    if step is None:  # where no channel is left out, a millionth of the variance stands for it
+        step = math.sqrt(12 * knee * max(total - kept, 1e-6 * total) / channels)
+    if not (math.isfinite(step) and step > 0):
+        raise CodecError(f"step={step} is not a positive number")
+    peaks = _peaks(signals, config, mean, encoder, odd)
+    steps = torch.clamp(peaks * _HEADROOM / LATENT_MAX, min=step)
+    draft = Codec(config, mean=mean, odd=odd, encoder=encoder, decoder=encoder, steps=steps, scale=1.0)
+    decoder, scale = _least_squares(signals, draft, classes)
+    return Codec(config, mean=mean, odd=odd, encoder=encoder, decoder=decoder, steps=steps, scale=scale)
+
+
+def _parity_classes(config: CodecConfig) -> list[tuple[tuple[bool, ...], Tensor]]:
+    """The classes of subbands that reversals keep apart: (odd along each axis, indices of the subbands)."""
+    odd = subband_parity(config.signal_channels, config.levels, config.dims)
+    if not has_parity(config.wavelet):
+        return [((False,) * config.dims, torch.arange(len(odd)))]
+    sides = product((False, True), repeat=config.dims)
+    return [(side, torch.nonzero((odd == torch.tensor(side)).all(1))[:, 0]) for side in sides]
+
+
+def _packets(batch: Tensor, config: CodecConfig, mean: Tensor) -> Tensor:
+    """Float64 `[C * f**dims, positions]` of a batch."""
+    x = pad(config.to_float(batch), config.factor) - mean.to(batch.device).reshape(1, -1, *[1] * config.dims)
+    odd = torch.zeros(1, config.dims, dtype=torch.bool)
+    y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=None, odd=odd)
+    return y.transpose(0, 1).flatten(1).double()
+
+
+def _synthesis_weights(config: CodecConfig) -> Tensor:
+    """Float64 `[C * f**dims]`: L2 norm of the synthesis function of each subband."""
+    norms = torch.tensor(synthesis_norms(config.wavelet, config.levels), dtype=torch.float64)
+    weights = norms
+    for _ in range(config.dims - 1):
+        weights = torch.outer(weights, norms).flatten()
+    return weights.repeat(config.signal_channels)
+
+
+def _covariances(
+    signals: Iterable[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]]
+) -> tuple[Tensor, list[Tensor]]:
+    """The mean of each signal channel, and the covariance of the weighted packets of each class."""
+    weights = _synthesis_weights(config)
+    centre = torch.full((config.signal_channels,), 0.5 if config.kind == "image" else 0.0)
+    products = [torch.zeros(len(index), len(index), dtype=torch.float64) for _, index in classes]
+    sums, count = torch.zeros(config.packet_channels, dtype=torch.float64), 0
+    for batch in signals:
+        y = _packets(batch, config, centre)
+        sums += y.sum(1)
+        count += y.shape[1]
+        for product_, (_, index) in zip(products, classes, strict=True):
+            product_ += y[index] @ y[index].T
+    if not count:
+        raise CodecError("there are no signals to fit")
+    # Only the subband of low-passes has a mean: all others have a filter without response to a constant.
+    lowest = torch.arange(config.signal_channels) * config.factor**config.dims
+    means = torch.zeros(config.packet_channels, dtype=torch.float64)
+    means[lowest] = sums[lowest] / count
+    covariances = []
+    for product_, (_, index) in zip(products, classes, strict=True):
+        covariance = product_ / count - torch.outer(means[index], means[index])
+        covariances.append(covariance * torch.outer(weights[index], weights[index]))
+    return centre + means[lowest] / config.factor ** (config.dims / 2), covariances
+
+
+def _principal(
+    covariances: list[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]], channels: int
+) -> tuple[Tensor, Tensor, float, float]:
+    """Rows of the encoder by falling variance, their parity, the variance they hold and that of all."""
+    weights = _synthesis_weights(config)
+    found = []
+    for covariance, (sides, index) in zip(covariances, classes, strict=True):
+        values, vectors = torch.linalg.eigh(covariance)
+        for value, vector in zip(values.tolist(), vectors.T, strict=True):
+            vector = vector * torch.sign(vector[vector.abs().argmax()])
+            found.append((value, sides, vector * weights[index]))
+    found.sort(key=lambda entry: -entry[0])
+    best = found[:channels]
+    encoder = torch.stack([row for _, _, row in best])
+    odd = torch.tensor([sides for _, sides, _ in best])
+    return encoder, odd, sum(value for value, _, _ in best), sum(max(value, 0.0) for value, _, _ in found)
+
+
+def _peaks(signals: Iterable[Tensor], config: CodecConfig, mean: Tensor, encoder: Tensor, odd: Tensor) -> Tensor:
+    """The largest absolute value of each channel, `[c]`, before quantisation."""
+    peaks = torch.zeros(len(encoder), dtype=torch.float64)
+    for batch in signals:
+        x = pad(config.to_float(batch), config.factor)
+        x = x - mean.to(x).reshape(1, -1, *[1] * config.dims)
+        y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=encoder.to(x), odd=odd)
+        peaks = torch.maximum(peaks, y.transpose(0, 1).flatten(1).abs().amax(1).double())
+    return peaks
+
+
+def _least_squares(
+    signals: Iterable[Tensor], draft: Codec, classes: list[tuple[tuple[bool, ...], Tensor]]
+) -> tuple[Tensor, float]:
+    """The linear decoder `[c, row_length]` of least error given quantised latents, and the scale to unit variance."""
+    members = [torch.nonzero((draft.odd == torch.tensor(sides)).all(1))[:, 0] for sides, _ in classes]
+    across = [
+        torch.zeros(len(index), len(rows), dtype=torch.float64)
+        for (_, index), rows in zip(classes, members, strict=True)
+    ]
+    within = [torch.zeros(len(rows), len(rows), dtype=torch.float64) for rows in members]
+    power, count = 0.0, 0
+    for batch in signals:
+        y = _packets(batch, draft.config, draft.mean)
+        z = draft.encode(batch).transpose(0, 1).flatten(1) * draft.steps.double()[:, None]
+        power += float(z.square().mean(0).sum())
+        count += z.shape[1]
+        for i, ((_, index), rows) in enumerate(zip(classes, members, strict=True)):
+            across[i] += y[index] @ z[rows].T
+            within[i] += z[rows] @ z[rows].T
+    decoder = torch.zeros(draft.encoder.shape, dtype=torch.float64)
+    for rows, cross, inner in zip(members, across, within, strict=True):
+        if len(rows):
+            ridge = 1e-9 * inner.diagonal().mean() + 1e-12
+            decoder[rows] = torch.linalg.solve(inner + ridge * torch.eye(len(rows), dtype=inner.dtype), cross.T)
+    return decoder, math.sqrt(count / power) if power else 1.0

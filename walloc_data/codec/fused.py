@@ -1,0 +1,209 @@
+"""Wavelet packet analysis and linear encoder as one linear map: fast, and exact under reversal.
+
+Periodized packets of one dimension are a matrix, and a matrix product is what processors do best.
+Two things make the product small. A long axis is cut into overlapping tiles, so the matrix stays
+near `TILE` samples. And where the wavelet has parity (`wavelets.has_parity`), a tile is folded
+about its centre into an even part `x + reverse(x)` and an odd part `x - reverse(x)`; each part meets
+a matrix of half the size in both directions, which halves the work of each dimension. The linear
+encoder mixes only subbands of one parity, so it runs on the folded parts, and only its few channels
+are unfolded.
+
+Reversing the signal leaves even parts as they are and negates odd ones. Both are exact in floating
+point, so the latents of a reversed signal are the reversed latents to the last bit, wherever tiles
+cut the axis evenly.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from walloc_data.codec.packets import analyze, subband_parity, synthesize
+from walloc_data.codec.wavelets import filter_bank, has_parity
+
+__all__ = ["encode_linear", "synthesize_fast"]
+
+TILE = 384  # samples; the longest axis that is transformed by one matrix
+
+
+def encode_linear(x: Tensor, *, wavelet: str, levels: int, weight: Tensor | None, odd: Tensor) -> Tensor:
+    """`weight @ analyze(x)`, without the intermediate packets.
+
+    `x` is a float tensor `[B, C, *space]`, each size a multiple of `f = 2**levels`. `odd` is a bool
+    `[c, dims]`: the axes whose reversal negates a channel. `weight` is `[c, n]`, each row over the
+    `n = C * (f / 2)**dims` subbands of its channel's parity (over all `C * f**dims` where the wavelet
+    has none) in the order of `packets.analyze`; or None for all the packets.
+    Returns `[B, c, *space / f]` in the dtype of `x`.
+    """
+    dims, factor = x.dim() - 2, 2**levels
+    if weight is None:
+        odd = subband_parity(x.shape[1], levels, dims)
+    plans = [_plan(n, wavelet, levels) for n in x.shape[2:]]
+    widths = [width for width, _, _ in plans]
+    mixer = _Mixer(weight, odd, factor, has_parity(wavelet))
+    out = x.new_empty(x.shape[0], len(odd), *[width * count for width, count, _ in plans])
+    for tile in product(*[range(count) for _, count, _ in plans]):
+        part = x
+        for axis, (index, (width, count, halo)) in enumerate(zip(tile, plans, strict=True)):
+            if count > 1:
+                part = _window(part, 2 + axis, (index * width - halo) * factor, (width + 2 * halo) * factor)
+        place = out
+        for axis, (index, width) in enumerate(zip(tile, widths, strict=True)):
+            place = place.narrow(2 + axis, index * width, width)
+        place[:] = _encode_tile(part, wavelet, levels, mixer, widths)
+    for axis, n in enumerate(x.shape[2:]):
+        out = out.narrow(2 + axis, 0, n // factor)
+    return out
+
+
+def synthesize_fast(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
+    """`packets.synthesize` by matrix products, an axis and a tile at a time."""
+    dims, factor = y.dim() - 2, 2**levels
+    colours, sizes = y.shape[1] // factor**dims, y.shape[2:]
+    y = y.reshape(y.shape[0], colours, *[factor] * dims, *sizes)
+    y = y.permute(0, 1, *[axis for i in range(dims) for axis in (2 + i, 2 + dims + i)])
+    for axis, n in enumerate(sizes):
+        width, count, halo = _plan(n * factor, wavelet, levels)
+        matrix = _synthesis_matrix(width, halo if count > 1 else 0, wavelet, levels, y.dtype, y.device)
+        axes = (2 + axis, 3 + axis)  # axes to the left are samples by now, so one each
+        tiles = []
+        for index in range(count):
+            part = _window(y, axes[1], index * width - halo, width + 2 * halo) if count > 1 else y
+            tiles.append(_apply(part.flatten(*axes), axes[0], matrix))
+        y = torch.cat(tiles, axes[0]).narrow(axes[0], 0, n * factor) if count > 1 else tiles[0]
+    return y
+
+
+def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
+    """How to cut an axis: (blocks a tile, tiles, blocks of halo on each side), a block being `2**levels` samples."""
+    factor = 2**levels
+    blocks = samples // factor
+    reach = ((factor - 1) * (filter_bank(wavelet).dec_len - 1) + 1 - factor) // 2
+    halo = -(-reach // factor)
+    longest = max(TILE // factor, 2 * halo, 1)
+    if blocks <= longest:
+        return blocks, 1, 0
+    count = -(-blocks // longest)
+    return -(-blocks // count), count, halo
+
+
+def _window(x: Tensor, axis: int, start: int, length: int) -> Tensor:
+    """`length` entries of an axis that goes round, from `start` on."""
+    size, pieces = x.shape[axis], []
+    while length:
+        start %= size
+        pieces.append(x.narrow(axis, start, min(length, size - start)))
+        start, length = 0, length - pieces[-1].shape[axis]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, axis)
+
+
+class _Mixer:
+    """The linear encoder as one small matrix for each parity class of channels."""
+
+    def __init__(self, weight: Tensor | None, odd: Tensor, factor: int, folds: bool) -> None:
+        self.factor, self.folds, self.odd = factor, folds, odd
+        dims = odd.shape[1]
+        self.classes: list[tuple[tuple[int, ...], Tensor | None]] = []
+        order = []
+        for sides in product((0, 1), repeat=dims) if folds else [(0,) * dims]:
+            rows = torch.nonzero((odd == torch.tensor(sides)).all(1) if folds else torch.ones(len(odd)))[:, 0]
+            if len(rows):
+                self.classes.append((sides, None if weight is None else weight[rows]))
+                order.append(rows)
+        self.place = torch.argsort(torch.cat(order))
+
+    def __call__(self, y: Tensor, blocks: Sequence[int]) -> Tensor:
+        """Packets with axes of `(subband, block)` pairs, `[b, C, *(f * n)]`, to channels `[b, c, *n]`."""
+        dims = len(blocks)
+        y = y.reshape(*y.shape[:2], *[size for n in blocks for size in (self.factor, n)])
+        subbands, places = range(2, 2 + 2 * dims, 2), range(3, 3 + 2 * dims, 2)
+        mixed = []
+        for sides, weight in self.classes:
+            part = y
+            for axis, side in zip(subbands, sides, strict=True):
+                if self.folds:
+                    part = part.narrow(axis, side * self.factor // 2, self.factor // 2)
+            part = part.permute(0, *places[:-1], 1, *subbands, places[-1])
+            part = part.reshape(*part.shape[:dims], -1, blocks[-1])
+            mixed.append((part if weight is None else weight @ part).movedim(-2, 1))
+        return torch.cat(mixed, 1)[:, self.place.to(y.device)]
+
+
+def _encode_tile(x: Tensor, wavelet: str, levels: int, mixer: _Mixer, widths: Sequence[int]) -> Tensor:
+    """Channels `[b, c, *widths]` of a tile, halo included: `[b, C, *space]`."""
+    folds, blocks = mixer.folds, [-(-width // 2) for width in widths] if mixer.folds else widths
+    parts: dict[tuple[int, ...], Tensor] = {(): x}
+    for axis in reversed(range(len(widths))):
+        halo = ((x.shape[2 + axis] >> levels) - widths[axis]) // 2
+        matrices = _analysis_matrices(widths[axis], halo, wavelet, levels, x.dtype, x.device)
+        parts = {
+            (side, *key): _apply(half, 2 + axis, matrix)
+            for key, part in parts.items()
+            for side, (half, matrix) in enumerate(
+                zip(_fold(part, 2 + axis) if folds else (part,), matrices, strict=True)
+            )
+        }
+    parts = {key: mixer(part, blocks) for key, part in parts.items()}
+    return _unfold(parts, mixer.odd, widths) if folds else parts[(0,) * len(widths)]
+
+
+def _fold(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    half = x.shape[axis] // 2
+    front, back = x.narrow(axis, 0, half), x.narrow(axis, half, half).flip(axis)
+    return front + back, front - back
+
+
+def _apply(x: Tensor, axis: int, matrix: Tensor) -> Tensor:
+    """The matrix `[out, in]` on one axis."""
+    if axis == x.dim() - 1:
+        return x @ matrix.T
+    shape = x.shape
+    y = matrix @ x.reshape(shape[:axis].numel(), shape[axis], -1)
+    return y.reshape(*shape[:axis], -1, *shape[axis + 1 :])
+
+
+def _unfold(parts: dict[tuple[int, ...], Tensor], odd: Tensor, widths: Sequence[int]) -> Tensor:
+    """The first halves of what came of even (0) and odd (1) parts of each axis, to whole tiles."""
+    for axis in reversed(range(len(widths))):
+        whole = {}
+        for key in {key[:-1] for key in parts}:
+            even, odd_part = parts[key + (0,)], parts[key + (1,)]
+            sign = (1 - 2 * odd[:, axis].to(even)).reshape(-1, *[1] * len(widths))
+            back = ((even - odd_part) * sign).narrow(2 + axis, 0, widths[axis] // 2).flip(2 + axis)
+            whole[key] = torch.cat([even + odd_part, back], 2 + axis)
+        parts = whole
+    return parts[()]
+
+
+@lru_cache(maxsize=64)
+def _analysis_matrices(
+    width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, ...]:
+    """Matrices `[f * blocks, samples]` from a tile to its packets.
+
+    With parity, from its even and its odd part to the first half of them, even subbands before odd ones.
+    With a halo, the tile stands in a longer signal and only `width` blocks in its middle are wanted.
+    """
+    factor, blocks = 2**levels, width + 2 * halo
+    size = blocks * factor
+    matrix = analyze(torch.eye(size, dtype=torch.float64)[:, None], wavelet=wavelet, levels=levels)
+    matrix = matrix[:, :, halo : halo + width]
+    if not has_parity(wavelet):
+        return (matrix.reshape(size, -1).T.to(device, dtype).contiguous(),)
+    odd = subband_parity(1, levels, 1)[:, 0]
+    matrix = matrix[:, torch.argsort(odd, stable=True), : -(-width // 2)].reshape(size, -1)
+    front, back = matrix[: size // 2], matrix[size // 2 :].flip(0)
+    return tuple((part / 2).T.to(device, dtype).contiguous() for part in (front + back, front - back))
+
+
+@lru_cache(maxsize=64)
+def _synthesis_matrix(
+    width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    factor, blocks = 2**levels, width + 2 * halo
+    packets = torch.eye(factor * blocks, dtype=torch.float64).reshape(-1, factor, blocks)
+    signal = synthesize(packets, wavelet=wavelet, levels=levels)[:, 0]
+    signal = signal[:, halo * factor : (halo + width) * factor]
+    return signal.T.to(device, dtype).contiguous()

@@ -1,0 +1,90 @@
+"""Wavelet packets of 1-, 2- and 3-dimensional signals, level by level: the definition.
+
+Everything faster is checked against this file, and this file against PyWavelets.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv1d, conv_transpose1d
+
+from walloc_data.codec.wavelets import filter_bank
+from walloc_data.errors import CodecError
+
+__all__ = ["analyze", "subband_parity", "synthesize"]
+
+
+def analyze(x: Tensor, *, wavelet: str, levels: int) -> Tensor:
+    """Wavelet packet analysis with periodization.
+
+    `x` is a float tensor `[B, C, *space]` with 1 to 3 space dimensions, each a multiple of
+    `f = 2**levels`. Returns `[B, C * f**dims, *space / f]`; the channel of colour `i` and subband
+    `(k0, k1, ...)` is `((i * f + k0) * f + k1) ...`. A subband's bits, first level first, say
+    low-pass (0) or high-pass (1): the natural order of `pywt.WaveletPacket`.
+    Raises `CodecError` where a size is not such a multiple.
+    """
+    dims, factor = x.dim() - 2, 2**levels
+    if not 1 <= dims <= 3 or any(n % factor or n == 0 for n in x.shape[2:]):
+        raise CodecError(
+            f"shape {tuple(x.shape)} is not [B, C, *space] with 1 to 3 sizes that are multiples of {factor}"
+        )
+    batch, colours = x.shape[:2]
+    sizes = [n // factor for n in x.shape[2:]]
+    for axis in range(dims):
+        x = x.movedim(2 + axis, -1)
+        rest, n = x.shape[:-1], x.shape[-1]
+        x = _split(x.reshape(-1, n), wavelet, levels).reshape(*rest, n)
+        x = x.movedim(-1, 2 + axis)
+    x = x.reshape(batch, colours, *(size for n in sizes for size in (factor, n)))
+    x = x.permute(0, 1, *range(2, 2 + 2 * dims, 2), *range(3, 3 + 2 * dims, 2))
+    return x.reshape(batch, colours * factor**dims, *sizes)
+
+
+def synthesize(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
+    """The inverse of `analyze`: `[B, C * f**dims, *space / f]` to `[B, C, *space]`."""
+    dims, factor = y.dim() - 2, 2**levels
+    if not 1 <= dims <= 3 or y.shape[1] % factor**dims:
+        raise CodecError(f"shape {tuple(y.shape)} is not [B, C * {factor}**dims, *space]")
+    batch, sizes = y.shape[0], y.shape[2:]
+    colours = y.shape[1] // factor**dims
+    y = y.reshape(batch, colours, *(factor,) * dims, *sizes)
+    y = y.permute(0, 1, *(axis for i in range(dims) for axis in (2 + i, 2 + dims + i)))
+    y = y.reshape(batch, colours, *(factor * n for n in sizes))
+    for axis in range(dims):
+        y = y.movedim(2 + axis, -1)
+        rest, n = y.shape[:-1], y.shape[-1]
+        y = _merge(y.reshape(-1, n), wavelet, levels).reshape(*rest, n)
+        y = y.movedim(-1, 2 + axis)
+    return y
+
+
+def subband_parity(colours: int, levels: int, dims: int) -> Tensor:
+    """Bool `[C * f**dims, dims]`: whether reversing an axis negates a subband (it has an odd number of high-passes)."""
+    odd = torch.tensor([bin(k).count("1") % 2 == 1 for k in range(2**levels)])
+    grid = torch.meshgrid(*[odd] * dims, indexing="ij")
+    return torch.stack([g.reshape(-1) for g in grid], dim=1).repeat(colours, 1)
+
+
+def _split(x: Tensor, wavelet: str, levels: int) -> Tensor:
+    """Rows `[R, n]` to their packets `[R, f * n / f]`, subband by subband."""
+    bank = filter_bank(wavelet)
+    taps = torch.tensor([bank.dec_lo, bank.dec_hi], dtype=x.dtype, device=x.device).flip(1)[:, None]
+    rows, n = x.shape
+    reach = bank.dec_len // 2 - 1
+    for level in range(levels):
+        x = x.reshape(rows * 2**level, n >> level)
+        index = torch.arange(-reach, x.shape[1] + reach, device=x.device) % x.shape[1]
+        x = conv1d(x[:, index][:, None], taps, stride=2)
+    return x.reshape(rows, n)
+
+
+def _merge(y: Tensor, wavelet: str, levels: int) -> Tensor:
+    bank = filter_bank(wavelet)
+    taps = torch.tensor([bank.rec_lo, bank.rec_hi], dtype=y.dtype, device=y.device)[:, None]
+    rows, n = y.shape
+    reach = bank.rec_len // 2 - 1
+    for level in reversed(range(levels)):
+        size = n >> level
+        grown = conv_transpose1d(y.reshape(rows * 2**level, 2, size // 2), taps, stride=2)[:, 0]
+        index = torch.arange(-reach, grown.shape[1] - reach, device=y.device) % size
+        y = torch.zeros(rows * 2**level, size, dtype=y.dtype, device=y.device).index_add_(1, index, grown)
+    return y.reshape(rows, n)

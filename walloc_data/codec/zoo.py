@@ -1,0 +1,87 @@
+"""Codecs by name: those shipped with the package, files, and repositories of the Hugging Face Hub."""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from walloc_data.codec.codec import Codec
+from walloc_data.errors import CodecError
+
+__all__ = ["load_codec", "read_tensors", "save_codec", "write_tensors", "zoo_names"]
+
+_ZOO = Path(__file__).parent / "zoo"
+_HUB_FILE = "codec.safetensors"
+_METADATA = "walloc"
+
+
+def zoo_names() -> list[str]:
+    """Names of the codecs shipped with the package, sorted."""
+    return sorted(path.stem for path in _ZOO.glob("*.safetensors"))
+
+
+def load_codec(name: str | os.PathLike[str]) -> Codec:
+    """The codec of a zoo name (`"rgb-f8c12"`), a path of a `.safetensors` file or of a dataset, or `hf://user/repo`.
+
+    Nothing is ever unpickled. Raises `CodecError` where there is no such codec or its file is damaged.
+    """
+    name = os.fspath(name)
+    if name.startswith("hf://"):
+        return _load_file(_download(name))
+    if name in zoo_names():
+        return _load_zoo(name)
+    path = Path(name)
+    path = path / _HUB_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise CodecError(f"no codec {name!r}: it is neither a file nor one of the zoo ({', '.join(zoo_names())})")
+    return _load_file(path)
+
+
+def save_codec(codec: Codec, path: str | os.PathLike[str]) -> None:
+    """Write a codec as safetensors, with its configuration in the metadata."""
+    write_tensors(path, *codec.state())
+
+
+def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a safetensors file. Raises `CodecError` for one that is missing or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(metadata)  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CodecError(f"{path} is missing") from error
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write a safetensors file whose bytes depend on nothing but its content."""
+    # One entry, since safetensors does not keep the order of several.
+    text = {_METADATA: json.dumps(metadata, sort_keys=True)}
+    Path(path).write_bytes(save(dict(sorted(tensors.items())), metadata=text))
+
+
+@lru_cache(maxsize=16)
+def _load_zoo(name: str) -> Codec:
+    return _load_file(_ZOO / f"{name}.safetensors")
+
+
+def _load_file(path: Path) -> Codec:
+    return Codec.from_state(*read_tensors(path), origin=str(path))
+
+
+def _download(address: str) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    repo, _, revision = address.removeprefix("hf://").partition("@")
+    try:
+        return Path(huggingface_hub.hf_hub_download(repo, _HUB_FILE, revision=revision or None))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise CodecError(f"cannot get {_HUB_FILE} of {address}: {error}") from error

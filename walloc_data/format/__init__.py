@@ -1,0 +1,19 @@
+"""Payloads and columns to records, shards, indices and the manifest, and back."""
+
+from walloc_data.format.columns import Column
+from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
+from walloc_data.format.record import Record, pack_record
+from walloc_data.format.shard import ShardWriter, read_index
+
+__all__ = [
+    "CODEC_FILE",
+    "MANIFEST_FILE",
+    "Column",
+    "Manifest",
+    "Record",
+    "ShardInfo",
+    "ShardWriter",
+    "pack_record",
+    "read_index",
+    "replace_file",
+]

@@ -1,0 +1,119 @@
+"""The shard: a plain tar whose bytes depend on nothing but its members, and the index of its records.
+
+An index `NAME.idx` stands beside `NAME.tar` (all integers little-endian):
+
+| offset | bytes | field |
+| --- | --- | --- |
+| 0 | 4 | magic `WLI1` |
+| 4 | 4 | R, records |
+| 8 | 8 | bytes of the tar |
+| 16 | 4 | CRC32 of the entries |
+| 20 | 4 | 0 |
+| 24 | 16 R | entries: offset of a record in the tar (8), its bytes (4), its samples (4) |
+"""
+
+import hashlib
+import os
+import struct
+import tarfile
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.errors import FormatError
+
+__all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "read_index"]
+
+INDEX_MAGIC = b"WLI1"
+INDEX_HEADER = struct.Struct("<4sIQII")
+ENTRY = np.dtype([("offset", "<u8"), ("bytes", "<u4"), ("samples", "<u4")])
+_BLOCK = 512
+
+
+class ShardWriter:
+    """Writes `path` (a `.tar`) and its `.idx`, under temporary names until `close`.
+
+    A context manager; leaving it by an exception removes what was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.digest = hashlib.sha256()
+        self.bytes = 0
+        self._entries: list[tuple[int, int, int]] = []
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._file = self._temporary.open("wb")
+
+    def add(self, name: str, data: bytes, *, samples: int = 0) -> None:
+        """Append a member. `samples` says that it is a record, and of how many."""
+        header = tarfile.TarInfo(name)
+        header.size, header.mode = len(data), 0o644
+        self._write(header.tobuf(tarfile.USTAR_FORMAT))
+        if samples:
+            self._entries.append((self.bytes, len(data), samples))
+        self._write(data + bytes(-len(data) % _BLOCK))
+
+    def close(self) -> None:
+        """Finish both files and give them their names. After it, the shard is on the disk for good."""
+        self._write(bytes(2 * _BLOCK))
+        _settle(self._file)
+        entries = np.array(self._entries, ENTRY).tobytes()
+        index = self._temporary.with_suffix(".idx")
+        with index.open("wb") as file:
+            file.write(INDEX_HEADER.pack(INDEX_MAGIC, len(self._entries), self.bytes, zlib.crc32(entries), 0) + entries)
+            _settle(file)
+        index.replace(self.path.with_suffix(".idx"))
+        self._temporary.replace(self.path)
+
+    @property
+    def records(self) -> int:
+        """Records written so far."""
+        return len(self._entries)
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+            return
+        with suppress(OSError):  # a full disk, which may be what brought us here, fails this too
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self.digest.update(data)
+        self.bytes += len(data)
+
+
+def _settle(file) -> None:  # type: ignore[no-untyped-def]
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def read_index(path: Path) -> tuple[NDArray[np.void], int]:
+    """Entries (`ENTRY`) of an index and the bytes of its tar. Raises `FormatError` for one that cannot be right."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) < INDEX_HEADER.size or data[:4] != INDEX_MAGIC:
+        raise FormatError(f"{path}: not an index")
+    _, records, tar_bytes, crc, _ = INDEX_HEADER.unpack_from(data)
+    body = data[INDEX_HEADER.size :]
+    if len(body) != records * ENTRY.itemsize or zlib.crc32(body) != crc:
+        raise FormatError(f"{path}: damaged or cut short")
+    entries = np.frombuffer(body, ENTRY)
+    starts, ends = entries["offset"], entries["offset"] + entries["bytes"]
+    inside = (starts < ends) & (ends <= tar_bytes)  # the first also where a sum went round
+    if not inside.all() or (entries["samples"] == 0).any() or (starts[1:] < ends[:-1]).any():
+        raise FormatError(f"{path}: its records overlap or end behind the tar")
+    return entries, tar_bytes

@@ -1,0 +1,54 @@
+"""What a dataset holds and where its bytes go, as text."""
+
+from pathlib import Path
+
+from walloc_data.bundle import read_bundle
+from walloc_data.format import CODEC_FILE, Manifest, read_index
+
+__all__ = ["describe_dataset", "readable_bytes"]
+
+
+def describe_dataset(folder: Path) -> str:
+    """Several lines about the dataset in a folder. Raises `FormatError` or `CodecError` for one that is damaged."""
+    manifest = Manifest.read(folder)
+    codec, _ = read_bundle(folder)
+    summary, config = manifest.summary, codec.config
+    shards = [shard for shards in manifest.splits.values() for shard in shards]
+    indices = [(folder / shard.name).with_suffix(".idx") for shard in shards]
+    records = sum(int(read_index(path)[0]["bytes"].sum()) for path in indices)
+    tars, payload = sum(shard.bytes for shard in shards), sum(shard.payload_bytes for shard in shards)
+    total = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    parts = {
+        "payloads": payload,
+        "record headers and columns": records - payload,
+        "tar": tars - records,
+        "indices": sum(path.stat().st_size for path in indices),
+        CODEC_FILE: (folder / CODEC_FILE).stat().st_size,
+    }
+    parts["other files"] = total - sum(parts.values())
+    lines = [
+        f"{folder}: {summary['samples']:,} samples, {readable_bytes(total)}, "
+        f"{summary['source_bytes'] / total:.1f} times smaller than the source files",
+        f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
+        f"{config.signal_channels} channels to {codec.channels}, {codec.factor} samples a side to 1",
+        f"coder   {manifest.coder}, {8 * payload / max(1, summary['latents']):.3f} bits a latent; "
+        f"layout {manifest.layout}",
+        f"quality {summary['psnr']:.2f} dB on a sample of the data; {summary['saturated']:,} of {summary['latents']:,} "
+        f"latents saturated; {summary['skipped']} samples skipped",
+    ]
+    for split, of_split in manifest.splits.items():
+        lines.append(f"split   {split}: {manifest.samples(split):,} samples in {len(of_split)} shards")
+    if manifest.classes:
+        shown = ", ".join(manifest.classes[:8]) + (", ..." if len(manifest.classes) > 8 else "")
+        lines.append(f"classes {len(manifest.classes)}: {shown}")
+    lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
+    return "\n".join(lines)
+
+
+def readable_bytes(count: float) -> str:
+    """A number of bytes with three digits or so and a decimal unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
