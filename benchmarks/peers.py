@@ -83,9 +83,9 @@ class SeparableEncoder:
             y = conv2d(y, self.taps[..., None].repeat(2 * channels, 1, 1, 1), stride=(2, 1), groups=2 * channels)
         return conv2d(y, self.weight).round_().clamp_(-127, 127).to(torch.int8)
 
-    def _order(self, colours: int) -> Tensor:
+    def _order(self, signal_channels: int) -> Tensor:
         """Place in the order of `packets.analyze` of each channel that the levels give."""
-        order = [(colour, 0, 0) for colour in range(colours)]
+        order = [(colour, 0, 0) for colour in range(signal_channels)]
         for _ in range(self.levels):
             order = [(c, 2 * v + b, 2 * h + a) for c, v, h in order for a in (0, 1) for b in (0, 1)]
         side = 2**self.levels

@@ -26,9 +26,9 @@ ZOO = {
 }
 
 
-def photographs(folders: list[Path], colours: int) -> list[Tensor]:
+def photographs(folders: list[Path], signal_channels: int) -> list[Tensor]:
     """Every image below the folders, uint8 `[1, C, H, W]`."""
-    reader = ImageReader(channels=colours, size=None)
+    reader = ImageReader(channels=signal_channels, size=None)
     paths = [path for folder in folders for path in list_images(folder)]
     return [torch.from_numpy(reader.read(path).pixels)[None] for path in paths]
 
@@ -41,11 +41,11 @@ def main() -> None:
     parser.add_argument("--wavelet", default="10/18")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, (colours, levels, channels, knee) in ZOO.items():
+    for name, (signal_channels, levels, channels, knee) in ZOO.items():
         config = CodecConfig(
-            name=name, kind="image", signal_channels=colours, dims=2, levels=levels, wavelet=arguments.wavelet
+            name=name, kind="image", signal_channels=signal_channels, dims=2, levels=levels, wavelet=arguments.wavelet
         )
-        codec = fit(photographs(arguments.folders, colours), config, channels=channels, knee=knee)
+        codec = fit(photographs(arguments.folders, signal_channels), config, channels=channels, knee=knee)
         save_codec(codec, arguments.out / f"{name}.safetensors")
         widened = int((codec.steps > codec.steps.min()).sum())
         print(f"{codec}: step {codec.steps.min():.4f}, {widened} channels widened")

@@ -22,6 +22,8 @@ def write_bundle(folder: Path, codec: Codec, coder: Coder) -> None:
     path = folder / CODEC_FILE
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write_tensors(temporary, tensors, {**metadata, "coder": coder.name})
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 

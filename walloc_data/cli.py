@@ -1,6 +1,7 @@
 """The door: `walloc-shard SRC OUT` and `walloc shard|fit|info|view|zoo`."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -47,13 +48,17 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and classes may be in any script
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except WallocError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: finished shards are kept; run the same command again to go on", file=sys.stderr)
+        kept = ": finished shards are kept; run the same command again to go on" if arguments.run is _shard else ""
+        print(f"interrupted{kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
@@ -241,7 +246,7 @@ def _view(arguments: argparse.Namespace) -> None:
     )
     try:
         picture.save(arguments.picture)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise SourceError(
             f"{arguments.picture}: not a name of a picture that Pillow writes, such as view.png"
         ) from error

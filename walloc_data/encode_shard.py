@@ -55,7 +55,7 @@ class ShardReport:
     @classmethod
     def from_json(cls, line: str) -> "ShardReport":
         """The inverse of `to_json`; raises ValueError, TypeError or KeyError for a damaged line."""
-        content = json.loads(line)
+        content = dict(json.loads(line))
         return cls(shard=ShardInfo(**content.pop("shard")), **content)
 
 
@@ -87,7 +87,7 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
                 if items:
                     latents = encode_pictures(job.codec, pictures)
                     payload_bytes += _add(job, writer, f"{task.name}-{number:04d}", items, pictures, latents)
-                    _measure(job.codec, report, pictures, latents, compare=number == 0)
+                    _measure(job.codec, report, pictures, latents)
                 samples += len(items)
                 tick(len(block))
     except OSError as error:
@@ -158,7 +158,11 @@ def _add(
             writer.add(f"{key}.wlc", pack(payloads[one], latents[one], columns), samples=1)
             if item.label is not None:
                 writer.add(f"{key}.cls", str(item.label).encode())
-            fields = {"key": item.key, "size": picture.pixels.shape[1:], "original_size": picture.original_size}
+            fields = {
+                "key": _text(item.key),
+                "size": picture.pixels.shape[1:],
+                "original_size": picture.original_size,
+            }
             writer.add(f"{key}.json", json.dumps(fields).encode())
     return sum(len(payload) for payload in payloads)
 
@@ -169,16 +173,19 @@ def _columns(items: list[Item], pictures: list[Picture]) -> dict[str, Column]:
         columns["label"] = np.array([item.label for item in items], np.int32)
     columns["size"] = np.array([picture.pixels.shape[1:] for picture in pictures], np.int32)
     columns["original_size"] = np.array([picture.original_size for picture in pictures], np.int32)
-    columns["key"] = [item.key.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for item in items]
+    columns["key"] = [_text(item.key) for item in items]
     return columns
 
 
-def _measure(
-    codec: Codec, report: ShardReport, pictures: list[Picture], latents: list[NDArray[np.int8]], *, compare: bool
-) -> None:
+def _text(key: str) -> str:
+    """A key as readers can take it: file names need not be UTF-8."""
+    return key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _measure(codec: Codec, report: ShardReport, pictures: list[Picture], latents: list[NDArray[np.int8]]) -> None:
     report.latents += sum(sample.size for sample in latents)
     report.saturated += sum(int(np.count_nonzero(np.abs(sample) == LATENT_MAX)) for sample in latents)
-    if compare:
+    if not report.psnr:
         for picture, sample in list(zip(pictures, latents, strict=True))[:_PSNR_SAMPLES]:
             decoded = codec.decode(torch.from_numpy(sample)[None], picture.pixels.shape[1:])
             report.psnr.append(round(psnr(decoded[0], torch.from_numpy(picture.pixels) / 255), 4))

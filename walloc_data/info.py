@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from walloc_data.bundle import read_bundle
+from walloc_data.errors import FormatError
 from walloc_data.format import CODEC_FILE, Manifest, read_index
 
 __all__ = ["describe_dataset", "readable_bytes"]
@@ -13,6 +14,9 @@ def describe_dataset(folder: Path) -> str:
     manifest = Manifest.read(folder)
     codec, _ = read_bundle(folder)
     summary, config = manifest.summary, codec.config
+    missing = {"samples", "skipped", "source_bytes", "latents", "saturated", "psnr"} - summary.keys()
+    if missing:
+        raise FormatError(f"{folder}: its manifest has no {', '.join(sorted(missing))} in the summary")
     shards = [shard for shards in manifest.splits.values() for shard in shards]
     indices = [(folder / shard.name).with_suffix(".idx") for shard in shards]
     records = sum(int(read_index(path)[0]["bytes"].sum()) for path in indices)

@@ -3,6 +3,7 @@
 import os
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 import torch
 
 from walloc_data.bundle import read_bundle
-from walloc_data.errors import FormatError
+from walloc_data.entropy import Coder
+from walloc_data.errors import CoderError, FormatError
 from walloc_data.format import Manifest, Record
 
 __all__ = ["latent_decoder"]
 
 
 def latent_decoder(root: str | os.PathLike[str]) -> Callable[[str, bytes], Any]:
-    """A decode handler for `webdataset`: `WebDataset(urls).decode(latent_decoder(root))`.
+    """A decode handler for `webdataset`: `WebDataset(urls).decode(latent_decoder(root))`. It can be pickled.
 
     `root` is the dataset folder (for its `walloc.json` and `codec.safetensors`; the tars may be elsewhere).
     A `.wlc` member becomes, in the layout `samples`, latents int8 `[c, *space]`; in the layout `records`, a
@@ -26,28 +28,40 @@ def latent_decoder(root: str | os.PathLike[str]) -> Callable[[str, bytes], Any]:
     handler raises `FormatError` for a record that is damaged or of another dataset.
     """
     manifest = Manifest.read(Path(root))
-    _, coder = read_bundle(Path(root))
+    return _Decoder(os.fspath(root), manifest, read_bundle(Path(root))[1])
 
-    def decode(key: str, data: bytes) -> Any:
+
+@dataclass(frozen=True)
+class _Decoder:
+    root: str
+    manifest: Manifest
+    coder: Coder
+
+    def __call__(self, key: str, data: bytes) -> Any:
         if key.rsplit(".", 1)[-1] != "wlc":
             return None
-        record = Record.parse(data, where=f"member {key}")
-        if record.fingerprint != manifest.fingerprint or record.coder_id != coder.id:
+        where = f"member {key}"
+        record = Record.parse(data, where=where)
+        if record.fingerprint != self.manifest.fingerprint or record.coder_id != self.coder.id:
             raise FormatError(
-                f"member {key} was made by codec {record.fingerprint}, and {root} by {manifest.fingerprint}"
+                f"{where} was made by codec {record.fingerprint}, and {self.root} by {self.manifest.fingerprint}"
             )
-        latents = [np.empty(record.latent_shape(sample), np.int8) for sample in range(len(record))]
-        for sample, out in enumerate(latents):
-            coder.decode(data, record.segments[sample : sample + 1], out[None])
-            if zlib.crc32(out.data) != record.crcs[sample]:
-                raise FormatError(f"member {key}, sample {sample}: damaged (CRC32)")
-        if manifest.layout == "samples":
-            return torch.from_numpy(latents[0])
-        columns = record.columns(data, where=f"member {key}")
+        latents = [self._latents(record, sample, data, where) for sample in range(len(record))]
+        if self.manifest.layout == "samples":
+            return latents[0]
+        columns = record.columns(data, where=where)
         return [
-            {"latents": torch.from_numpy(out)}
+            {"latents": sample}
             | {name: v[i].tolist() if isinstance(v, np.ndarray) else v[i] for name, v in columns.items()}
-            for i, out in enumerate(latents)
+            for i, sample in enumerate(latents)
         ]
 
-    return decode
+    def _latents(self, record: Record, sample: int, data: bytes, where: str) -> torch.Tensor:
+        out = np.empty(record.latent_shape(sample), np.int8)
+        try:
+            self.coder.decode(data, record.segments[sample : sample + 1], out[None])
+        except CoderError as error:
+            raise FormatError(f"{where}, sample {sample}: damaged ({error})") from error
+        if zlib.crc32(out.data) != record.crcs[sample]:
+            raise FormatError(f"{where}, sample {sample}: damaged (CRC32)")
+        return torch.from_numpy(out)

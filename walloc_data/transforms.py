@@ -19,6 +19,11 @@ def flip(z: Tensor, codec: Codec, axis: int = -1) -> Tensor:
 
     Equal to encoding the reversed signal (of an even size), but for values on a rounding tie.
     Raises `CodecError` for a codec whose wavelet has no parity, an axis that is not there, or other shapes.
+
+    >>> from walloc_data import load_codec
+    >>> codec, image = load_codec("rgb-f8c12"), torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    >>> bool((flip(codec.encode(image), codec) == codec.encode(image.flip(-1))).all())
+    True
     """
     signs = (1 - 2 * codec.parity[:, _axis(axis, codec)].to(z.device, torch.int8)).to(z.dtype)
     _is_batch(z, codec)
@@ -73,8 +78,8 @@ class RandomCrop:
 
     def __call__(self, z: Tensor) -> Tensor:
         """Latents `[..., c, *size]`. Raises `CodecError` where the latents are smaller."""
-        if _is_batch(z, self.codec):
-            return torch.stack([self(sample) for sample in z]) if len(z) else z
+        if _is_batch(z, self.codec) and len(z):
+            return torch.stack([self(sample) for sample in z])
         room = zip(_room(z, self.size), self.size, strict=True)
         return _window(z, [int(torch.randint(n - size + 1, ())) for n, size in room], self.size)
 
@@ -98,7 +103,7 @@ def _is_batch(z: Tensor, codec: Codec) -> bool:
 
 def _sizes(size: int | tuple[int, ...], codec: Codec) -> tuple[int, ...]:
     sizes = (size,) * codec.config.dims if isinstance(size, int) else tuple(size)
-    if len(sizes) != codec.config.dims or min(sizes) < 1:
+    if len(sizes) != codec.config.dims or not all(isinstance(n, int) and n > 0 for n in sizes):
         raise CodecError(f"size {size} is not one or {codec.config.dims} positive numbers of latent positions")
     return sizes
 

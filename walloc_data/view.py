@@ -29,11 +29,11 @@ def contact_sheet(
     if dataset.decode != "pixels" or count < 1 or columns < 1:
         raise DatasetError("a contact sheet takes a dataset with decode='pixels', and a count and columns from 1 on")
     count = min(count, len(dataset))
-    reader = ImageReader(**dataset.manifest.options["read"])
+    reader = None if originals is None else _reader(dataset)
     cells, rows = [], []
     for index in (i * len(dataset) // count for i in range(count)):
         decoded, key = dataset[index][0], dataset.fields(index)["key"]
-        original = _original(originals / key, reader) if originals is not None else None
+        original = None if originals is None or reader is None else _original(originals / key, reader)
         quality = None if original is None or original.shape != decoded.shape else psnr(decoded, original)
         cells.append([_picture(image) for image in (original, decoded) if image is not None])
         rows.append((key, quality))
@@ -49,6 +49,14 @@ def contact_sheet(
             sheet.paste(image, (x, y + _CAPTION))
             x += image.width
     return sheet, rows
+
+
+def _reader(dataset: LatentDataset) -> ImageReader:
+    """How the originals were read, so that they can be compared with."""
+    try:
+        return ImageReader(**dataset.manifest.options["read"])
+    except (KeyError, TypeError) as error:
+        raise DatasetError(f"{dataset.root}: its manifest does not say how images were read ({error})") from error
 
 
 def _original(path: Path, reader: ImageReader) -> Tensor | None:

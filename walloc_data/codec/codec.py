@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from walloc_data.codec.config import RANGES, CodecConfig
 from walloc_data.codec.fused import encode_linear, synthesize_fast
-from walloc_data.codec.packets import subband_parity
+from walloc_data.codec.packets import parity_classes
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
 
@@ -43,20 +44,30 @@ class Codec:
     ) -> None:
         """`mean` is `[C]`; `odd` bool `[c, dims]`, the axes whose reversal negates a channel; `encoder` and
         `decoder` (transposed) `[c, n]` over the `config.row_length` subbands of a channel's parity; `steps` `[c]`."""
-        channels, shape = len(steps), (len(steps), config.row_length)
+        channels = steps.numel()
+        shape = (channels, config.row_length)
         for name, tensor, expected in (
             ("mean", mean, (config.signal_channels,)),
             ("odd", odd, (channels, config.dims)),
             ("encoder", encoder, shape),
             ("decoder", decoder, shape),
+            ("steps", steps, (channels,)),
         ):
             if tuple(tensor.shape) != expected:
                 raise CodecError(f"codec {config.name!r}: {name} has shape {tuple(tensor.shape)}, not {expected}")
-        if channels == 0 or not bool((steps > 0).all() and torch.isfinite(steps).all()) or not 0 < scale < 1e9:
+            if not bool(torch.isfinite(tensor).all()):
+                raise CodecError(f"codec {config.name!r}: {name} has numbers that are not finite")
+        if channels == 0 or not bool((steps > 0).all()) or not 0 < scale < 1e9:
             raise CodecError(f"codec {config.name!r}: steps and scale must be positive and finite")
         self.config = config
-        self.mean, self.encoder, self.decoder = (t.float().cpu().contiguous() for t in (mean, encoder, decoder))
-        self.steps, self.odd, self.scale = steps.float().cpu().contiguous(), odd.bool().cpu(), float(np.float32(scale))
+        if bool(odd.any()) and not has_parity(config.wavelet):
+            raise CodecError(f"codec {config.name!r}: odd channels, and its wavelet {config.wavelet!r} has no parity")
+        # Copies: two of them may be one tensor of the caller's, which safetensors would not save.
+        self.mean, self.encoder, self.decoder, self.steps = (
+            t.detach().to("cpu", torch.float32, copy=True).contiguous() for t in (mean, encoder, decoder, steps)
+        )
+        self.odd = odd.detach().to("cpu", torch.bool, copy=True).contiguous()
+        self.scale = float(np.float32(scale))
         self._cache: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def __repr__(self) -> str:
@@ -114,10 +125,12 @@ class Codec:
         float64 is computed in float64, all else in float32. Sizes that are no multiple of f are padded
         symmetrically. Raises `CodecError` for another shape, dtype or range.
         """
+        self.config.check(x)
         if not len(x):
             return x.new_empty(0, *self.latent_shape(x.shape[2:]), dtype=torch.int8)
         step = max(1, _CHUNK // max(1, x[0].numel()))
-        return torch.cat([self._encode(x[start : start + step]) for start in range(0, len(x), step)])
+        with _exact(x.device):
+            return torch.cat([self._encode(x[start : start + step]) for start in range(0, len(x), step)])
 
     def _encode(self, x: Tensor) -> Tensor:
         x = pad(self.config.to_float(x), self.factor)
@@ -146,9 +159,10 @@ class Codec:
             raise CodecError(f"decode takes a batch [B, {self.channels}, *space], not shape {tuple(z.shape)}")
         floats = z.float()
         matrix = self._constant("decode", floats, lambda: (self._dense_decoder() * self.steps.double()[:, None]).T)
-        y = (matrix @ floats.flatten(2)).reshape(len(z), -1, *z.shape[2:])
-        x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
-        x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
+        with _exact(z.device):
+            y = (matrix @ floats.flatten(2)).reshape(len(z), self.config.packet_channels, *z.shape[2:])
+            x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
+            x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
         return crop(x.clamp_(*RANGES[self.config.kind]), size, self.factor)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -180,7 +194,7 @@ class Codec:
             return cls(CodecConfig(**config), scale=scale, **parts)
         except CodecError as error:
             raise CodecError(f"{origin}: {error}") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
             raise CodecError(f"{origin} is damaged: {type(error).__name__} {error}") from error
 
     def _constant(self, name: str, like: Tensor, make: Any) -> Tensor:
@@ -191,16 +205,13 @@ class Codec:
 
     def _dense_decoder(self) -> Tensor:
         """Float64 `[c, C * f**dims]`: the compact rows, spread over all subbands."""
-        dense = torch.zeros(self.channels, self.config.packet_channels, dtype=torch.float64)
-        dense[self._row_mask()] = self.decoder.double().flatten()
+        config = self.config
+        dense = torch.zeros(self.channels, config.packet_channels, dtype=torch.float64)
+        classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
+        for sides, index in classes:
+            rows = torch.nonzero((self.odd == torch.tensor(sides)).all(1))[:, 0]
+            dense[rows[:, None], index] = self.decoder[rows].double()
         return dense
-
-    def _row_mask(self) -> Tensor:
-        """Bool `[c, C * f**dims]`: which subbands a channel's row is over."""
-        if not has_parity(self.config.wavelet):
-            return torch.ones(self.channels, self.config.packet_channels, dtype=torch.bool)
-        subbands = subband_parity(self.config.signal_channels, self.config.levels, self.config.dims)
-        return (self.odd[:, None] == subbands[None]).all(-1)
 
     def _check_latents(self, z: Tensor) -> None:
         dims = self.config.dims
@@ -209,6 +220,14 @@ class Codec:
                 f"codec {self.name!r} takes latents int8 [..., {self.channels}, {dims} space dims], "
                 f"not {str(z.dtype).removeprefix('torch.')} {list(z.shape)}"
             )
+
+
+@contextmanager
+def _exact(device: torch.device) -> Iterator[None]:
+    """Autocast off, which would compute latents in half precision, and autograd: no gradient passes integers."""
+    casts = device.type in ("cpu", "cuda")
+    with torch.no_grad(), torch.autocast(device.type, enabled=False) if casts else nullcontext():
+        yield
 
 
 def pad(x: Tensor, factor: int) -> Tensor:

@@ -30,6 +30,10 @@ class CodecConfig:
     wavelet: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or any(
+            type(number) is not int for number in (self.signal_channels, self.dims, self.levels)
+        ):  # JSON must hold them, and every machine read the same
+            raise CodecError("a codec has a name of text, and whole numbers of signal_channels, dims and levels")
         if self.kind not in RANGES:
             raise CodecError(f"kind {self.kind!r} is not one of {sorted(RANGES)}")
         if not (1 <= self.dims <= 3 and 1 <= self.levels <= 12 and 1 <= self.signal_channels <= 65535):
@@ -54,23 +58,27 @@ class CodecConfig:
         """Subbands that one latent channel mixes: those of its parity, or all where the wavelet has none."""
         return self.packet_channels // (2**self.dims if has_parity(self.wavelet) else 1)
 
-    def to_float(self, x: Tensor) -> Tensor:
-        """Signals `[B, C, *space]` as floats in the range of `kind`: float64 stays, all else is float32.
-
-        Raises `CodecError` for another shape, dtype or range.
-        """
-        low, high = RANGES[self.kind]
+    def check(self, x: Tensor) -> None:
+        """Raises `CodecError` for what is no tensor of signals `[B, C, *space]`, or of another dtype."""
+        if not isinstance(x, Tensor):
+            raise CodecError(f"codec {self.name!r} takes tensors, not {type(x).__name__}")
         if x.dim() != self.dims + 2 or x.shape[1] != self.signal_channels or 0 in x.shape[2:]:
             raise CodecError(
                 f"codec {self.name!r} takes signals [B, {self.signal_channels}, {self.dims} space dims], "
                 f"not {list(x.shape)}"
             )
-        if x.dtype == torch.uint8 and self.kind == "image":
-            return x.to(torch.float32) / 255
-        if x.dtype == torch.int16 and self.kind == "audio":
-            return x.to(torch.float32) / 32768
-        if not x.is_floating_point():
+        if not x.is_floating_point() and x.dtype != (torch.int16 if self.kind == "audio" else torch.uint8):
             raise CodecError(f"codec {self.name!r} takes uint8 (audio: int16) or float signals, not {x.dtype}")
+
+    def to_float(self, x: Tensor) -> Tensor:
+        """Signals `[B, C, *space]` as floats in the range of `kind`: float64 stays, all else is float32.
+
+        Raises `CodecError` for another shape, dtype or range.
+        """
+        self.check(x)
+        low, high = RANGES[self.kind]
+        if not x.is_floating_point():
+            return x.to(torch.float32) / (32768 if self.kind == "audio" else 255)
         x = x if x.dtype == torch.float64 else x.float()
         if x.numel():
             least, most = (v.item() for v in x.aminmax())

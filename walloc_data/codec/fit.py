@@ -1,8 +1,7 @@
 """The closed-form fit of a codec to any user's data."""
 
 import math
-from collections.abc import Iterable
-from itertools import product
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -10,13 +9,14 @@ from torch import Tensor
 from walloc_data.codec.codec import LATENT_MAX, Codec, pad
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.fused import encode_linear
-from walloc_data.codec.packets import subband_parity
-from walloc_data.codec.wavelets import has_parity, synthesis_norms
+from walloc_data.codec.packets import parity_classes
+from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
 
 __all__ = ["fit"]
 
 _HEADROOM = 1.05  # over the largest value seen, where a channel needs a wider step
+_SILENCE = 1e-12  # variance of a sample; below it is the rounding of float32
 
 
 def fit(
@@ -40,14 +40,16 @@ def fit(
 
     Raises `CodecError` for no data, constant data, an iterator, or more channels than subbands.
     """
+    if not 0 < knee < math.inf:
+        raise CodecError(f"knee={knee} is not a positive number")
     if iter(signals) is signals:
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
     if not 1 <= channels <= config.packet_channels:
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
-    classes = _parity_classes(config)
+    classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
     mean, covariances = _covariances(signals, config, classes)
     encoder, odd, kept, total = _principal(covariances, config, classes, channels)
-    if not total > 0:
+    if not total > _SILENCE * config.packet_channels:
         raise CodecError("the signals are constant: there is nothing to fit")
     if step is None:  # where no channel is left out, a millionth of the variance stands for it
         step = math.sqrt(12 * knee * max(total - kept, 1e-6 * total) / channels)
@@ -60,18 +62,17 @@ def fit(
     return Codec(config, mean=mean, odd=odd, encoder=encoder, decoder=decoder, steps=steps, scale=scale)
 
 
-def _parity_classes(config: CodecConfig) -> list[tuple[tuple[bool, ...], Tensor]]:
-    """The classes of subbands that reversals keep apart: (odd along each axis, indices of the subbands)."""
-    odd = subband_parity(config.signal_channels, config.levels, config.dims)
-    if not has_parity(config.wavelet):
-        return [((False,) * config.dims, torch.arange(len(odd)))]
-    sides = product((False, True), repeat=config.dims)
-    return [(side, torch.nonzero((odd == torch.tensor(side)).all(1))[:, 0]) for side in sides]
+def _batches(signals: Iterable[Tensor], config: CodecConfig) -> Iterator[Tensor]:
+    """The batches that hold anything, where the sums over them are kept."""
+    for batch in signals:
+        config.check(batch)
+        if len(batch):
+            yield batch.detach().cpu()
 
 
 def _packets(batch: Tensor, config: CodecConfig, mean: Tensor) -> Tensor:
     """Float64 `[C * f**dims, positions]` of a batch."""
-    x = pad(config.to_float(batch), config.factor) - mean.to(batch.device).reshape(1, -1, *[1] * config.dims)
+    x = pad(config.to_float(batch), config.factor) - mean.reshape(1, -1, *[1] * config.dims)
     odd = torch.zeros(1, config.dims, dtype=torch.bool)
     y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=None, odd=odd)
     return y.transpose(0, 1).flatten(1).double()
@@ -94,7 +95,7 @@ def _covariances(
     centre = torch.full((config.signal_channels,), 0.5 if config.kind == "image" else 0.0)
     products = [torch.zeros(len(index), len(index), dtype=torch.float64) for _, index in classes]
     sums, count = torch.zeros(config.packet_channels, dtype=torch.float64), 0
-    for batch in signals:
+    for batch in _batches(signals, config):
         y = _packets(batch, config, centre)
         sums += y.sum(1)
         count += y.shape[1]
@@ -102,13 +103,16 @@ def _covariances(
             product_ += y[index] @ y[index].T
     if not count:
         raise CodecError("there are no signals to fit")
-    # Only the subband of low-passes has a mean: all others have a filter without response to a constant.
+    # The codec subtracts a constant a signal channel, to which only the subband of low-passes responds. So second
+    # moments are taken about (the mean of that, 0 for all others), though others may have a mean of their own.
     lowest = torch.arange(config.signal_channels) * config.factor**config.dims
+    sums /= count
     means = torch.zeros(config.packet_channels, dtype=torch.float64)
-    means[lowest] = sums[lowest] / count
+    means[lowest] = sums[lowest]
     covariances = []
     for product_, (_, index) in zip(products, classes, strict=True):
-        covariance = product_ / count - torch.outer(means[index], means[index])
+        shift = torch.outer(means[index], sums[index] - means[index] / 2)
+        covariance = product_ / count - shift - shift.T
         covariances.append(covariance * torch.outer(weights[index], weights[index]))
     return centre + means[lowest] / config.factor ** (config.dims / 2), covariances
 
@@ -134,7 +138,7 @@ def _principal(
 def _peaks(signals: Iterable[Tensor], config: CodecConfig, mean: Tensor, encoder: Tensor, odd: Tensor) -> Tensor:
     """The largest absolute value of each channel, `[c]`, before quantisation."""
     peaks = torch.zeros(len(encoder), dtype=torch.float64)
-    for batch in signals:
+    for batch in _batches(signals, config):
         x = pad(config.to_float(batch), config.factor)
         x = x - mean.to(x).reshape(1, -1, *[1] * config.dims)
         y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=encoder.to(x), odd=odd)
@@ -153,7 +157,7 @@ def _least_squares(
     ]
     within = [torch.zeros(len(rows), len(rows), dtype=torch.float64) for rows in members]
     power, count = 0.0, 0
-    for batch in signals:
+    for batch in _batches(signals, draft.config):
         y = _packets(batch, draft.config, draft.mean)
         z = draft.encode(batch).transpose(0, 1).flatten(1) * draft.steps.double()[:, None]
         power += float(z.square().mean(0).sum())

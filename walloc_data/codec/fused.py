@@ -20,12 +20,13 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from walloc_data.codec.packets import analyze, subband_parity, synthesize
+from walloc_data.codec.packets import analyze, parity_classes, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
 __all__ = ["encode_linear", "synthesize_fast"]
 
 TILE = 384  # samples; the longest axis that is transformed by one matrix
+LONGEST_TILE = 1024  # samples, halo included; many levels need longer ones, where level by level is faster
 
 
 def encode_linear(x: Tensor, *, wavelet: str, levels: int, weight: Tensor | None, odd: Tensor) -> Tensor:
@@ -41,6 +42,8 @@ def encode_linear(x: Tensor, *, wavelet: str, levels: int, weight: Tensor | None
     if weight is None:
         odd = subband_parity(x.shape[1], levels, dims)
     plans = [_plan(n, wavelet, levels) for n in x.shape[2:]]
+    if _is_long(plans, factor):
+        return _mix(analyze(x, wavelet=wavelet, levels=levels), x.shape[1], wavelet, levels, weight, odd)
     widths = [width for width, _, _ in plans]
     mixer = _Mixer(weight, odd, factor, has_parity(wavelet))
     out = x.new_empty(x.shape[0], len(odd), *[width * count for width, count, _ in plans])
@@ -61,8 +64,10 @@ def encode_linear(x: Tensor, *, wavelet: str, levels: int, weight: Tensor | None
 def synthesize_fast(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
     """`packets.synthesize` by matrix products, an axis and a tile at a time."""
     dims, factor = y.dim() - 2, 2**levels
-    colours, sizes = y.shape[1] // factor**dims, y.shape[2:]
-    y = y.reshape(y.shape[0], colours, *[factor] * dims, *sizes)
+    signal_channels, sizes = y.shape[1] // factor**dims, y.shape[2:]
+    if _is_long([_plan(n * factor, wavelet, levels) for n in sizes], factor):
+        return synthesize(y, wavelet=wavelet, levels=levels)
+    y = y.reshape(y.shape[0], signal_channels, *[factor] * dims, *sizes)
     y = y.permute(0, 1, *[axis for i in range(dims) for axis in (2 + i, 2 + dims + i)])
     for axis, n in enumerate(sizes):
         width, count, halo = _plan(n * factor, wavelet, levels)
@@ -87,6 +92,21 @@ def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
         return blocks, 1, 0
     count = -(-blocks // longest)
     return -(-blocks // count), count, halo
+
+
+def _is_long(plans: Sequence[tuple[int, int, int]], factor: int) -> bool:
+    return any(count > 1 and (width + 2 * halo) * factor > LONGEST_TILE for width, count, halo in plans)
+
+
+def _mix(y: Tensor, signal_channels: int, wavelet: str, levels: int, weight: Tensor | None, odd: Tensor) -> Tensor:
+    """The linear encoder on the packets of `analyze`."""
+    if weight is None:
+        return y
+    out = y.new_empty(len(y), len(odd), *y.shape[2:])
+    for sides, index in parity_classes(signal_channels, levels, y.dim() - 2, wavelet=wavelet):
+        rows = torch.nonzero((odd == torch.tensor(sides)).all(1))[:, 0]
+        out[:, rows] = (weight[rows] @ y[:, index].flatten(2)).reshape(len(y), len(rows), *y.shape[2:])
+    return out
 
 
 def _window(x: Tensor, axis: int, start: int, length: int) -> Tensor:
@@ -125,10 +145,9 @@ class _Mixer:
             for axis, side in zip(subbands, sides, strict=True):
                 if self.folds:
                     part = part.narrow(axis, side * self.factor // 2, self.factor // 2)
-            part = part.permute(0, *places[:-1], 1, *subbands, places[-1])
-            part = part.reshape(*part.shape[:dims], -1, blocks[-1])
-            mixed.append((part if weight is None else weight @ part).movedim(-2, 1))
-        return torch.cat(mixed, 1)[:, self.place.to(y.device)]
+            part = part.permute(0, 1, *subbands, *places).flatten(1, 1 + dims).flatten(2)
+            mixed.append(part if weight is None else weight @ part)
+        return torch.cat(mixed, 1)[:, self.place.to(y.device)].reshape(len(y), len(self.place), *blocks)
 
 
 def _encode_tile(x: Tensor, wavelet: str, levels: int, mixer: _Mixer, widths: Sequence[int]) -> Tensor:
@@ -160,8 +179,8 @@ def _apply(x: Tensor, axis: int, matrix: Tensor) -> Tensor:
     if axis == x.dim() - 1:
         return x @ matrix.T
     shape = x.shape
-    y = matrix @ x.reshape(shape[:axis].numel(), shape[axis], -1)
-    return y.reshape(*shape[:axis], -1, *shape[axis + 1 :])
+    y = matrix @ x.reshape(shape[:axis].numel(), shape[axis], shape[axis + 1 :].numel())
+    return y.reshape(*shape[:axis], len(matrix), *shape[axis + 1 :])
 
 
 def _unfold(parts: dict[tuple[int, ...], Tensor], odd: Tensor, widths: Sequence[int]) -> Tensor:
@@ -177,7 +196,7 @@ def _unfold(parts: dict[tuple[int, ...], Tensor], odd: Tensor, widths: Sequence[
     return parts[()]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _analysis_matrices(
     width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, ...]:
@@ -195,10 +214,12 @@ def _analysis_matrices(
     odd = subband_parity(1, levels, 1)[:, 0]
     matrix = matrix[:, torch.argsort(odd, stable=True), : -(-width // 2)].reshape(size, -1)
     front, back = matrix[: size // 2], matrix[size // 2 :].flip(0)
-    return tuple((part / 2).T.to(device, dtype).contiguous() for part in (front + back, front - back))
+    folded = ((front + back) / 2, (front - back) / 2)
+    # In the middle one of an odd number of blocks half of these are 0 but for rounding, which no reversal would keep.
+    return tuple(part.where(part.abs() > 1e-14, 0.0).T.to(device, dtype).contiguous() for part in folded)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _synthesis_matrix(
     width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:

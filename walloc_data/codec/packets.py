@@ -3,21 +3,23 @@
 Everything faster is checked against this file, and this file against PyWavelets.
 """
 
+from itertools import product
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv_transpose1d
 
-from walloc_data.codec.wavelets import filter_bank
+from walloc_data.codec.wavelets import filter_bank, has_parity
 from walloc_data.errors import CodecError
 
-__all__ = ["analyze", "subband_parity", "synthesize"]
+__all__ = ["analyze", "parity_classes", "subband_parity", "synthesize"]
 
 
 def analyze(x: Tensor, *, wavelet: str, levels: int) -> Tensor:
     """Wavelet packet analysis with periodization.
 
     `x` is a float tensor `[B, C, *space]` with 1 to 3 space dimensions, each a multiple of
-    `f = 2**levels`. Returns `[B, C * f**dims, *space / f]`; the channel of colour `i` and subband
+    `f = 2**levels`. Returns `[B, C * f**dims, *space / f]`; the channel of signal channel `i` and subband
     `(k0, k1, ...)` is `((i * f + k0) * f + k1) ...`. A subband's bits, first level first, say
     low-pass (0) or high-pass (1): the natural order of `pywt.WaveletPacket`.
     Raises `CodecError` where a size is not such a multiple.
@@ -27,16 +29,16 @@ def analyze(x: Tensor, *, wavelet: str, levels: int) -> Tensor:
         raise CodecError(
             f"shape {tuple(x.shape)} is not [B, C, *space] with 1 to 3 sizes that are multiples of {factor}"
         )
-    batch, colours = x.shape[:2]
+    batch, signal_channels = x.shape[:2]
     sizes = [n // factor for n in x.shape[2:]]
     for axis in range(dims):
         x = x.movedim(2 + axis, -1)
         rest, n = x.shape[:-1], x.shape[-1]
         x = _split(x.reshape(-1, n), wavelet, levels).reshape(*rest, n)
         x = x.movedim(-1, 2 + axis)
-    x = x.reshape(batch, colours, *(size for n in sizes for size in (factor, n)))
+    x = x.reshape(batch, signal_channels, *(size for n in sizes for size in (factor, n)))
     x = x.permute(0, 1, *range(2, 2 + 2 * dims, 2), *range(3, 3 + 2 * dims, 2))
-    return x.reshape(batch, colours * factor**dims, *sizes)
+    return x.reshape(batch, signal_channels * factor**dims, *sizes)
 
 
 def synthesize(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
@@ -45,10 +47,10 @@ def synthesize(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
     if not 1 <= dims <= 3 or y.shape[1] % factor**dims:
         raise CodecError(f"shape {tuple(y.shape)} is not [B, C * {factor}**dims, *space]")
     batch, sizes = y.shape[0], y.shape[2:]
-    colours = y.shape[1] // factor**dims
-    y = y.reshape(batch, colours, *(factor,) * dims, *sizes)
+    signal_channels = y.shape[1] // factor**dims
+    y = y.reshape(batch, signal_channels, *(factor,) * dims, *sizes)
     y = y.permute(0, 1, *(axis for i in range(dims) for axis in (2 + i, 2 + dims + i)))
-    y = y.reshape(batch, colours, *(factor * n for n in sizes))
+    y = y.reshape(batch, signal_channels, *(factor * n for n in sizes))
     for axis in range(dims):
         y = y.movedim(2 + axis, -1)
         rest, n = y.shape[:-1], y.shape[-1]
@@ -57,11 +59,25 @@ def synthesize(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
     return y
 
 
-def subband_parity(colours: int, levels: int, dims: int) -> Tensor:
+def subband_parity(signal_channels: int, levels: int, dims: int) -> Tensor:
     """Bool `[C * f**dims, dims]`: whether reversing an axis negates a subband (it has an odd number of high-passes)."""
     odd = torch.tensor([bin(k).count("1") % 2 == 1 for k in range(2**levels)])
     grid = torch.meshgrid(*[odd] * dims, indexing="ij")
-    return torch.stack([g.reshape(-1) for g in grid], dim=1).repeat(colours, 1)
+    return torch.stack([g.reshape(-1) for g in grid], dim=1).repeat(signal_channels, 1)
+
+
+def parity_classes(
+    signal_channels: int, levels: int, dims: int, *, wavelet: str
+) -> list[tuple[tuple[bool, ...], Tensor]]:
+    """The classes of subbands that reversals keep apart: (odd along each axis, indices of the subbands).
+
+    A wavelet without parity has one class of all.
+    """
+    odd = subband_parity(signal_channels, levels, dims)
+    if not has_parity(wavelet):
+        return [((False,) * dims, torch.arange(len(odd)))]
+    classes = product((False, True), repeat=dims)
+    return [(sides, torch.nonzero((odd == torch.tensor(sides)).all(1))[:, 0]) for sides in classes]
 
 
 def _split(x: Tensor, wavelet: str, levels: int) -> Tensor:

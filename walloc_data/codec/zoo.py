@@ -30,6 +30,10 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
     """The codec of a zoo name (`"rgb-f8c12"`), a path of a `.safetensors` file or of a dataset, or `hf://user/repo`.
 
     Nothing is ever unpickled. Raises `CodecError` where there is no such codec or its file is damaged.
+
+    >>> codec = load_codec("rgb-f8c12")
+    >>> codec.channels, codec.factor, codec.latent_shape((256, 250))
+    (12, 8, (12, 32, 32))
     """
     name = os.fspath(name)
     if name.startswith("hf://"):
@@ -37,8 +41,8 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
     if name in zoo_names():
         return _load_zoo(name)
     path = Path(name)
-    path = path / _HUB_FILE if path.is_dir() else path
-    if not path.is_file():
+    path = path / _HUB_FILE if os.path.isdir(path) else path
+    if not os.path.isfile(path):  # of os, since those of Path raise for a name that is too long
         raise CodecError(f"no codec {name!r}: it is neither a file nor one of the zoo ({', '.join(zoo_names())})")
     return _load_file(path)
 
@@ -56,7 +60,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
             return {name: file.get_tensor(name) for name in file.keys()}, dict(metadata)  # noqa: SIM118
     except FileNotFoundError as error:
         raise CodecError(f"{path} is missing") from error
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
 
 

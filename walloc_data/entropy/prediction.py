@@ -1,6 +1,7 @@
 """Reversible prediction of latents from their neighbours in the same channel.
 
-A predictor is a number a channel; residuals are modulo 256, so they stay int8. Of a latent's
+A payload of the coder `zstd` (id 1) is one Zstandard frame of a sample's residuals, int8 `[c, *space]` in C
+order. A predictor is a number a channel; residuals are modulo 256, so they stay int8. Of a latent's
 neighbours `w` (before it in its row), `n` (above) and `nw`, with those outside taken from inside (the
 first row from `w`, the first column from `n`, the first latent from 0), the predictors are
 
@@ -16,9 +17,10 @@ first row from `w`, the first column from `n`, the first latent from 0), the pre
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from walloc_data.entropy.compiled import compiled
 
 __all__ = ["PREDICTORS", "choose_predictors", "from_residuals", "planes", "to_residuals"]
 
@@ -36,25 +38,25 @@ def to_residuals(latents: NDArray[np.int8], predictors: NDArray[np.uint8]) -> ND
     """Residuals of `int8 [N, c, *space]`, same shape; `predictors` is uint8 `[c]`."""
     view = planes(latents)
     residuals = view.copy()
-    for channel in np.flatnonzero(predictors):
+    for channel in np.flatnonzero(predictors) if view.size else ():
         residuals[:, channel] -= _predict(view[:, channel], int(predictors[channel]))
     return np.reshape(residuals, latents.shape)
 
 
 def from_residuals(residuals: NDArray[np.int8], predictors: NDArray[np.uint8]) -> None:
     """Undo `to_residuals` in place on a C-contiguous `int8 [N, c, *space]`."""
-    if predictors.any():
-        _undo(planes(residuals), predictors)
+    if predictors.any() and residuals.size:
+        _undo(planes(residuals), predictors)  # type: ignore[no-untyped-call]
 
 
 def choose_predictors(latents: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:
     """The predictor of each channel that leaves the least order-0 entropy, uint8 `[c]`; `latents` are `[c, *space]`."""
     counts = np.zeros((latents[0].shape[0], len(PREDICTORS), 256))
     for sample in latents:
-        view = planes(sample[None])
+        view = planes(sample[None])[0]
         for predictor in range(len(PREDICTORS)):
-            residuals = view - _predict(view.swapaxes(0, 1), predictor).swapaxes(0, 1) if predictor else view
-            for channel, values in enumerate(residuals[0]):
+            residuals = view - _predict(view, predictor) if predictor else view
+            for channel, values in enumerate(residuals):
                 counts[channel, predictor] += np.bincount(values.ravel().view(np.uint8), minlength=256)
     share = counts / counts.sum(-1, keepdims=True)
     entropy = -(share * np.log2(np.where(share > 0, share, 1.0))).sum(-1)
@@ -84,7 +86,7 @@ def _predict(x: NDArray[np.int8], predictor: int) -> NDArray[np.int8]:
     return wrapped
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _undo(x, predictors):  # type: ignore[no-untyped-def]  # pragma: no cover  (compiled)
     samples, channels, depth, rows, columns = x.shape
     for sample in range(samples):

@@ -13,6 +13,7 @@ from walloc_data.errors import CoderError
 __all__ = ["ZstdCoder"]
 
 _DICTIONARY_BYTES = 4096
+_DICTIONARY_MOST = 1 << 16  # latents of a sample; one of more has statistics enough of its own
 _DICTIONARY_WORTH = 0.99  # of the bytes without: below it, the dictionary stays
 
 
@@ -36,11 +37,10 @@ class ZstdCoder:
         if predictors.max() >= len(PREDICTORS):
             raise CoderError(f"zstd tables: predictor {predictors.max()} is unknown: upgrade walloc_data")
         self.predictors, self.dictionary = predictors, dictionary
-        self._compressor: zstandard.ZstdCompressor | None = None
         self._decompressor: zstandard.ZstdDecompressor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_compressor": None, "_decompressor": None}
+        return {**self.__dict__, "_decompressor": None}
 
     @classmethod
     def fit(cls, latents: Sequence[NDArray[np.int8]]) -> "ZstdCoder":
@@ -49,7 +49,7 @@ class ZstdCoder:
             raise CoderError("a coder cannot be fitted to no samples")
         plain = cls(choose_predictors(latents))
         half = len(latents) // 2
-        if half < 8:
+        if half < 8 or latents[0].size > _DICTIONARY_MOST:
             return plain
         residuals: list[bytes | bytearray | memoryview] = [
             to_residuals(sample[None], plain.predictors).tobytes() for sample in latents[:half]
@@ -65,34 +65,41 @@ class ZstdCoder:
     def encode(self, latents: NDArray[np.int8]) -> list[bytes]:
         """One frame a sample of `int8 [N, c, *space]`."""
         self._check(latents)
-        if self._compressor is None:
-            parameters = zstandard.ZstdCompressionParameters(
-                compression_level=13,
-                strategy=zstandard.STRATEGY_BTOPT,
-                search_log=1,
-                min_match=4,
-                target_length=32,
-                hash_log=14,
-                chain_log=14,
-                window_log=17,
-                write_content_size=True,
-                write_checksum=False,
-                write_dict_id=False,
-            )
-            self._compressor = zstandard.ZstdCompressor(compression_params=parameters, dict_data=self._dictionary())
+        # A compressor that two threads share ends the process, so each call has its own.
+        parameters = zstandard.ZstdCompressionParameters(
+            compression_level=13,
+            strategy=zstandard.STRATEGY_BTOPT,
+            search_log=1,
+            min_match=4,
+            target_length=32,
+            hash_log=14,
+            chain_log=14,
+            window_log=17,
+            write_content_size=True,
+            write_checksum=False,
+            write_dict_id=False,
+        )
+        compressor = zstandard.ZstdCompressor(compression_params=parameters, dict_data=self._dictionary())
         residuals = to_residuals(latents, self.predictors)
-        return [self._compressor.compress(np.ascontiguousarray(sample).data) for sample in residuals]
+        return [compressor.compress(np.ascontiguousarray(sample).data) for sample in residuals]
 
     def decode(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
         """Fill `out`, C-contiguous `int8 [N, c, *space]`; see `Coder.decode`."""
         self._check(out)
+        if segments.shape != (len(out), 2) or not out.flags.c_contiguous:
+            raise CoderError(f"{len(out)} samples need as many segments, and a C-contiguous array to be decoded to")
         if not len(segments):
             return
-        if self._decompressor is None:
-            self._decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
+        starts, lengths = segments.astype(np.uint64).T
+        room = memoryview(buffer).nbytes
+        # zstandard adds the two without a look at overflow.
+        if starts.max() > room or (lengths > room - starts).any():
+            raise CoderError(f"a payload lies outside of the {room} bytes it should be in")
         size = out[0].nbytes
         sizes = np.full(len(segments), size, np.uint64)
         try:
+            if self._decompressor is None:
+                self._decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
             frames = zstandard.BufferWithSegments(buffer, np.ascontiguousarray(segments, np.uint64).tobytes())
             decoded = self._decompressor.multi_decompress_to_buffer(
                 frames, decompressed_sizes=sizes.tobytes(), threads=1

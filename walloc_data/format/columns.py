@@ -64,7 +64,7 @@ def unpack_columns(data: memoryview, samples: int, *, where: str, only: str | No
                 raise ValueError(f"{name!r} ends behind the record")
             if only is None or name == only:
                 columns[name] = _unpack(kind, body, samples)
-    except (ValueError, IndexError, struct.error, UnicodeDecodeError) as error:
+    except (ValueError, IndexError, struct.error, RecursionError) as error:
         raise FormatError(f"{where}: the columns are damaged ({error})") from error
     return columns
 

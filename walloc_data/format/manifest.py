@@ -55,6 +55,11 @@ class Manifest:
     def __post_init__(self) -> None:
         if self.layout not in _LAYOUTS:
             raise FormatError(f"layout {self.layout!r} is not one of {_LAYOUTS}")
+        texts = [self.codec, self.fingerprint, self.coder, self.plan, *self.splits, *(self.classes or [])]
+        if not self.splits or not all(isinstance(text, str) for text in texts):
+            raise FormatError("it names no split, or what must be text is not")
+        if not isinstance(self.options, dict) or not isinstance(self.summary, dict):
+            raise FormatError("options and summary must be objects")
 
     def samples(self, split: str) -> int:
         """Samples of a split."""
@@ -73,7 +78,7 @@ class Manifest:
             content = json.loads(path.read_text("utf-8"))
         except FileNotFoundError as error:
             raise FormatError(f"{folder} is not a dataset: it has no {MANIFEST_FILE}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise FormatError(f"{path}: cannot be read ({error})") from error
         if not isinstance(content, dict) or content.pop("format", None) != "walloc":
             raise FormatError(f"{path}: not the manifest of a walloc dataset")
@@ -83,17 +88,26 @@ class Manifest:
                 f"{path}: format version {version}; this walloc_data reads {VERSION}: upgrade walloc_data"
             )
         try:
-            splits = {name: [ShardInfo(**shard) for shard in shards] for name, shards in content.pop("splits").items()}
-            known = {entry.name for entry in fields(cls)}  # a later writer of this version may add to them
-            return cls(splits=splits, **{key: value for key, value in content.items() if key in known})
+            splits = {
+                name: [ShardInfo(**_known(ShardInfo, shard)) for shard in shards]
+                for name, shards in content.pop("splits").items()
+            }
+            return cls(splits=splits, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
             raise FormatError(f"{path}: damaged ({error})") from error
+
+
+def _known(cls: type[ShardInfo | Manifest], content: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a class; a later writer of this version may add to them."""
+    names = {entry.name for entry in fields(cls)}
+    return {key: value for key, value in content.items() if key in names}
 
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file under a temporary name, settle it on the disk, and only then give it its name."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    # A class may be a file name that is no UTF-8; its bytes then get the form that JSON has for them (\\udcff).
+    with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

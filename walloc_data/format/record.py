@@ -60,20 +60,15 @@ class Record:
     def __len__(self) -> int:
         return len(self.crcs)
 
-    @property
-    def ragged(self) -> bool:
-        """Whether samples differ in shape."""
-        return len(self.shapes) != 1 or len(self) == 1
-
     def latent_shape(self, sample: int) -> tuple[int, ...]:
         """Shape `(c, *space)` of a sample's latents."""
         return (self.channels, *self.shapes[sample if len(self.shapes) > 1 else 0].tolist())
 
     def columns(self, buffer: Any, *, where: str, only: str | None = None) -> dict[str, Column]:
-        """All columns, or the one called `only` if there is one. Checks their CRC if all are read."""
+        """All columns, or the one called `only` if there is one. Raises `FormatError` where a byte of any is wrong."""
         start, size = self.columns_at
         data = memoryview(buffer)[start : start + size]
-        if only is None and zlib.crc32(data) != self.columns_crc:
+        if zlib.crc32(data) != self.columns_crc:
             raise FormatError(f"{where}: the columns are damaged (CRC32)")
         return unpack_columns(data, len(self), where=where, only=only)
 
@@ -125,6 +120,8 @@ def pack_record(
     samples, channels, dims = len(payloads), latents[0].shape[0], latents[0].ndim - 1
     if not 1 <= samples <= MAX_SAMPLES or len(latents) != samples or not 1 <= dims <= 3:
         raise FormatError(f"a record holds 1 to {MAX_SAMPLES} samples of 1 to 3 dims, not {samples} of {dims}")
+    if sum(sample.size for sample in latents) > MAX_LATENTS or sum(map(len, payloads)) >= 1 << 32:
+        raise FormatError(f"a record holds at most {MAX_LATENTS} latents and 4 GiB: put fewer samples in one (--block)")
     spaces = [sample.shape[1:] for sample in latents]
     ragged = any(space != spaces[0] for space in spaces)
     ends = np.cumsum([len(payload) for payload in payloads], dtype="<u4").tobytes()

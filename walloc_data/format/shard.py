@@ -45,7 +45,9 @@ class ShardWriter:
         self.digest = hashlib.sha256()
         self.bytes = 0
         self._entries: list[tuple[int, int, int]] = []
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary, self._index = (
+            path.with_name(f".{path.stem}{suffix}.{os.getpid()}.tmp") for suffix in (path.suffix, ".idx")
+        )
         self._file = self._temporary.open("wb")
 
     def add(self, name: str, data: bytes, *, samples: int = 0) -> None:
@@ -62,11 +64,10 @@ class ShardWriter:
         self._write(bytes(2 * _BLOCK))
         _settle(self._file)
         entries = np.array(self._entries, ENTRY).tobytes()
-        index = self._temporary.with_suffix(".idx")
-        with index.open("wb") as file:
+        with self._index.open("wb") as file:
             file.write(INDEX_HEADER.pack(INDEX_MAGIC, len(self._entries), self.bytes, zlib.crc32(entries), 0) + entries)
             _settle(file)
-        index.replace(self.path.with_suffix(".idx"))
+        self._index.replace(self.path.with_suffix(".idx"))
         self._temporary.replace(self.path)
 
     @property
@@ -80,12 +81,14 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-            return
-        with suppress(OSError):  # a full disk, which may be what brought us here, fails this too
-            self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            with suppress(OSError):  # a full disk, which may be what brought us here, fails this too
+                self._file.close()
+            self._temporary.unlink(missing_ok=True)
+            self._index.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)

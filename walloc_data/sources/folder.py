@@ -67,6 +67,9 @@ class ImageFolder:
                 f"{root} holds no images (files such as .jpg, .png or .webp), in it or in folders below it"
             )
         notes = [f"class {name!r} has no images" for name in classes if name not in seen]
+        if found and folders.keys() == {"train"} and folders["train"] == root:
+            others = sorted(set(names) - set(SPLITS))
+            notes.append(f"{', '.join(found)} were taken for classes, since {', '.join(others[:3])} stand beside them")
         if loose:
             notes.append(f"{loose} images beside the class folders were passed over")
         return cls(root, splits, classes or None, notes)

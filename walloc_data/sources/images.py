@@ -81,6 +81,8 @@ class ImageReader:
             raise SourceError(f"resize is one of {_RESIZES} and crop one of {_CROPS}")
         if self.size is not None and not 1 <= self.size <= 1 << 15:
             raise SourceError(f"size={self.size} is not in 1 to {1 << 15} pixels")
+        if self.max_pixels < 1:
+            raise SourceError(f"max_pixels={self.max_pixels} would refuse every image")
 
     def read(self, path: str | os.PathLike[str]) -> Picture:
         """The image in a file. Raises `SampleError` with the reason where there is none."""
@@ -94,7 +96,9 @@ class ImageReader:
         except UnidentifiedImageError as error:
             raise SampleError(f"{os.fspath(path)}: not an image that Pillow knows") from error
         except Image.DecompressionBombError as error:
-            raise SampleError(f"{os.fspath(path)}: more pixels than the limit of {self.max_pixels}") from error
+            raise SampleError(
+                f"{os.fspath(path)}: more pixels than Pillow opens (twice PIL.Image.MAX_IMAGE_PIXELS)"
+            ) from error
         except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
             raise SampleError(f"{os.fspath(path)}: {_reason(error)}") from error
         except (
@@ -105,19 +109,24 @@ class ImageReader:
     def _convert(self, image: Image.Image) -> Picture:
         if image.width * image.height > self.max_pixels:
             raise SampleError(f"{image.width} x {image.height} pixels are more than the limit of {self.max_pixels}")
+        if image.format == "TIFF":
+            image.load()  # turns itself upright and forgets its orientation in doing so
         orientation = image.getexif().get(_ORIENTATION, 1)
         width, height = image.size
         size = self._resized(width, height)
+        if self.crop == "none" and size[0] * size[1] > self.max_pixels:
+            raise SampleError(f"{size[0]} x {size[1]} pixels once resized: more than the limit of {self.max_pixels}")
         if size != (width, height):
             # Shrinking in the JPEG decoder is nearly free; the rest is left to a filter that does not alias.
-            gray = self.channels == 1 and image.mode == "RGB"
+            # Gray comes for less from a file of luma and chroma (JFIF); of others it takes one channel for gray.
+            gray = self.channels == 1 and "jfif" in image.info
             image.draft("L" if gray else image.mode, (size[0] * _DRAFT_GAP, size[1] * _DRAFT_GAP))
         flat = _flatten(image, self.channels)
         flat = self._resize_and_crop(flat, size)
         if orientation in _UPRIGHT:
             flat = flat.transpose(_UPRIGHT[orientation])
         pixels = np.asarray(flat).reshape(flat.height, flat.width, self.channels).transpose(2, 0, 1)
-        upright = (width, height) if orientation >= 5 else (height, width)
+        upright = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
         return Picture(np.array(pixels, order="C"), upright)
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
@@ -173,14 +182,27 @@ def _reason(error: BaseException) -> str:
 
 
 def list_images(folder: str | os.PathLike[str]) -> list[Path]:
-    """Image files below a folder, by suffix, in the order of their paths. Raises `SourceError` for no folder."""
+    """Image files below a folder, by suffix, in the order of their paths; nothing hidden (`.name`) is listed.
+
+    Raises `SourceError` for no folder, or one that cannot be listed.
+    """
     if not Path(folder).is_dir():
         raise SourceError(f"{os.fspath(folder)} is not a folder")
     return sorted(_walk(Path(folder)), key=lambda path: path.as_posix())
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for root, _, names in os.walk(folder, followlinks=True):
+    for root, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(root, name))]
         for name in names:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
                 yield Path(root, name)
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in, which a walk would never come out of."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
+def _refuse(error: OSError) -> None:
+    raise SourceError(f"{os.fsdecode(error.filename)}: cannot be listed ({error.strerror})") from error

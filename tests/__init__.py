@@ -1,0 +1,1 @@
+"""Tests of walloc_data, laid out as the package is."""

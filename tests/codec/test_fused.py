@@ -1,0 +1,126 @@
+"""The fast map and the fast synthesis are the definition, at every size, tiled or not."""
+
+import pytest
+import torch
+
+from walloc_data.codec.fused import TILE, encode_linear, synthesize_fast
+from walloc_data.codec.packets import analyze, parity_classes, subband_parity, synthesize
+from walloc_data.codec.wavelets import has_parity
+
+SIZES = [
+    (1, (2,)),
+    (1, (6,)),
+    (3, (8,)),
+    (3, (TILE,)),
+    (3, (TILE + 8,)),
+    (3, (2 * TILE + 24,)),
+    (4, (5 * TILE + 16,)),
+    (5, (1504,)),
+    (6, (1088,)),
+    (2, (4, 12)),
+    (3, (40, 24)),
+    (3, (TILE + 40, 56)),
+    (4, (48, 2 * TILE + 16)),
+    (3, (TILE + 8, TILE + 16)),
+    (1, (2, 6, 4)),
+    (2, (12, 4, 20)),
+    (1, (2, TILE + 2, 4)),
+]
+
+
+def noise(*shape: int, dtype: torch.dtype) -> torch.Tensor:
+    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(len(shape)))
+
+
+def latent_parity(channels: int, dims: int) -> torch.Tensor:
+    """Every class of parity, in an order in which no class stays together."""
+    return torch.tensor([[bool(channel >> axis & 1) for axis in range(dims)] for channel in range(channels)])
+
+
+def dense(weight: torch.Tensor, odd: torch.Tensor, wavelet: str, signal_channels: int, levels: int) -> torch.Tensor:
+    """Rows over the subbands of one parity, spread over all of them."""
+    if not has_parity(wavelet):
+        return weight
+    subbands = subband_parity(signal_channels, levels, odd.shape[1])
+    rows = torch.zeros(len(weight), len(subbands), dtype=weight.dtype)
+    for row, values, sides in zip(rows, weight, odd, strict=True):
+        row[(subbands == sides).all(1)] = values
+    return rows
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-11), (torch.float32, 2e-5)])
+@pytest.mark.parametrize("wavelet", ["10/18", "rbio1.3", "bior4.4", "db4"])
+@pytest.mark.parametrize(("levels", "size"), SIZES)
+def test_both_directions_are_the_definition(
+    wavelet: str, levels: int, size: tuple[int, ...], dtype: torch.dtype, tolerance: float
+) -> None:
+    dims, channels, signal_channels = len(size), 5, 1 if max(size) > 500 else 2
+    x, odd = noise(2, signal_channels, *size, dtype=dtype), latent_parity(channels, dims)
+    y = analyze(x, wavelet=wavelet, levels=levels)
+    fast = encode_linear(x, wavelet=wavelet, levels=levels, weight=None, odd=odd)
+    assert fast.dtype == dtype
+    torch.testing.assert_close(fast, y, atol=tolerance, rtol=0)
+
+    weight = noise(channels, y.shape[1] // (2**dims if has_parity(wavelet) else 1), dtype=dtype) / y.shape[1] ** 0.5
+    mixed = encode_linear(x, wavelet=wavelet, levels=levels, weight=weight, odd=odd)
+    matrix = dense(weight, odd, wavelet, signal_channels, levels)
+    torch.testing.assert_close(mixed, torch.einsum("cs,bs...->bc...", matrix, y), atol=tolerance, rtol=0)
+
+    back = synthesize_fast(y, wavelet=wavelet, levels=levels)
+    assert back.dtype == dtype
+    torch.testing.assert_close(back, synthesize(y, wavelet=wavelet, levels=levels), atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("levels", "size"), [(3, (56,)), (3, (2 * TILE,)), (3, (40, 2 * TILE)), (4, (48, 80)), (1, (2, 6, 4))]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_reversal_is_exact_to_the_last_bit_where_tiles_cut_evenly(
+    levels: int, size: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    dims = len(size)
+    odd = latent_parity(7, dims)
+    weight = noise(7, 2 * 2 ** (levels * dims - dims), dtype=dtype)
+    x = noise(2, 2, *size, dtype=dtype)
+    y = encode_linear(x, wavelet="10/18", levels=levels, weight=weight, odd=odd)
+    for axis in range(dims):
+        signs = (1 - 2 * odd[:, axis].to(dtype)).reshape(-1, *[1] * dims)
+        reversed_ = encode_linear(x.flip(2 + axis), wavelet="10/18", levels=levels, weight=weight, odd=odd)
+        assert torch.equal(reversed_, y.flip(2 + axis) * signs)
+
+
+def test_channels_of_one_parity_alone() -> None:
+    x, odd = noise(1, 1, 24, 16, dtype=torch.float64), torch.tensor([[True, False]] * 3)
+    weight = noise(3, 16, dtype=torch.float64)
+    expected = torch.einsum("cs,bs...->bc...", dense(weight, odd, "10/18", 1, 3), analyze(x, wavelet="10/18", levels=3))
+    torch.testing.assert_close(encode_linear(x, wavelet="10/18", levels=3, weight=weight, odd=odd), expected)
+
+
+def test_an_empty_batch_goes_both_ways() -> None:
+    x = torch.zeros(0, 2, 16, 8)
+    y = encode_linear(x, wavelet="10/18", levels=2, weight=None, odd=latent_parity(1, 2))
+    assert y.shape == (0, 32, 4, 2)
+    assert synthesize_fast(y, wavelet="10/18", levels=2).shape == x.shape
+
+
+def test_a_view_is_read_as_its_copy() -> None:
+    x = noise(1, 2, 30, 48, dtype=torch.float32)
+    view = x[:, :, 3:27].transpose(2, 3)
+    odd = latent_parity(1, 2)
+    encoded = encode_linear(view, wavelet="10/18", levels=3, weight=None, odd=odd)
+    assert torch.equal(encoded, encode_linear(view.contiguous(), wavelet="10/18", levels=3, weight=None, odd=odd))
+
+
+@pytest.mark.parametrize("wavelet", ["10/18", "bior4.4"])
+def test_many_levels_of_a_long_axis_go_level_by_level_and_give_the_same(wavelet: str) -> None:
+    x = torch.randn(1, 1, 128 * 96, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    packets = analyze(x, wavelet=wavelet, levels=7)
+    classes = parity_classes(1, 7, 1, wavelet=wavelet)
+    odd = torch.tensor([sides for sides, _ in classes] * 2)
+    weight = torch.randn(len(odd), len(classes[0][1]), dtype=torch.float64)
+    expected = torch.stack(
+        [(row[:, None] * packets[0, classes[i % len(classes)][1]]).sum(0) for i, row in enumerate(weight)]
+    )
+    mixed = encode_linear(x, wavelet=wavelet, levels=7, weight=weight, odd=odd)
+    torch.testing.assert_close(mixed[0], expected)
+    torch.testing.assert_close(synthesize_fast(packets, wavelet=wavelet, levels=7), x)

@@ -1,0 +1,197 @@
+"""Codecs by name: what ships, and files that are damaged, missing or of another kind."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.constants
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from tests.signals import photograph
+from walloc_data.codec import Codec, load_codec, read_tensors, save_codec, write_tensors, zoo_names
+from walloc_data.errors import CodecError
+
+NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f8c12", "rgb-f8c48"]
+
+
+def test_the_zoo_is_listed_sorted() -> None:
+    assert zoo_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_codec_is_what_its_name_says(name: str) -> None:
+    codec = load_codec(name)
+    kind, shape = name.split("-")
+    factor, channels = (int(n) for n in shape.removeprefix("f").split("c"))
+    assert codec.name == codec.config.name == name
+    assert (codec.factor, codec.channels, codec.config.dims) == (factor, channels, 2)
+    assert codec.config.signal_channels == {"rgb": 3, "gray": 1}[kind]
+    assert codec.config.wavelet == "10/18"
+    x = photograph("china.jpg", "L" if kind == "gray" else "RGB")[None, :, :96, :80]
+    assert codec.encode(x).shape == (1, channels, 96 // factor, 80 // factor)
+    assert not codec.mean.eq(0).any()
+    assert codec.odd.any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_small_and_written_by_this_code(name: str, tmp_path: Path) -> None:
+    shipped = files("walloc_data.codec") / "zoo" / f"{name}.safetensors"
+    save_codec(load_codec(name), tmp_path / "again.safetensors")
+    assert shipped.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+    assert len(shipped.read_bytes()) < 400_000
+
+
+def test_a_path_a_text_and_a_dataset_folder_name_a_codec(tmp_path: Path) -> None:
+    codec = load_codec("rgb-f8c12")
+    path = tmp_path / "codec.safetensors"
+    save_codec(codec, path)
+    for name in (path, str(path), tmp_path, str(tmp_path)):
+        assert load_codec(name).fingerprint == codec.fingerprint
+
+
+@pytest.mark.parametrize("name", ["rgb-f8c13", "", "no/such/file.safetensors", "a" * 5000, "a\0b"])
+def test_unknown_names_are_refused_with_the_known_ones(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CodecError, match=r"no codec .* the zoo .*rgb-f8c12"):
+        load_codec(name)
+
+
+def test_reading_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match="missing"):
+        read_tensors(tmp_path / "codec.safetensors")
+    with pytest.raises(CodecError):
+        read_tensors(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("zoo") / "codec.safetensors"
+    save_codec(load_codec("gray-f8c4"), path)
+    return path.read_bytes()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_truncated_files_are_one_clear_error(data: st.DataObject, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
+    with pytest.raises(CodecError, match=r"cut\.safetensors"):
+        load_codec(path)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_files_are_an_error_or_another_codec(data: st.DataObject, content: bytes, tmp_path: Path) -> None:
+    header = 8 + int.from_bytes(content[:8], "little")
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, data.draw(st.sampled_from([7, header - 1, len(content) - 1]))))
+        damaged[place] = data.draw(st.integers(0, 255))
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(damaged)
+    try:
+        codec = load_codec(path)
+    except CodecError:
+        return
+    # Such a flip is in a number, of which any other would do too.
+    x = photograph("china.jpg", "L")[None, :, :32, :32]
+    assert codec.encode(x).shape == (1, codec.channels, 32 // codec.factor, 32 // codec.factor)
+
+
+@pytest.mark.parametrize("text", ["", "pickle", "[" * 50_000])
+def test_files_of_something_else_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    path.write_text(text)
+    with pytest.raises(CodecError, match="not a readable safetensors file"):
+        load_codec(path)
+    save_file({"weight": torch.ones(2)}, path, metadata={"walloc": text} if text else None)
+    with pytest.raises(CodecError, match=r"other\.safetensors"):
+        load_codec(path)
+
+
+def rewritten(path: Path, change: dict[str, Any], codec_change: dict[str, Any]) -> Path:
+    tensors, metadata = load_codec("gray-f8c4").state()
+    metadata = json.loads(json.dumps(metadata)) | change
+    if isinstance(metadata["codec"], dict):
+        metadata["codec"] |= codec_change
+    write_tensors(path, tensors, metadata)
+    return path
+
+
+def test_a_later_version_asks_for_an_upgrade(tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match=r"version 2.*upgrade"):
+        load_codec(rewritten(tmp_path / "new.safetensors", {"version": 2}, {}))
+
+
+@pytest.mark.parametrize("kind", ["walloc-dataset", None, 1])
+def test_another_kind_is_no_codec(kind: object, tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match="is no codec"):
+        load_codec(rewritten(tmp_path / "other.safetensors", {"kind": kind}, {}))
+
+
+@pytest.mark.parametrize(
+    ("change", "codec_change"),
+    [
+        ({"codec": None}, {}),
+        ({"codec": [1, 2]}, {}),
+        ({"codec": {}}, {}),
+        ({}, {"levels": "3"}),
+        ({}, {"levels": 4}),
+        ({}, {"levels": None}),
+        ({}, {"dims": 3}),
+        ({}, {"wavelet": "db4"}),
+        ({}, {"wavelet": ["10/18"]}),
+        ({}, {"kind": []}),
+        ({}, {"name": None}),
+        ({}, {"scale": "much"}),
+        ({}, {"scale": None}),
+        ({}, {"scale": 10**400}),
+        ({}, {"scale": float("nan")}),
+        ({}, {"colour": "blue"}),
+    ],
+)
+def test_metadata_that_cannot_be_is_one_clear_error(
+    change: dict[str, Any], codec_change: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(CodecError, match=r"odd\.safetensors"):
+        load_codec(rewritten(tmp_path / "odd.safetensors", change, codec_change))
+
+
+@pytest.mark.parametrize("name", ["mean", "odd", "encoder", "decoder", "steps"])
+def test_missing_and_misshapen_tensors_are_one_clear_error(name: str) -> None:
+    tensors, metadata = load_codec("gray-f8c4").state()
+    without = {key: tensor for key, tensor in tensors.items() if key != f"codec.{name}"}
+    with pytest.raises(CodecError, match=f"here is damaged: KeyError 'codec.{name}'"):
+        Codec.from_state(without, metadata, origin="here")
+    for misshapen in (tensors[f"codec.{name}"][None], torch.zeros(()), torch.zeros(0)):
+        with pytest.raises(CodecError, match="here"):
+            Codec.from_state(without | {f"codec.{name}": misshapen}, metadata, origin="here")
+
+
+def test_bytes_depend_on_content_alone(tmp_path: Path) -> None:
+    tensors = {"b": torch.ones(2), "a": torch.zeros(3, dtype=torch.uint8), "c": torch.ones(1, dtype=torch.float64)}
+    write_tensors(tmp_path / "1", tensors, {"x": 1, "y": [2]})
+    write_tensors(tmp_path / "2", dict(reversed(tensors.items())), {"y": [2], "x": 1})
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+    found, metadata = read_tensors(tmp_path / "1")
+    assert metadata == {"x": 1, "y": [2]}
+    assert found.keys() == tensors.keys()
+
+
+@pytest.mark.parametrize(
+    "address", ["hf://user/repo", "hf://user/repo@main", "hf://", "hf://a/b/c", "hf://..", "hf://a b"]
+)
+def test_without_a_network_the_hub_is_one_clear_error(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CodecError, match="cannot get"):
+        load_codec(address)

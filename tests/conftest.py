@@ -1,0 +1,65 @@
+"""Datasets that many tests read and none changes: each is made once."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.photographs import window, write_folder
+from walloc_data import Codec, ImageFolder, ImageReader, Options, load_codec, shard_dataset
+
+
+@pytest.fixture(scope="session")
+def codec() -> Codec:
+    return load_codec("rgb-f8c12")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 train and 12 val photographs of three classes, 80 x 64 pixels."""
+    return write_folder(tmp_path_factory.mktemp("photos") / "photos")
+
+
+@pytest.fixture(scope="session")
+def dataset(photos: Path, codec: Codec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`photos` in records of 8 and shards of 16, cropped to 64 pixels."""
+    return _shard(photos, tmp_path_factory.mktemp("dataset") / "out", codec, ImageReader(size=64))
+
+
+@pytest.fixture(scope="session")
+def samples_dataset(photos: Path, codec: Codec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in the layout `samples`."""
+    return _shard(photos, tmp_path_factory.mktemp("samples") / "out", codec, ImageReader(size=64), layout="samples")
+
+
+@pytest.fixture(scope="session")
+def ragged_dataset(codec: Codec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unlabelled photographs of differing sizes, kept as they are."""
+    root = tmp_path_factory.mktemp("ragged")
+    (root / "photos").mkdir()
+    for number in range(12):
+        window("chelsea", number, (40 + 3 * number, 52 - number % 5)).save(root / "photos" / f"{number:02d}.png")
+    return _shard(root / "photos", root / "out", codec, ImageReader(resize="none", crop="none"))
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    """A copy of `dataset` to damage."""
+    return Path(shutil.copytree(dataset, tmp_path / "copy"))
+
+
+@pytest.fixture
+def sharded(codec: Codec) -> Callable[..., Path]:
+    """Shards a folder into another with the options of the other fixtures, unless told otherwise."""
+
+    def shard(photos: Path, out: Path, *, size: int | None = 64, **options: object) -> Path:
+        return _shard(photos, out, codec, ImageReader(size=size), **options)
+
+    return shard
+
+
+def _shard(photos: Path, out: Path, codec: Codec, reader: ImageReader, **options: object) -> Path:
+    chosen = {"block": 8, "shard_samples": 16} | options
+    shard_dataset(ImageFolder.scan(photos), out, codec=codec, reader=reader, options=Options(**chosen))
+    return out

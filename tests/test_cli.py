@@ -1,0 +1,288 @@
+"""The door: exit statuses and sentences. No mistake of a user's ends in a traceback."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from tests.photographs import contents, window
+from walloc_data import LatentDataset, load_codec, zoo_names
+from walloc_data.cli import main, main_shard
+
+FLAGS = ["--size", "64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
+CODE = "import sys; from walloc_data.cli import {0}; sys.exit({0}())"
+
+
+def run(capsys, *arguments, command=main):
+    status = command([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def process(*arguments, command="main", **options):
+    line = [sys.executable, "-c", CODE.format(command), *map(str, arguments)]
+    return subprocess.run(line, check=False, capture_output=True, **options)
+
+
+def test_shard_says_what_it_came_to(photos, dataset, tmp_path, capsys):
+    out = tmp_path / "out"
+    status, text, errors = run(capsys, photos, out, *FLAGS, command=main_shard)
+    assert (status, errors) == (0, "")
+    assert text.startswith(f"{out}: 72 samples, 0 skipped\n")
+    assert re.search(r"[\d.]+ times smaller, [\d.]+ bits a latent\n  [\d.]+ dB on a sample of the data", text)
+    assert contents(out) == contents(dataset)
+    status, text, _ = run(capsys, "shard", photos, out, *FLAGS)
+    assert status == 0
+    assert "complete already: nothing was written" in text
+
+
+def test_shard_counts_what_it_skips_and_notes_what_is_odd(photos, tmp_path, capsys):
+    source = shutil.copytree(photos, tmp_path / "photos")
+    (source / "train" / "flower" / "000.jpg").write_text("text")
+    (source / "train" / "empty").mkdir()
+    (source / "train" / "stray.jpg").write_text("text")
+    status, text, errors = run(capsys, "shard", source, tmp_path / "out", *FLAGS)
+    assert status == 0
+    assert "71 samples, 1 skipped (see errors.jsonl)" in text
+    assert errors == "note: class 'empty' has no images\nnote: 1 images beside the class folders were passed over\n"
+    status, _, errors = run(capsys, "shard", source, tmp_path / "other", *FLAGS, "--on-error", "stop")
+    assert status == 1
+    assert errors.splitlines()[-1].startswith(f"error: {source}/train/flower/000.jpg: not an image")
+
+
+@pytest.fixture
+def empty(tmp_path):
+    (tmp_path / "empty").mkdir()
+    return tmp_path / "empty"
+
+
+MISTAKES = {
+    "no source": (["shard", "{none}", "{out}"], "is not a folder"),
+    "an empty source": (["shard", "{empty}", "{out}"], "holds no images"),
+    "a file for a source": (["shard", "{file}", "{out}"], "is not a folder"),
+    "no codec": (["shard", "{photos}", "{out}", "--codec", "rgb-f99"], "no codec 'rgb-f99'"),
+    "a codec that is none": (["shard", "{photos}", "{out}", "--codec", "{file}"], "not a readable safetensors file"),
+    "a folder for a codec": (["shard", "{photos}", "{out}", "--codec", "{empty}"], "no codec"),
+    "no size": (["shard", "{photos}", "{out}", "--size", "0"], "size=0"),
+    "no block": (["shard", "{photos}", "{out}", "--block", "0"], "block=0"),
+    "no workers": (["shard", "{photos}", "{out}", "--workers", "0"], "workers"),
+    "no limit": (["shard", "{photos}", "{out}", "--limit", "-3"], "limit"),
+    "no pixels": (["shard", "{photos}", "{out}", "--max-pixels", "0"], "max_pixels"),
+    "a file for a dataset": (["shard", "{photos}", "{file}"], "is not a folder"),
+    "a dataset in a file": (["shard", "{photos}", "{file}/out"], "cannot write"),
+    "a dataset in its source": (["shard", "{photos}", "{photos}/out"], "lies in"),
+    "a full folder": (["shard", "{photos}", "{full}"], "holds no dataset"),
+    "another dataset": (["shard", "{photos}", "{dataset}"], "holds another dataset"),
+    "info of nothing": (["info", "{empty}"], "is not a dataset"),
+    "info of a file": (["info", "{file}"], "walloc.json"),
+    "view of nothing": (["view", "{empty}", "{out}.png"], "is not a dataset"),
+    "view of no split": (["view", "{dataset}", "{out}.png", "--split", "test"], "no split 'test'"),
+    "view to no picture": (["view", "{dataset}", "{out}.xyz"], "not a name of a picture"),
+    "view to no suffix": (["view", "{dataset}", "{out}"], "not a name of a picture"),
+    "view to a reader's suffix": (["view", "{dataset}", "{out}.psd"], "not a name of a picture"),
+    "view to no folder": (["view", "{dataset}", "{none}/a.png"], "No such file or directory"),
+    "view of none": (["view", "{dataset}", "{out}.png", "--count", "0"], "from 1 on"),
+    "view of no columns": (["view", "{dataset}", "{out}.png", "--columns", "-1"], "from 1 on"),
+    "fit to nothing": (["fit", "{empty}", "{out}"], "holds no images"),
+    "fit to no images": (["fit", "{photos}", "{out}", "--images", "0"], "--images"),
+    "fit to no folder": (["fit", "{photos}", "{none}/a.safetensors", "--images", "2"], "No such file or directory"),
+    "fit of no wavelet": (["fit", "{photos}", "{out}", "--wavelet", "nope"], "nope"),
+    "fit of no channels": (["fit", "{photos}", "{out}", "--channels", "0", "--images", "2"], "channels"),
+    "fit of too many channels": (["fit", "{photos}", "{out}", "--channels", "999", "--images", "2"], "channels"),
+    "fit of no levels": (["fit", "{photos}", "{out}", "--levels", "0"], "levels"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_a_sentence_and_status_1(name, photos, dataset, empty, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    places = {name: tmp_path / name for name in ("none", "out", "file", "full", "empty")}
+    arguments, message = MISTAKES[name]
+    before = contents(dataset)
+    status, text, errors = run(capsys, *[part.format(photos=photos, dataset=dataset, **places) for part in arguments])
+    assert status == 1
+    assert text == ""
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    assert message in errors
+    assert not (tmp_path / "out").exists()
+    assert contents(dataset) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["shard"],
+        ["shard", "a", "b", "--size", "big"],
+        ["shard", "a", "b", "--layout", "x"],
+        ["info", "--x"],
+    ],
+    ids=str,
+)
+def test_unusable_arguments_are_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: walloc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [None, "shard", "fit", "info", "view", "zoo"])
+def test_help(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*([verb] if verb else []), "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "usage: walloc" in text
+    assert "None" not in text
+    if verb is None:
+        assert all(name in text for name in ("shard", "fit", "info", "view", "zoo"))
+
+
+def test_help_of_walloc_shard(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main_shard(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for option in ("--codec", "--size", "--workers", "--on-error", "default: rgb-f8c12"):
+        assert option in text
+
+
+UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+
+
+@pytest.mark.parametrize("layout", ["records", "samples"])
+def test_info_accounts_for_every_byte(layout, dataset, samples_dataset, capsys):
+    folder = dataset if layout == "records" else samples_dataset
+    status, text, _ = run(capsys, "info", folder)
+    assert status == 0
+    assert text.startswith(f"{folder}: 72 samples, ")
+    assert "codec   rgb-f8c12" in text
+    assert f"layout {layout}" in text
+    assert "split   train: 60 samples in 4 shards\nsplit   val: 12 samples in 1 shards\n" in text
+    assert "classes 3: astronaut, chelsea, flower" in text
+    rows = re.findall(r"^ +([\d.]+)% +([\d.e+]+) (\w+)  ([\w. ]+)$", text, re.MULTILINE)
+    assert [row[3] for row in rows] == [
+        "payloads", "record headers and columns", "tar", "indices", "codec.safetensors", "other files"
+    ]  # fmt: skip
+    total = sum(len(data) for data in contents(folder).values())
+    assert sum(float(share) for share, *_ in rows) == pytest.approx(100, abs=0.1)
+    assert sum(float(n) * UNITS[unit] for _, n, unit, _ in rows) == pytest.approx(total, rel=0.01)
+
+
+def test_info_of_damage_is_a_sentence(copy, capsys):
+    for damage in (
+        lambda: (copy / "train-00000.idx").write_bytes(b"x"),
+        lambda: (copy / "codec.safetensors").write_bytes(b"x"),
+        lambda: (copy / "walloc.json").write_text((copy / "walloc.json").read_text().replace('"psnr"', '"other"')),
+        lambda: (copy / "walloc.json").write_text("{}"),
+    ):
+        damage()
+        status, text, errors = run(capsys, "info", copy)
+        assert (status, text) == (1, "")
+        assert errors.startswith("error: ")
+
+
+def test_info_needs_no_shards(copy, capsys):
+    for path in copy.glob("*.tar"):
+        path.unlink()
+    assert run(capsys, "info", copy)[0] == 0
+
+
+def test_view_with_originals(dataset, photos, tmp_path, capsys):
+    status, text, _ = run(capsys, "view", dataset, tmp_path / "a.png", "--originals", photos, "--count", 5)
+    assert status == 0
+    rows = text.splitlines()
+    assert len(rows) == 6
+    assert all(re.fullmatch(r"train/\w+/\d+\.jpg  \d\d\.\d\d dB", row) for row in rows[:5])
+    assert re.fullmatch(r"mean \d\d\.\d\d dB", rows[5])
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.size == (4 * (2 * 64 + 4), 2 * (64 + 14 + 4))
+        colours = sheet.crop((0, 14, 128, 78)).convert("L").getextrema()
+    assert colours[1] - colours[0] > 50
+
+
+def test_view_without_originals(dataset, ragged_dataset, photos, tmp_path, capsys):
+    status, text, _ = run(capsys, "view", dataset, tmp_path / "a.jpg", "--split", "val", "--count", 99)
+    assert (status, len(text.splitlines())) == (0, 12)
+    assert "dB" not in text
+    # originals that are not at hand are left out
+    status, text, _ = run(capsys, "view", ragged_dataset, tmp_path / "b.png", "--originals", photos)
+    assert (status, "dB" in text) == (0, False)
+    with Image.open(tmp_path / "b.png") as sheet:
+        assert sheet.width > 4 * 40
+
+
+def test_view_of_gray_and_of_originals_that_changed(photos, tmp_path, capsys):
+    source = shutil.copytree(photos, tmp_path / "photos")
+    assert run(capsys, "shard", source, tmp_path / "out", *FLAGS, "--codec", "gray-f8c4")[0] == 0
+    status, text, _ = run(capsys, "view", tmp_path / "out", tmp_path / "a.png", "--originals", source)
+    assert (status, text.count("dB")) == (0, 13)
+    for path in source.rglob("*.jpg"):
+        path.write_text("text")
+    status, _, errors = run(capsys, "view", tmp_path / "out", tmp_path / "b.png", "--originals", source)
+    assert (status, errors[:7]) == (1, "error: ")
+
+
+def test_fit_then_shard(photos, tmp_path, capsys):
+    path = tmp_path / "mine.safetensors"
+    options = ["--channels", 8, "--levels", 2, "--images", 12, "--size", 64, "--gray"]
+    status, text, _ = run(capsys, "fit", photos, path, *options)
+    assert status == 0
+    assert f"{path}: Codec('mine'" in text
+    assert load_codec(path).channels == 8
+    assert run(capsys, "shard", photos, tmp_path / "out", *FLAGS, "--codec", path)[0] == 0
+    latents, _ = LatentDataset(tmp_path / "out")[0]
+    assert latents.shape == (8, 16, 16)
+    assert run(capsys, "shard", photos, tmp_path / "again", *FLAGS, "--codec", tmp_path / "out")[0] == 0
+    assert LatentDataset(tmp_path / "again").manifest.fingerprint == load_codec(path).fingerprint
+
+
+def test_zoo(capsys):
+    status, text, _ = run(capsys, "zoo")
+    assert status == 0
+    rows = text.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == zoo_names()
+    for row in rows:
+        assert row.endswith(load_codec(row.split()[0]).fingerprint)
+    assert "16x" in rows[0]
+
+
+def test_walloc_shard_is_a_process_that_says_no_more_than_it_must(photos, dataset, tmp_path):
+    done = process(photos, tmp_path / "out", *FLAGS, command="main_shard", text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(tmp_path / "out") == contents(dataset)
+
+
+def test_a_mistake_is_no_traceback_in_a_process(tmp_path):
+    done = process(tmp_path / "none", tmp_path / "out", command="main_shard", text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}/none is not a folder: give the folder that holds the images\n"
+
+
+def test_output_to_a_closed_pipe(dataset):
+    line = [sys.executable, "-c", CODE.format("main"), "info", str(dataset)]
+    writer = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    writer.stdout.close()
+    errors = writer.stderr.read()
+    writer.stderr.close()
+    assert (writer.wait(), errors) == (0, b"")
+
+
+def test_names_that_the_terminal_cannot_show(codec, tmp_path):
+    folder = tmp_path / "photos" / "猫"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        window("chelsea", number).save(folder / f"ж{number}.jpg")
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PATH": ""}
+    sharded = process("shard", tmp_path / "photos", tmp_path / "é", *FLAGS, env=ascii_only)
+    assert (sharded.returncode, sharded.stderr) == (0, b"")
+    shown = process("info", tmp_path / "é", env=ascii_only)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"classes 1: \\u732b" in shown.stdout

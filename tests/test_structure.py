@@ -1,0 +1,102 @@
+"""The house: who may import whom, what files are called and how long they may grow."""
+
+import ast
+import importlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "walloc_data").rglob("*.py"))
+ROOMS = ("codec", "entropy", "format", "sources")
+FOREIGN = {
+    "codec": {"zstandard", "numba", "webdataset"},
+    "entropy": {"torch", "webdataset"},
+    "format": {"torch", "zstandard", "numba", "webdataset"},
+    "sources": {"torch", "zstandard", "numba"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+def imports(name: str) -> set[str]:
+    """Modules that a module imports, wherever in it: of this package by their full name, of others by their first."""
+    found = set()
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports relatively"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in MODULES else str(node.module))
+    return {target if target.split(".")[0] == "walloc_data" else target.split(".")[0] for target in found}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_know_nothing_of_one_another(room: str) -> None:
+    inside = f"walloc_data.{room}"
+    names = [name for name in MODULES if name == inside or name.startswith(inside + ".")]
+    assert names
+    for name in names:
+        own = {target for target in imports(name) if target.split(".")[0] == "walloc_data"}
+        assert all(t == "walloc_data.errors" or t == inside or t.startswith(inside + ".") for t in own), (name, own)
+        assert not imports(name) & FOREIGN[room], name
+
+
+def test_errors_import_nothing() -> None:
+    assert imports("walloc_data.errors") == set()
+
+
+def test_no_import_cycles() -> None:
+    graph = {name: {target for target in imports(name) if target in MODULES} for name in MODULES}
+    while leaves := {name for name, targets in graph.items() if not targets}:
+        graph = {name: targets - leaves for name, targets in graph.items() if name not in leaves}
+    assert graph == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_file_has_a_subject_and_stays_short(path: Path) -> None:
+    assert path.stem not in {"utils", "util", "helpers", "common", "base", "constants"}
+    assert len(path.read_text("utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("__main__")])
+def test_public_names_are_listed_sorted_and_there(name: str) -> None:
+    module = importlib.import_module(name)
+    ranks = [(not name.isupper(), not name[0].isupper(), name) for name in module.__all__]
+    assert ranks == sorted(ranks)  # constants, then classes, then functions: the order that ruff keeps
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert all(hasattr(module, public) for public in module.__all__)
+
+
+def test_no_public_name_is_left_out() -> None:
+    for name, tree in MODULES.items():
+        listed = set(importlib.import_module(name).__all__)
+        defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        assert {n for n in defined if not n.startswith("_")} <= listed, name
+
+
+def test_the_repository_stands_alone() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    foreign = ["../" + "shared", "/" + "work/"]
+    texts = {}
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        try:
+            texts[name] = (ROOT / name).read_text("utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):  # binary, or deleted but not yet committed
+            continue
+    assert "pyproject.toml" in texts
+    assert [(name, word) for name, text in texts.items() for word in foreign if word in text] == []

@@ -1,0 +1,60 @@
+"""Write the golden datasets of the tests: `PYTHONPATH=. python tools/make_golden.py`.
+
+What is committed in `tests/golden` must decode for ever. Run this only when the format gets a new version,
+and keep the files of the old one.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.photographs import window
+from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, load_codec, shard_dataset
+
+GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
+
+
+def main() -> None:
+    """Write every golden dataset, and what it decodes to."""
+    codec = load_codec("gray-f8c4")
+    with tempfile.TemporaryDirectory() as folder:
+        classes, flat = Path(folder, "classes"), Path(folder, "flat")
+        for place, (split, count) in enumerate((("train", 3), ("val", 1))):
+            for number, name in enumerate(("chelsea", "flower")):
+                (classes / split / name).mkdir(parents=True)
+                for i in range(count):
+                    window(name, 10 * place + i, (40 + number, 32)).save(classes / split / name / f"ж {i}.png")
+        flat.mkdir()
+        for number in range(3):
+            window("chelsea", number, (30 + 5 * number, 20)).save(flat / f"{number}.png")
+        for name, source, reader, options in (
+            ("records", classes, ImageReader(channels=1, size=32), Options(block=4)),
+            ("samples", classes, ImageReader(channels=1, size=32), Options(layout="samples")),
+            ("ragged", flat, ImageReader(channels=1, resize="none", crop="none"), Options()),
+        ):
+            out = GOLDEN / name
+            shutil.rmtree(out, ignore_errors=True)
+            shard_dataset(ImageFolder.scan(source), out, codec=codec, reader=reader, options=options)
+            (out / "README.md").unlink()
+            (GOLDEN / f"{name}.json").write_text(expected(out), "utf-8")
+
+
+def expected(out: Path) -> str:
+    """Latents and columns of every sample as JSON, a line a sample."""
+    lines = []
+    for split in ("train", "val"):
+        if list(out.glob(f"{split}-*.tar")):
+            dataset = LatentDataset(out, split)
+            for index in range(len(dataset)):
+                latents, _ = dataset[index]
+                sample = {"split": split, **dataset.fields(index), "shape": list(latents.shape)}
+                sample["latents"] = np.asarray(latents).ravel().tolist()
+                lines.append(json.dumps(sample, ensure_ascii=False))
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+if __name__ == "__main__":
+    main()
