@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from walloc_data.bundle import read_bundle
 from walloc_data.codec import crop
+from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
 from walloc_data.reader import SplitReader
@@ -50,7 +50,7 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
         self.manifest = Manifest.read(self.root)
         if split not in self.manifest.splits:
             raise DatasetError(f"{self.root} has no split {split!r}: it has {', '.join(self.manifest.splits)}")
-        self.codec, coder = read_bundle(self.root)
+        self.codec, coder = read_dataset_codec(self.root)
         if self.codec.fingerprint != self.manifest.fingerprint or coder.name != self.manifest.coder:
             raise DatasetError(f"{self.root}: codec.safetensors is not the one that walloc.json names")
         self._reader = SplitReader(self.root, self.manifest, split, coder)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from walloc_data.bundle import read_bundle
+from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.errors import FormatError
 from walloc_data.format import CODEC_FILE, Manifest, read_index
 
@@ -12,7 +12,7 @@ __all__ = ["describe_dataset", "readable_bytes"]
 def describe_dataset(folder: Path) -> str:
     """Several lines about the dataset in a folder. Raises `FormatError` or `CodecError` for one that is damaged."""
     manifest = Manifest.read(folder)
-    codec, _ = read_bundle(folder)
+    codec, _ = read_dataset_codec(folder)
     summary, config = manifest.summary, codec.config
     missing = {"samples", "skipped", "source_bytes", "latents", "saturated", "psnr"} - summary.keys()
     if missing:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from walloc_data.bundle import read_bundle
+from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError
 from walloc_data.format import Manifest, Record
@@ -28,7 +28,7 @@ def latent_decoder(root: str | os.PathLike[str]) -> Callable[[str, bytes], Any]:
     handler raises `FormatError` for a record that is damaged or of another dataset.
     """
     manifest = Manifest.read(Path(root))
-    return _Decoder(os.fspath(root), manifest, read_bundle(Path(root))[1])
+    return _Decoder(os.fspath(root), manifest, read_dataset_codec(Path(root))[1])
 
 
 @dataclass(frozen=True)

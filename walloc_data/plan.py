@@ -10,7 +10,7 @@ from typing import Any
 from walloc_data.errors import DatasetError
 from walloc_data.sources import ImageFolder, ImageReader, Item
 
-__all__ = ["Options", "ShardTask", "coder_sample", "identity", "plan_shards"]
+__all__ = ["Options", "ShardTask", "coder_sample", "describe", "identity", "plan_shards"]
 
 _SHARD_SAMPLES = (256, 8192)  # of a shard, where none are asked for: fewest and most
 _SHARDS_WANTED = 16  # of a split, within those bounds, so that small datasets too can be spread over workers

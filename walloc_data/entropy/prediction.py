@@ -46,7 +46,7 @@ def to_residuals(latents: NDArray[np.int8], predictors: NDArray[np.uint8]) -> ND
 def from_residuals(residuals: NDArray[np.int8], predictors: NDArray[np.uint8]) -> None:
     """Undo `to_residuals` in place on a C-contiguous `int8 [N, c, *space]`."""
     if predictors.any() and residuals.size:
-        _undo(planes(residuals), predictors)  # type: ignore[no-untyped-call]
+        _undo(planes(residuals), predictors)
 
 
 def choose_predictors(latents: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from walloc_data.entropy.rans import RansCoder
 from walloc_data.entropy.zstd import ZstdCoder
 from walloc_data.errors import CoderError
 
@@ -44,6 +45,7 @@ class Coder(Protocol):
 
 CODERS: dict[int, type[Coder]] = {
     1: ZstdCoder,
+    2: RansCoder,
 }
 
 

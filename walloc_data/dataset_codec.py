@@ -10,12 +10,12 @@ from walloc_data.codec import Codec, read_tensors, write_tensors
 from walloc_data.entropy import Coder, load_coder
 from walloc_data.format import CODEC_FILE
 
-__all__ = ["read_bundle", "write_bundle"]
+__all__ = ["read_dataset_codec", "write_dataset_codec"]
 
 _PREFIX = "coder."
 
 
-def write_bundle(folder: Path, codec: Codec, coder: Coder) -> None:
+def write_dataset_codec(folder: Path, codec: Codec, coder: Coder) -> None:
     """Write `codec.safetensors` in a folder, whole or not at all."""
     tensors, metadata = codec.state()
     tensors |= {_PREFIX + name: torch.from_numpy(np.array(table)) for name, table in coder.tables().items()}
@@ -27,7 +27,7 @@ def write_bundle(folder: Path, codec: Codec, coder: Coder) -> None:
     temporary.replace(path)
 
 
-def read_bundle(folder: Path) -> tuple[Codec, Coder]:
+def read_dataset_codec(folder: Path) -> tuple[Codec, Coder]:
     """The codec and coder of a dataset folder. Raises `CodecError` or `CoderError` where they are damaged."""
     path = folder / CODEC_FILE
     tensors, metadata = read_tensors(path)

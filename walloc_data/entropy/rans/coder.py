@@ -1,0 +1,232 @@
+"""The coder `rans`: a distribution a latent, chosen by its neighbours, and interleaved rANS. The smallest.
+
+Payload: the four states, uint32, and the words that refill them, uint16, all little-endian; or, where that
+would not be smaller, the latents as they are, which the length tells. Planes of more than four times as many rows as
+columns are coded with the two exchanged.
+Duda, "Asymmetric numeral systems", 2013 (rANS); Giesen, "Interleaved entropy coders", 2014.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, REFERENCES
+from walloc_data.entropy.rans.decoding import decode_batch
+from walloc_data.entropy.rans.encoding import encode_batch, gather
+from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
+from walloc_data.entropy.rans.layout import Plan, error_bound, plan_of, shape_of, workspace_of
+from walloc_data.entropy.rans.stream import ESCAPE, LANES, MARGIN, TOTAL
+from walloc_data.errors import CoderError
+
+__all__ = ["RansCoder"]
+
+
+class RansCoder:
+    """Predicts each latent and its error from coded neighbours (see `context`), and codes it with what is usual there.
+
+    All tables are integers, and so is all arithmetic: every machine decodes the same.
+    """
+
+    id: ClassVar[int] = 2
+    name: ClassVar[str] = "rans"
+
+    def __init__(
+        self,
+        mean: NDArray[np.int16],
+        error: NDArray[np.int16],
+        references: NDArray[np.uint16],
+        starts: NDArray[np.uint16],
+        reaches: NDArray[np.uint8],
+        frequencies: NDArray[np.uint16],
+    ) -> None:
+        """The arrays of `tables`. Raises `CoderError` unless every payload, true or false, decodes safely with them."""
+        channels = len(mean) if mean.ndim == 2 else 0
+        _expect("mean", mean, np.int16, (channels, len(MEAN_TAPS)))
+        _expect("error", error, np.int16, (channels, len(ERROR_TAPS) + 2 * REFERENCES))
+        _expect("references", references, np.uint16, (channels, REFERENCES))
+        runs = len(starts) if starts.ndim == 1 else 0
+        _expect("starts", starts, np.uint16, (runs,))
+        _expect("reaches", reaches, np.uint8, (runs,))
+        if not channels or not 0 < runs <= MAXIMUM:
+            raise CoderError(f"rans tables: {channels} channels with {runs} distributions, not 1 to {MAXIMUM}")
+        if (references >= np.maximum(np.arange(channels), 1)[:, None]).any():
+            raise CoderError("rans tables: a channel refers to one that is not decoded before it")
+        if error_bound(error) >= 1 << 31:
+            raise CoderError("rans tables: error weights exceed 32 bits")
+        if starts[0] or (np.diff(starts.astype(np.int64)) <= 0).any() or starts[-1] >= CONTEXTS:
+            raise CoderError(f"rans tables: starts must rise from 0 to below {CONTEXTS}")
+        if reaches.max() > 127:
+            raise CoderError("rans tables: a distribution reaches beyond 127")
+        _expect("frequencies", frequencies, np.uint16, (int((2 * reaches.astype(np.int64) + 1).sum()),))
+        self.mean, self.error, self.references = mean, error, references
+        self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
+        self.distributions = _distributions(reaches, frequencies)
+        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint8)
+        self._ranges, self._slots = _compiled(self.distributions)
+        self._plans: dict[tuple[int, ...], Plan] = {}
+
+    @classmethod
+    def fit(cls, latents: Sequence[NDArray[np.int8]]) -> "RansCoder":
+        """Tables for a dataset of which `latents`, int8 arrays `[c, *space]` of one to three space dims, are a sample.
+
+        Raises `CoderError` where there are none, or their channels or dimensions differ.
+        """
+        samples = [np.ascontiguousarray(_upright(sample)) for sample in latents if sample.size]
+        if not samples:
+            raise CoderError("a coder cannot be fitted to no samples")
+        for sample in samples:
+            if (
+                sample.dtype != np.int8
+                or not 2 <= sample.ndim <= 4
+                or (sample.ndim, len(sample)) != (samples[0].ndim, len(samples[0]))
+            ):
+                raise CoderError(
+                    f"a coder is fitted to int8 [{len(samples[0])}, {samples[0].ndim - 1} space dims], "
+                    f"not {sample.dtype} {list(sample.shape)}"
+                )
+        weights = fit_weights(samples)
+        blank = cls(*weights, np.zeros(1, np.uint16), np.zeros(1, np.uint8), np.ones(1, np.uint16))
+        counts = np.zeros((CONTEXTS, 256), np.uint32)
+        for sample in samples:
+            plan = blank._plan(sample.shape[1:])
+            contexts, coded = np.empty(sample.size, np.int32), np.empty(sample.size, np.uint16)
+            gather(sample.reshape(-1), plan, workspace_of(plan), contexts, coded, counts, sample.size)
+        return cls(*weights, *fit_distributions(counts))
+
+    def encode(self, latents: NDArray[np.int8]) -> list[bytes]:
+        """One payload a sample of `int8 [N, c, *space]`, none longer than the sample."""
+        self._check(latents)
+        upright = np.ascontiguousarray(_upright(latents))
+        plan = self._plan(upright.shape[2:])
+        size = latents[0].size if len(latents) else 0
+        payloads = np.empty((len(latents), size), np.uint8)
+        lengths = np.empty(len(latents), np.int64)
+        encode_batch(
+            upright.reshape(-1),
+            self._ranges,
+            self._lookup,
+            plan,
+            workspace_of(plan),
+            np.empty(size, np.int32),
+            np.empty(size, np.uint16),
+            np.empty(2 * size, np.uint16),
+            np.empty(LANES, np.uint64),
+            payloads.reshape(-1),
+            lengths,
+            size,
+        )
+        return [payload[:length].tobytes() for payload, length in zip(payloads, lengths, strict=True)]
+
+    def decode(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
+        """Fill `out`, C-contiguous `int8 [N, c, *space]`, from payloads at `segments`, uint64 `[N, 2]` (offset, bytes).
+
+        Raises `CoderError` for segments beyond `buffer`, and for a payload that does not end as it must.
+        """
+        self._check(out)
+        if not out.flags.c_contiguous or not out.flags.writeable:
+            raise CoderError("latents are decoded to writable, C-contiguous arrays")
+        view = memoryview(buffer).cast("B")
+        data = np.frombuffer(view, np.uint8) if view.nbytes else np.zeros(0, np.uint8)
+        if segments.dtype != np.uint64 or segments.shape != (len(out), 2):
+            raise CoderError(f"{len(out)} samples need uint64 segments of [{len(out)}, 2], not {list(segments.shape)}")
+        offsets, lengths = segments[:, 0], segments[:, 1]
+        if ((offsets > len(data)) | (lengths > np.uint64(len(data)) - np.minimum(offsets, np.uint64(len(data))))).any():
+            raise CoderError(f"a payload lies beyond the {len(data)} bytes there are")
+        if not len(out):
+            return
+        upright = _upright(out)
+        target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
+        plan = self._plan(upright.shape[2:])
+        size = out[0].size
+        words = np.empty((2, size // 2 + MARGIN), np.uint16)
+        work = (workspace_of(plan), workspace_of(plan))
+        bad = decode_batch(
+            data,
+            np.ascontiguousarray(segments),
+            self._slots,
+            self._ranges,
+            self._lookup,
+            plan,
+            work,
+            words[0],
+            words[1],
+            target.reshape(-1),
+            size,
+        )
+        if bad >= 0:
+            raise CoderError(f"payload {bad} is damaged, or was made with other tables or for another shape")
+        if not np.shares_memory(target, out):
+            upright[...] = target
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """All that decoding needs besides payloads.
+
+        `mean` int16 `[c, 9]`, `error` int16 `[c, 17]` and `references` uint16 `[c, 4]` (see `context`); `starts` uint16
+        `[n]`, the first context of each distribution; `reaches` uint8 `[n]`, its largest residual; and
+        `frequencies` uint16, those of all residuals from -reach to reach, a distribution after the other.
+        """
+        names = ("mean", "error", "references", "starts", "reaches", "frequencies")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, NDArray[Any]]) -> "RansCoder":
+        """The inverse of `tables`. Raises `CoderError` where they are damaged."""
+        names = ("mean", "error", "references", "starts", "reaches", "frequencies")
+        missing = [name for name in names if name not in tables]
+        if missing:
+            raise CoderError(f"rans tables: {', '.join(missing)} missing")
+        return cls(*(np.ascontiguousarray(tables[name]) for name in names))
+
+    def _plan(self, space: tuple[int, ...]) -> Plan:
+        if space not in self._plans:  # one is enough: a dataset's batches are of one shape, or change it rarely
+            self._plans = {space: plan_of(shape_of(space), self.mean, self.error, self.references)}
+        return self._plans[space]
+
+    def _check(self, latents: NDArray[np.int8]) -> None:
+        if (
+            latents.dtype != np.int8
+            or not 3 <= latents.ndim <= 5
+            or latents.shape[1] != len(self.mean)
+            or 0 in latents.shape[2:]
+        ):
+            raise CoderError(
+                f"this coder takes int8 [N, {len(self.mean)}, 1 to 3 space dims], "
+                f"not {latents.dtype} {list(latents.shape)}"
+            )
+
+
+def _expect(name: str, table: NDArray[Any], dtype: Any, shape: tuple[int, ...]) -> None:
+    if table.dtype != dtype or table.shape != shape:
+        raise CoderError(
+            f"rans tables: {name} must be {np.dtype(dtype).name} {list(shape)}, not {table.dtype} {list(table.shape)}"
+        )
+
+
+def _upright(latents: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Tall planes on their side: skewed ones take a multiple of their rows squared."""
+    tall = latents.ndim > 3 and latents.shape[-2] > 4 * latents.shape[-1]
+    return latents.swapaxes(-1, -2) if tall else latents
+
+
+def _distributions(reaches: NDArray[np.uint8], frequencies: NDArray[np.uint16]) -> NDArray[np.uint32]:
+    """Frequencies of all bytes, uint32 `[n, 256]`; the escape gets what the others leave."""
+    spread = np.zeros((len(reaches), 256), np.uint32)
+    start = 0
+    for row, reach in zip(spread, reaches.astype(int), strict=True):
+        row[np.arange(-reach, reach + 1) % 256] = frequencies[start : start + 2 * reach + 1]
+        start += 2 * reach + 1
+    left = TOTAL - spread.sum(1, dtype=np.int64)
+    if left.min() < 1:
+        raise CoderError(f"rans tables: a distribution sums to {TOTAL - left.min()}, not to less than {TOTAL}")
+    spread[:, ESCAPE] = left
+    return spread
+
+
+def _compiled(distributions: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """By symbol, its frequency and first slot; by slot, the symbol that decoding finds there."""
+    first = np.cumsum(distributions, 1, dtype=np.uint32) - distributions
+    ranges = np.asarray(distributions << 16 | first, np.uint32)
+    symbol = np.tile(np.arange(256, dtype=np.uint8), len(distributions))
+    return ranges.ravel(), np.asarray(np.repeat(symbol, distributions.reshape(-1)), np.uint8)

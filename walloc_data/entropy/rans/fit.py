@@ -1,0 +1,249 @@
+"""Fits the tables of `rans` to a sample of a dataset. Floats are welcome here: what comes out are integers."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.entropy.rans.context import ERROR_SHIFT, LIMIT, MEAN_SHIFT, REFERENCES
+from walloc_data.entropy.rans.layout import Shape, error_bound, shape_of
+from walloc_data.entropy.rans.stream import ESCAPE, TOTAL
+
+__all__ = ["fit_distributions", "fit_weights"]
+
+Floats = NDArray[np.float32]
+_PLACES = 1 << 16  # of a channel are enough to fit its two dozen weights
+_BUDGET = 1 << 22  # places of all channels together
+_ROUNDS = 2
+_SPLIT = 30.0  # nats a distribution must save, for it takes some 60 bytes itself
+_PRIOR = 4.0  # symbols as usual anywhere that every distribution starts with
+_WORTH = 0.004  # bits a latent; a smaller gain is not worth the time to predict a channel's mean
+_NEAR = ((0, -1), (-1, 0), (-1, 1), (-1, -1), (0, -2), (-2, 0))  # (row, column) of the first taps, in their order
+MAXIMUM = 32  # distributions, so that their slots stay near a core
+
+
+def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.uint16]]:
+    """Weights of the mean, of the error, and reference channels: int16 `[c, 9]`, int16 `[c, 17]`, uint16 `[c, 4]`."""
+    channels = latents[0].shape[0]
+    groups = _groups(latents, min(_PLACES, _BUDGET // channels))
+    mean = np.zeros((channels, 9), np.int16)
+    error = np.zeros((channels, 9 + 2 * REFERENCES), np.int16)
+    references = np.zeros((channels, REFERENCES), np.uint16)
+    errors: list[list[Floats]] = []  # a channel, a group: float32 [n, depth, rows, columns], in latents
+    flat: list[Floats] = []  # the same a channel, of coded places alone, standardised: correlations are dot products
+    for channel in range(channels):
+        planes = [group[:, channel] for group, _ in groups]
+        target = _places(planes, groups)
+        taps = np.stack([_places([_mean_tap(p, tap) for p in planes], groups) for tap in range(8)], 1)
+        taps = np.append(taps, np.ones((len(taps), 1), np.float32), 1)
+        chosen = _references(flat, np.abs(target))
+        outside = [np.ones_like(target)]
+        outside += [_places(errors[r], groups) for r in chosen]
+        outside += [_places([_box(e) for e in errors[r]], groups) for r in chosen]
+        trust = np.ones_like(target)
+        plain, _, zero = _fit_error([np.abs(p) for p in planes], groups, outside)
+        for _ in range(_ROUNDS):
+            weights = _solve(taps, target, trust)
+            moved = [p - _predicted(p, weights) for p in planes]
+            scale, off, solution = _fit_error([np.abs(m) for m in moved], groups, outside)
+            trust = 1 / (scale * np.maximum(off, 0.3 * scale) + 0.05)
+        if np.log2(plain).mean() - np.log2(scale).mean() > _WORTH:
+            rounding = np.append(np.zeros(8), 1 << (MEAN_SHIFT - 1))
+            mean[channel] = np.clip(np.round(weights * (8 << MEAN_SHIFT)) + rounding, -32768, 32767)
+        else:
+            moved, solution = planes, zero
+        errors.append([np.abs(m) for m in moved])
+        flat.append(_standard(_places(errors[-1], groups)))
+        references[channel, : len(chosen)] = chosen
+        error[channel] = _integers(solution, len(chosen))
+    return mean, error, references
+
+
+def _groups(latents: Sequence[NDArray[np.int8]], places: int) -> list[tuple[Floats, Shape]]:
+    """Samples of one shape together, `[n, c, depth, rows, columns]`, evenly chosen to hold about `places` a channel."""
+    size = int(np.mean([sample[0].size for sample in latents]))
+    count = min(len(latents), max(1, places // max(size, 1)))
+    by_shape: dict[tuple[int, ...], list[NDArray[np.int8]]] = {}
+    for index in np.linspace(0, len(latents) - 1, count).round().astype(int):
+        by_shape.setdefault(latents[index].shape[1:], []).append(latents[index])
+    groups = []
+    for space, samples in by_shape.items():
+        shape = shape_of(space)
+        folded = np.zeros((len(samples), len(samples[0]), shape.depth, shape.rows * shape.columns), np.float32)
+        for row, sample in zip(folded, samples, strict=True):
+            planes = sample.reshape(len(sample), shape.depth, -1)
+            row[..., : planes.shape[-1]] = planes
+        groups.append((folded.reshape(*folded.shape[:3], shape.rows, shape.columns), shape))
+    return groups
+
+
+def _places(planes: list[Floats], groups: list[tuple[Floats, Shape]]) -> Floats:
+    """All coded places of a channel's planes, in one dimension."""
+    parts = []
+    for plane, (_, shape) in zip(planes, groups, strict=True):
+        kept = plane.reshape(*plane.shape[:2], -1)[..., : (shape.rows - 1) * shape.columns + shape.last]
+        parts.append(kept.reshape(-1))
+    return np.concatenate(parts)
+
+
+def _shifted(planes: Floats, row: int, column: int) -> Floats:
+    padded = np.pad(planes, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    rows, columns = planes.shape[2:]
+    return padded[:, :, 2 + row : 2 + row + rows, 2 + column : 2 + column + columns]
+
+
+def _back(planes: Floats) -> Floats:
+    back = np.zeros_like(planes)
+    back[:, 1:] = planes[:, :-1]
+    return back
+
+
+def _box(planes: Floats) -> Floats:
+    across = _shifted(planes, 0, -1) + planes + _shifted(planes, 0, 1)
+    return _shifted(across, -1, 0) + across + _shifted(across, 1, 0)
+
+
+def _mean_tap(planes: Floats, tap: int) -> Floats:
+    if tap < len(_NEAR):
+        return _shifted(planes, *_NEAR[tap])
+    if tap == 7:
+        return _back(planes)
+    w, n, nw = (_shifted(planes, *_NEAR[i]) for i in (0, 1, 3))
+    return np.asarray(np.clip(w + n - nw, np.minimum(w, n), np.maximum(w, n)), np.float32)
+
+
+def _predicted(planes: Floats, weights: Floats) -> Floats:
+    total = np.full_like(planes, weights[8])
+    for tap in range(8):
+        total += weights[tap] * _mean_tap(planes, tap)
+    return total
+
+
+def _solve(features: Floats, target: Floats, trust: Floats) -> Floats:
+    """Weighted least squares, barely regularised, so that constant channels are no special case."""
+    weighted = features * trust[:, None]
+    gram = (weighted.T @ features).astype(np.float64)
+    gram[np.diag_indices(len(gram))] += 1e-5 * np.trace(gram) / len(gram) + 1e-9
+    return np.asarray(np.linalg.solve(gram, (weighted.T @ target).astype(np.float64)), np.float32)
+
+
+def _fit_error(
+    errors: list[Floats], groups: list[tuple[Floats, Shape]], outside: list[Floats]
+) -> tuple[Floats, Floats, Floats]:
+    """The expected error of every place, its actual error, and the weights that lead there.
+
+    Maximum likelihood of a Laplace distribution whose scale is linear in the taps, by Fisher scoring.
+    """
+    taps = [_places([_shifted(e, *near) for e in errors], groups) for near in _NEAR]
+    taps += [_places([_back(e) for e in errors], groups), _places([_box(_back(e)) for e in errors], groups)]
+    features = np.stack(taps + outside, 1)
+    actual = _places(errors, groups)
+    scale = np.full_like(actual, actual.mean() + 0.05)
+    for _ in range(4):
+        weights = _solve(features, actual + np.float32(0.05), np.asarray(1 / scale**2, np.float32))
+        scale = np.maximum(features @ weights, np.float32(0.05))
+    return scale, actual, weights
+
+
+def _integers(weights: Floats, references: int) -> NDArray[np.int16]:
+    """A kernel's error weights. Its errors are eighths, its result 32nds, its bias counts 32 of them."""
+    unit = 4 << ERROR_SHIFT
+    row = np.zeros(9 + 2 * REFERENCES, np.float64)
+    row[:9] = weights[:9] * unit
+    row[8] *= 8 / 32
+    row[9 : 9 + references] = weights[9 : 9 + references] * unit
+    row[13 : 13 + references] = weights[9 + references :] * unit
+    whole = np.clip(np.round(row), -32768, 32767).astype(np.int16)
+    while error_bound(whole) >= 1 << 31:
+        whole //= 2
+    return whole
+
+
+def _standard(errors: Floats) -> Floats:
+    centred = errors - errors.mean()
+    return np.asarray(centred / (np.linalg.norm(centred) + 1e-6), np.float32)
+
+
+def _references(earlier: list[Floats], sizes: Floats) -> list[int]:
+    """The earlier channels whose errors go along best with this channel's sizes."""
+    if not earlier:
+        return []
+    likeness = np.array([e @ _standard(sizes) for e in earlier])
+    return sorted(int(i) for i in np.argsort(-likeness, kind="stable")[:REFERENCES])
+
+
+def fit_distributions(
+    counts: NDArray[np.uint32],
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint16]]:
+    """Contexts cut into runs, a distribution a run: `starts`, `reaches` and `frequencies` of `RansCoder.tables`.
+
+    `counts`, uint32 `[CONTEXTS, 256]`, is how often each residual, modulo 256, stood in each context.
+    """
+    everything = counts.sum(0, dtype=np.float64) + 1e-3
+    prior = _PRIOR * everything / everything.sum()
+    starts, sums = _runs(counts, prior)
+    reaches, frequencies = [], []
+    for histogram in sums:
+        whole = np.roll(_quantised(histogram + prior), 128)  # -128 comes first
+        reach = int(np.abs(np.flatnonzero(np.append(whole[1:], 0)) - 127).max(initial=0))
+        reaches.append(reach)
+        frequencies.append(whole[128 - reach : 129 + reach])
+    return starts.astype(np.uint16), np.array(reaches, np.uint8), np.concatenate(frequencies).astype(np.uint16)
+
+
+def _quantised(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Frequencies that sum to `TOTAL`; what is too rare for a slot goes to the escape."""
+    share = weights / weights.sum() * TOTAL
+    share[ESCAPE] = 0
+    rare = share < 0.6
+    frequency = np.where(rare, 0, np.maximum(np.round(share), 1)).astype(np.int64)
+    frequency[ESCAPE] = max(1, round(share[rare].sum()))
+    while (excess := int(frequency.sum()) - TOTAL) != 0:
+        # the change that costs least: a symbol's cost is share * log(frequency)
+        step = -1 if excess > 0 else 1
+        open_ = (frequency > 1) | ((frequency > 0) & (step > 0))
+        if not open_.any():
+            raise ValueError("no symbol can give way")  # TOTAL exceeds 256, so never
+        gain = np.full(256, -np.inf)
+        gain[open_] = (share[open_] + 1e-6) * np.log((frequency[open_] + step) / frequency[open_])
+        frequency[gain.argmax()] += step
+    return frequency
+
+
+def _cost(histograms: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nats that symbols cost under a distribution of their own that has to be learned from them, and kept.
+
+    The Dirichlet-multinomial likelihood, so that runs without enough symbols to tell them apart are merged.
+    """
+    own = (_log_gamma(histograms + prior) - _log_gamma(prior)).sum(-1)
+    total, weight = histograms.sum(-1), prior.sum()
+    return np.asarray(_log_gamma(total + weight) - math.lgamma(weight) - own, np.float64)
+
+
+def _log_gamma(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(_lgamma(values), np.float64)
+
+
+_lgamma = np.frompyfunc(math.lgamma, 1, 1)
+
+
+def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """First contexts and histograms of the runs: fine ones merged with a neighbour while that costs least."""
+    ladder = np.unique(np.concatenate([[0], np.geomspace(1, LIMIT - 1, 120).astype(int)]))
+    starts = (np.arange(len(counts) // LIMIT)[:, None] * LIMIT + ladder).ravel()
+    sums = np.add.reduceat(counts, starts, axis=0).astype(np.float64)
+    cost = _cost(sums, prior)
+    loss = _cost(sums[1:] + sums[:-1], prior) - cost[1:] - cost[:-1]
+    while len(starts) > 1:
+        at = int(loss.argmin())
+        if loss[at] > _SPLIT and len(starts) <= MAXIMUM:
+            break
+        sums[at] += sums[at + 1]
+        cost[at] = _cost(sums[at], prior)
+        starts, sums, cost = (np.delete(x, at + 1, axis=0) for x in (starts, sums, cost))
+        loss = np.delete(loss, at)
+        for side in (at - 1, at):
+            if 0 <= side < len(loss):
+                loss[side] = _cost(sums[side] + sums[side + 1], prior) - cost[side] - cost[side + 1]
+    return starts, sums

@@ -1,0 +1,199 @@
+# mypy: disable-error-code="untyped-decorator,no-untyped-call,call-arg"
+"""Sixteen 32-bit integers at a time in compiled code.
+
+LLVM vectorises few of the short loops that contexts need, and other ones in every version; so `Lanes`
+is a type of its own, an LLVM vector, which every target has (as AVX-512, AVX2, SSE or NEON registers).
+Arithmetic wraps, comparisons are signed, nothing is checked: indices are the caller's to prove.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, types
+from numba.extending import models, register_model
+
+__all__ = [
+    "WIDTH",
+    "address",
+    "clip",
+    "load",
+    "magnitude",
+    "masked",
+    "median",
+    "minus",
+    "plus",
+    "shifted",
+    "spread",
+    "store",
+    "times",
+    "xor",
+]
+
+WIDTH = 16
+intrinsic: Any = extending.intrinsic
+_INT = ir.IntType(32)
+_VECTOR = ir.VectorType(_INT, WIDTH)
+
+
+class _Lanes(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="Int32x16")
+
+
+_lanes = _Lanes()
+
+
+@register_model(_Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, _VECTOR)
+
+
+def _splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    if value.type != _INT:
+        value = builder.trunc(value, _INT)
+    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(_INT, 0))
+    return builder.shuffle_vector(
+        first, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(_VECTOR, [ir.Constant(_INT, 0)] * WIDTH)
+    )
+
+
+def _least(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
+def _most(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
+@intrinsic
+def address(typing: Any, array: Any) -> tuple[Any, Callable[..., Any]]:
+    """Where a contiguous array starts, for indexing without counting its references, which would take longer than
+    the work. The array must be an argument of the function called from Python: nothing else keeps it alive.
+    """
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), build
+
+
+def _at(builder: ir.IRBuilder, pointer: ir.Value, index: ir.Value, element: ir.Type) -> ir.Value:
+    return builder.bitcast(builder.gep(pointer, [index]), ir.VectorType(element, WIDTH).as_pointer())
+
+
+@intrinsic
+def load(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """Sixteen neighbours from `index` on, of 8, 16 or 32 signed bits each."""
+    element = ir.IntType(pointer.dtype.bitwidth)
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        value = builder.load(_at(builder, *args, element), align=element.width // 8)
+        return value if element == _INT else builder.sext(value, _VECTOR)
+
+    return _lanes(pointer, types.intp), build
+
+
+@intrinsic
+def store(typing: Any, pointer: Any, index: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
+    """The low bits of all lanes, from `index` on."""
+    element = ir.IntType(pointer.dtype.bitwidth)
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        low = args[2] if element == _INT else builder.trunc(args[2], ir.VectorType(element, WIDTH))
+        builder.store(low, _at(builder, *args[:2], element), align=element.width // 8)
+        return context.get_dummy_value()
+
+    return types.none(pointer, types.intp, _lanes), build
+
+
+@intrinsic
+def spread(typing: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
+    """One integer in all lanes."""
+    return _lanes(types.int64), lambda context, builder, signature, args: _splat(builder, args[0])
+
+
+@intrinsic
+def times(typing: Any, total: Any, value: Any, weight: Any) -> tuple[Any, Callable[..., Any]]:
+    """`total + value * weight`, `weight` an integer."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.add(args[0], builder.mul(args[1], _splat(builder, args[2])))
+
+    return _lanes(_lanes, _lanes, types.int64), build
+
+
+@intrinsic
+def plus(typing: Any, a: Any, b: Any) -> tuple[Any, Callable[..., Any]]:
+    """`a + b`."""
+    return _lanes(_lanes, _lanes), lambda context, builder, signature, args: builder.add(*args)
+
+
+@intrinsic
+def minus(typing: Any, a: Any, b: Any) -> tuple[Any, Callable[..., Any]]:
+    """`a - b`."""
+    return _lanes(_lanes, _lanes), lambda context, builder, signature, args: builder.sub(*args)
+
+
+@intrinsic
+def xor(typing: Any, a: Any, b: Any) -> tuple[Any, Callable[..., Any]]:
+    """`a ^ b`."""
+    return _lanes(_lanes, _lanes), lambda context, builder, signature, args: builder.xor(*args)
+
+
+@intrinsic
+def shifted(typing: Any, value: Any, bits: Any) -> tuple[Any, Callable[..., Any]]:
+    """`value >> bits`, or `value << -bits`, for a literal number of bits."""
+    if not isinstance(bits, types.IntegerLiteral):
+        return None  # type: ignore[return-value]
+    count = bits.literal_value
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        by = ir.Constant(_VECTOR, [ir.Constant(_INT, abs(count))] * WIDTH)
+        return builder.ashr(args[0], by) if count > 0 else builder.shl(args[0], by)
+
+    return _lanes(_lanes, bits), build
+
+
+@intrinsic
+def clip(typing: Any, value: Any, low: Any, high: Any) -> tuple[Any, Callable[..., Any]]:
+    """`value` between the integers `low` and `high`."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return _least(builder, _most(builder, args[0], _splat(builder, args[1])), _splat(builder, args[2]))
+
+    return _lanes(_lanes, types.int64, types.int64), build
+
+
+@intrinsic
+def median(typing: Any, a: Any, b: Any, c: Any) -> tuple[Any, Callable[..., Any]]:
+    """The middle one of three."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        a, b, c = args
+        return _most(builder, _least(builder, a, b), _least(builder, _most(builder, a, b), c))
+
+    return _lanes(_lanes, _lanes, _lanes), build
+
+
+@intrinsic
+def magnitude(typing: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
+    """`abs(value)`."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return _most(builder, args[0], builder.neg(args[0]))
+
+    return _lanes(_lanes), build
+
+
+@intrinsic
+def masked(typing: Any, value: Any, count: Any) -> tuple[Any, Callable[..., Any]]:
+    """The first `count` lanes, and 0 in the others."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        numbers = ir.Constant(_VECTOR, [ir.Constant(_INT, i) for i in range(WIDTH)])
+        inside = builder.icmp_signed("<", numbers, _splat(builder, args[1]))
+        return builder.select(inside, args[0], ir.Constant(_VECTOR, [ir.Constant(_INT, 0)] * WIDTH))
+
+    return _lanes(_lanes, types.int64), build

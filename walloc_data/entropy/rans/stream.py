@@ -1,0 +1,57 @@
+# mypy: disable-error-code="no-untyped-def,var-annotated"
+"""The stream of `rans`, and what its compiled loops share: a batch a call, without the GIL.
+
+Four rANS states of 32 bits share one stream of 16-bit words; place `i` of a front belongs to state `i % 4`.
+Nothing that a payload says can reach beyond an array:
+
+- a front takes at most two words a place, words are copied to where as many lie behind them, and the
+  cursor is held to the payload's words after every chunk;
+- a state stays within 32 bits (frequencies stay below `TOTAL`), and a distribution's slot is its low bits;
+- a context is clamped to `CONTEXTS`, and `RansCoder` has checked that `lookup` and `slots` cover all of them.
+"""
+
+import numpy as np
+
+from walloc_data.entropy.rans.context import jit
+from walloc_data.entropy.rans.lanes import WIDTH, address
+
+__all__ = [
+    "BITS",
+    "BYTE",
+    "ESCAPE",
+    "FIRST",
+    "LANES",
+    "LOW",
+    "MARGIN",
+    "SLOT_BITS",
+    "SLOT_MASK",
+    "START",
+    "TOTAL",
+    "WORD",
+    "ZERO",
+    "pointers_of",
+]
+
+BITS = 10
+TOTAL = 1 << BITS  # slots of a distribution
+LANES = 4
+MARGIN = 2 * WIDTH + 1  # words behind a payload: two a place of a chunk, and the one that may be looked at
+START = 1 << 16  # of every state in the encoder, so where the decoder must end
+ESCAPE = 128  # stands for -128, and before a byte that a distribution has no slot for
+
+WORD = np.uint64(16)
+SLOT_BITS = np.uint64(BITS)
+SLOT_MASK = np.uint64(TOTAL - 1)
+FIRST = np.uint64(START)
+BYTE = np.uint64(8)
+LOW = np.uint64(255)
+ZERO = np.uint64(0)
+
+
+@jit
+def pointers_of(plan):  # pragma: no cover  (compiled)
+    """Where the arrays of a `Plan` start."""
+    return (
+        address(plan.planes), address(plan.boxed), address(plan.counts),
+        address(plan.offsets), address(plan.weights), address(plan.biases),
+    )  # fmt: skip
