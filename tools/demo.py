@@ -76,7 +76,7 @@ def demo(data: Path | None, work: Path, codec_name: str) -> None:
         cut_windows(data)
     out = work / f"latents-{codec_name.rsplit('/', 1)[-1]}"
     shutil.rmtree(out, ignore_errors=True)
-    print(f"sharding {data} into {out}: the same as walloc-shard {data} {out} --codec {codec_name}")
+    print(f"sharding {data} into {out}: the same as walloc-shard {data} {out} --size {WINDOW} --codec {codec_name}")
     source, codec = ImageFolder.scan(data), load_codec(codec_name)
     reader = ImageReader(channels=codec.config.signal_channels, size=WINDOW)
     summary = shard_dataset(source, out, codec=codec, reader=reader, options=Options(), workers=2, progress=True)
