@@ -86,13 +86,17 @@ MISTAKES = {
     "view to no folder": (["view", "{dataset}", "{none}/a.png"], "No such file or directory"),
     "view of none": (["view", "{dataset}", "{out}.png", "--count", "0"], "from 1 on"),
     "view of no columns": (["view", "{dataset}", "{out}.png", "--columns", "-1"], "from 1 on"),
-    "fit to nothing": (["fit", "{empty}", "{out}"], "holds no images"),
-    "fit to no images": (["fit", "{photos}", "{out}", "--images", "0"], "--images"),
+    "fit to another suffix": (["fit", "{photos}", "{out}.pt"], "ends with .safetensors"),
+    "fit to nothing": (["fit", "{empty}", "{out}.safetensors"], "holds no images"),
+    "fit to no images": (["fit", "{photos}", "{out}.safetensors", "--images", "0"], "--images"),
     "fit to no folder": (["fit", "{photos}", "{none}/a.safetensors", "--images", "2"], "No such file or directory"),
-    "fit of no wavelet": (["fit", "{photos}", "{out}", "--wavelet", "nope"], "nope"),
-    "fit of no channels": (["fit", "{photos}", "{out}", "--channels", "0", "--images", "2"], "channels"),
-    "fit of too many channels": (["fit", "{photos}", "{out}", "--channels", "999", "--images", "2"], "channels"),
-    "fit of no levels": (["fit", "{photos}", "{out}", "--levels", "0"], "levels"),
+    "fit of no wavelet": (["fit", "{photos}", "{out}.safetensors", "--wavelet", "nope"], "nope"),
+    "fit of no channels": (["fit", "{photos}", "{out}.safetensors", "--channels", "0", "--images", "2"], "channels"),
+    "fit of too many channels": (
+        ["fit", "{photos}", "{out}.safetensors", "--channels", "999", "--images", "2"],
+        "channels",
+    ),
+    "fit of no levels": (["fit", "{photos}", "{out}.safetensors", "--levels", "0"], "levels"),
 }
 
 

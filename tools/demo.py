@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.peers import JpegFolder
 from benchmarks.results import table
 from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, WallocError, load_codec, shard_dataset
+from walloc_data.errors import SourceError
 from walloc_data.info import readable_bytes
 from walloc_data.transforms import RandomFlip
 
@@ -49,6 +50,7 @@ PHOTOGRAPHS = {
 GRID = 4, 3  # tiles of a photograph
 WINDOW = 192  # pixels a side
 EPOCHS = 12
+BATCH = 32
 
 
 def main() -> int:
@@ -74,10 +76,12 @@ def demo(data: Path | None, work: Path, codec_name: str) -> None:
         data = work / "photographs"
         print(f"cutting windows out of {sum(map(len, PHOTOGRAPHS.values()))} photographs into {data}")
         cut_windows(data)
+    source, codec = ImageFolder.scan(data), load_codec(codec_name)
+    if not {"train", "val"} <= source.splits.keys() or len(source.splits["train"]) < BATCH or not source.classes:
+        raise SourceError(f"{data} must hold train/class/* with {BATCH} images or more, and val/class/*")
     out = work / f"latents-{codec_name.rsplit('/', 1)[-1]}"
     shutil.rmtree(out, ignore_errors=True)
     print(f"sharding {data} into {out}: the same as walloc-shard {data} {out} --size {WINDOW} --codec {codec_name}")
-    source, codec = ImageFolder.scan(data), load_codec(codec_name)
     reader = ImageReader(channels=codec.config.signal_channels, size=WINDOW)
     summary = shard_dataset(source, out, codec=codec, reader=reader, options=Options(), workers=2, progress=True)
     train, val = LatentDataset(out, "train"), LatentDataset(out, "val")
@@ -156,7 +160,7 @@ def fit_classifier(train: LatentDataset, val: LatentDataset) -> float:
         nn.Linear(128, len(train.classes)),
     )
     flip = RandomFlip(codec, axis=-1)
-    batches = DataLoader(train, batch_size=32, shuffle=True, drop_last=True)
+    batches = DataLoader(train, batch_size=BATCH, shuffle=True, drop_last=True)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=EPOCHS * len(batches))
     for epoch in range(EPOCHS):

@@ -1,6 +1,7 @@
 """The dataset card: `README.md` of a dataset, for people and for the Hugging Face Hub."""
 
 from walloc_data.format import Manifest
+from walloc_data.info import readable_bytes, readable_psnr
 
 __all__ = ["dataset_card"]
 
@@ -25,8 +26,8 @@ def dataset_card(manifest: Manifest) -> str:
             "",
             f"Samples encoded with the WaLLoC codec `{manifest.codec}` (fingerprint `{manifest.fingerprint}`), coder "
             f"`{manifest.coder}`: {8 * summary['payload_bytes'] / max(1, summary['latents']):.2f} bits a latent, "
-            f"{summary['psnr']:.2f} dB, {summary['source_bytes'] / max(1, summary['payload_bytes']):.1f} times smaller "
-            "than the source files.",
+            f"{readable_psnr(summary['psnr'])}, {readable_bytes(summary['source_bytes'])} of files in "
+            f"{readable_bytes(sum(shard.bytes for shards in manifest.splits.values() for shard in shards))} of shards.",
             "",
             "| split | samples | shards | bytes |",
             "| --- | --- | --- | --- |",

@@ -4,16 +4,18 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from tqdm import tqdm
 
 from walloc_data.codec import CodecConfig, fit, load_codec, save_codec, zoo_names
 from walloc_data.dataset import LatentDataset
 from walloc_data.entropy import CODERS
 from walloc_data.errors import SourceError, WallocError
-from walloc_data.info import describe_dataset, readable_bytes
+from walloc_data.info import describe_dataset, readable_bytes, readable_psnr
 from walloc_data.plan import Options
 from walloc_data.shard import shard_dataset
 from walloc_data.sources import ImageFolder, ImageReader
@@ -158,10 +160,7 @@ def _shard(arguments: argparse.Namespace) -> None:
         f"  {readable_bytes(summary.source_bytes)} of files to {readable_bytes(summary.dataset_bytes)}: "
         f"{summary.ratio:.1f} times smaller, {summary.bits_per_latent:.2f} bits a latent"
     )
-    print(
-        f"  {summary.psnr:.2f} dB on a sample of the data; "
-        f"{summary.saturated:,} of {summary.latents:,} latents saturated"
-    )
+    print(f"  {readable_psnr(summary.psnr)}; {summary.saturated:,} of {summary.latents:,} latents saturated")
     if summary.written:
         rate = summary.written / summary.seconds
         print(f"  {rate:,.0f} samples/s ({summary.seconds:.1f} s, {arguments.workers} workers)")
@@ -181,28 +180,32 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--knee", type=float, default=0.05, help="error of quantisation over that of the channels left out"
     )
-    parser.add_argument("--images", type=int, default=500, metavar="N", help="at most N images, evenly from the folder")
-    parser.set_defaults(size=512)
+    parser.add_argument("--images", type=int, default=300, metavar="N", help="at most N images, evenly from the folder")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_reading(parser)
-    parser.set_defaults(resize="shorter", crop="none")
 
 
 class _Signals:
     """Images of a source, read anew at each pass: memory does not grow with them."""
 
-    def __init__(self, source: ImageFolder, reader: ImageReader, most: int) -> None:
+    def __init__(self, source: ImageFolder, reader: ImageReader, most: int, quiet: bool) -> None:
         paths = [source.path(item) for items in source.splits.values() for item in items]
         self.paths = [paths[i * len(paths) // min(most, len(paths))] for i in range(min(most, len(paths)))]
-        self.reader = reader
+        self.reader, self.quiet, self.passes = reader, quiet, 0
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        for path in self.paths:
+    def __iter__(self) -> Iterator[Tensor]:
+        self.passes += 1
+        for path in tqdm(
+            self.paths, desc=f"pass {self.passes} of 3", unit=" images", leave=False, disable=self.quiet or None
+        ):
             yield torch.from_numpy(self.reader.read(path).pixels)[None]
 
 
 def _fit(arguments: argparse.Namespace) -> None:
     if arguments.images < 1:
         raise SourceError("--images is a whole number from 1 on")
+    if arguments.out.suffix != ".safetensors":
+        raise SourceError(f"{arguments.out}: the file of a codec ends with .safetensors")
     channels = 1 if arguments.gray else 3
     config = CodecConfig(
         name=arguments.out.stem,
@@ -212,7 +215,8 @@ def _fit(arguments: argparse.Namespace) -> None:
         levels=arguments.levels,
         wavelet=arguments.wavelet,
     )
-    signals = _Signals(ImageFolder.scan(arguments.source), _reader(arguments, channels), arguments.images)
+    reader, source = _reader(arguments, channels), ImageFolder.scan(arguments.source)
+    signals = _Signals(source, reader, arguments.images, arguments.quiet)
     codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee)
     save_codec(codec, arguments.out)
     widened = int((codec.steps > codec.steps.min()).sum())
@@ -253,6 +257,8 @@ def _view(arguments: argparse.Namespace) -> None:
     for key, quality in rows:
         print(f"{key}" + ("" if quality is None else f"  {quality:.2f} dB"))
     known = [quality for _, quality in rows if quality is not None]
+    if arguments.originals is not None and not known:
+        print(f"note: {arguments.originals} holds none of these samples' originals", file=sys.stderr)
     if known:
         print(f"mean {sum(known) / len(known):.2f} dB")
 

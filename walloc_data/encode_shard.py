@@ -20,12 +20,14 @@ from walloc_data.sources import ImageReader, Item, Picture
 
 __all__ = ["Job", "ShardReport", "encode_pictures", "one_thread", "write_shard"]
 
-_PSNR_SAMPLES = 4  # decoded and compared in each shard
-
 
 @dataclass(frozen=True)
 class Job:
-    """What all tasks of a run share. `stop` ends the run at the first sample that cannot be read."""
+    """What all tasks of a run share.
+
+    Samples whose key is in `measured` are decoded and compared; `stop` ends the run at the first sample that cannot be
+    read.
+    """
 
     root: Path
     out: Path
@@ -33,6 +35,7 @@ class Job:
     coder: Coder
     reader: ImageReader
     options: Options
+    measured: frozenset[str]
     stop: bool
 
 
@@ -87,7 +90,7 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
                 if items:
                     latents = encode_pictures(job.codec, pictures)
                     payload_bytes += _add(job, writer, f"{task.name}-{number:04d}", items, pictures, latents)
-                    _measure(job.codec, report, pictures, latents)
+                    _measure(job, report, items, pictures, latents)
                 samples += len(items)
                 tick(len(block))
     except OSError as error:
@@ -125,7 +128,7 @@ def _read(job: Job, items: list[Item], report: ShardReport) -> tuple[list[Item],
             pictures.append(job.reader.read(path))
         except SampleError as error:
             if job.stop:
-                raise
+                raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
             report.errors.append({"key": item.key, "reason": str(error)})
             continue
         kept.append(item)
@@ -182,10 +185,12 @@ def _text(key: str) -> str:
     return key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _measure(codec: Codec, report: ShardReport, pictures: list[Picture], latents: list[NDArray[np.int8]]) -> None:
+def _measure(
+    job: Job, report: ShardReport, items: list[Item], pictures: list[Picture], latents: list[NDArray[np.int8]]
+) -> None:
     report.latents += sum(sample.size for sample in latents)
     report.saturated += sum(int(np.count_nonzero(np.abs(sample) == LATENT_MAX)) for sample in latents)
-    if not report.psnr:
-        for picture, sample in list(zip(pictures, latents, strict=True))[:_PSNR_SAMPLES]:
-            decoded = codec.decode(torch.from_numpy(sample)[None], picture.pixels.shape[1:])
+    for item, picture, sample in zip(items, pictures, latents, strict=True):
+        if item.key in job.measured:
+            decoded = job.codec.decode(torch.from_numpy(sample)[None], picture.pixels.shape[1:])
             report.psnr.append(round(psnr(decoded[0], torch.from_numpy(picture.pixels) / 255), 4))

@@ -6,7 +6,7 @@ from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.errors import FormatError
 from walloc_data.format import CODEC_FILE, Manifest, read_index
 
-__all__ = ["describe_dataset", "readable_bytes"]
+__all__ = ["describe_dataset", "readable_bytes", "readable_psnr"]
 
 
 def describe_dataset(folder: Path) -> str:
@@ -37,7 +37,7 @@ def describe_dataset(folder: Path) -> str:
         f"{config.signal_channels} channels to {codec.channels}, {codec.factor} samples a side to 1",
         f"coder   {manifest.coder}, {8 * payload / max(1, summary['latents']):.3f} bits a latent; "
         f"layout {manifest.layout}",
-        f"quality {summary['psnr']:.2f} dB on a sample of the data; {summary['saturated']:,} of {summary['latents']:,} "
+        f"quality {readable_psnr(summary['psnr'])}; {summary['saturated']:,} of {summary['latents']:,} "
         f"latents saturated; {summary['skipped']} samples skipped",
     ]
     for split, of_split in manifest.splits.items():
@@ -47,6 +47,11 @@ def describe_dataset(folder: Path) -> str:
         lines.append(f"classes {len(manifest.classes)}: {shown}")
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
     return "\n".join(lines)
+
+
+def readable_psnr(decibels: float | None) -> str:
+    """What a summary says of distortion."""
+    return "PSNR unknown" if decibels is None else f"{decibels:.2f} dB on a sample of the data"
 
 
 def readable_bytes(count: float) -> str:

@@ -1,8 +1,10 @@
 """The plan of a dataset: which sample goes to which shard and record, before any is read."""
 
 import hashlib
+import heapq
 import json
 import random
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,10 +12,11 @@ from typing import Any
 from walloc_data.errors import DatasetError
 from walloc_data.sources import ImageFolder, ImageReader, Item
 
-__all__ = ["Options", "ShardTask", "coder_sample", "describe", "identity", "plan_shards"]
+__all__ = ["Options", "ShardTask", "coder_sample", "describe", "identity", "measured_keys", "plan_shards"]
 
 _SHARD_SAMPLES = (256, 8192)  # of a shard, where none are asked for: fewest and most
 _SHARDS_WANTED = 16  # of a split, within those bounds, so that small datasets too can be spread over workers
+_MEASURED = 128  # samples that are decoded and compared
 _CODER_SAMPLES = (32, 512)  # what a coder is fitted to: fewest and most, a tenth of the dataset between them
 
 
@@ -71,6 +74,14 @@ def coder_sample(tasks: Sequence[ShardTask]) -> list[Item]:
     fewest, most = _CODER_SAMPLES
     count = min(len(items), most, max(fewest, len(items) // 10))
     return [items[index * len(items) // count] for index in range(count)]
+
+
+def measured_keys(tasks: Sequence[ShardTask]) -> frozenset[str]:
+    """Keys of the samples that are decoded and compared: as good as random, and the same however shards are cut."""
+    keys = (item.key for task in tasks for item in task.items)
+    return frozenset(
+        heapq.nsmallest(_MEASURED, keys, key=lambda key: zlib.crc32(key.encode("utf-8", "surrogateescape")))
+    )
 
 
 def identity(

@@ -18,7 +18,7 @@ from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import CODEC_FILE, Manifest, replace_file
 from walloc_data.journal import JOURNAL_FILE, append_line, open_journal
-from walloc_data.plan import Options, ShardTask, coder_sample, describe, identity, plan_shards
+from walloc_data.plan import Options, ShardTask, coder_sample, describe, identity, measured_keys, plan_shards
 from walloc_data.pool import run_tasks
 from walloc_data.sources import ImageFolder, ImageReader
 
@@ -31,7 +31,8 @@ _CODER_LATENTS = 1 << 28  # enough to fit a coder to, however large the images
 
 @dataclass(frozen=True)
 class Summary:
-    """What a dataset came to; `psnr` in dB, the mean over a few samples of each shard.
+    """What a dataset came to; `psnr` in dB, the mean over at most 128 samples (None if none of
+    them could be read).
 
     `seconds` and `written` (samples) are of this run alone.
     """
@@ -43,7 +44,7 @@ class Summary:
     payload_bytes: int
     latents: int
     saturated: int
-    psnr: float
+    psnr: float | None
     seconds: float
     written: int
 
@@ -73,7 +74,7 @@ def shard_dataset(
 
     `workers` processes (1: this one) share the shards. `on_error` is `"skip"` (a sample that cannot be
     read goes to `errors.jsonl`) or `"stop"`. Raises `DatasetError` where `out` holds something else or
-    cannot be written, and `SampleError` with `"stop"`. What is finished stays.
+    cannot be written, and `SampleError` with `"stop"`. What is finished stays. `progress` shows a bar on a terminal.
     """
     if workers < 1 or on_error not in ("skip", "stop"):
         raise DatasetError("workers is a whole number from 1 on, and on_error 'skip' or 'stop'")
@@ -90,9 +91,11 @@ def shard_dataset(
         if done is not None:
             with one_thread():
                 coder = _coder(out, source, codec, reader, options, tasks)
-                job = Job(source.root, out, codec, coder, reader, options, on_error == "stop")
+                job = Job(source.root, out, codec, coder, reader, options, measured_keys(tasks), on_error == "stop")
                 todo = [task for task in tasks if task.name not in done]
-                with tqdm(total=sum(len(task.items) for task in todo), unit=" samples", disable=not progress) as bar:
+                with tqdm(
+                    total=sum(len(task.items) for task in todo), unit=" samples", disable=not progress or None
+                ) as bar:
                     for name, report in run_tasks(job, todo, workers, bar):
                         append_line(out / JOURNAL_FILE, report.to_json())
                         done[name] = report
@@ -153,7 +156,7 @@ def _finish(
         "payload_bytes": sum(report.shard.payload_bytes for report in kept),
         "latents": sum(report.latents for report in kept),
         "saturated": sum(report.saturated for report in kept),
-        "psnr": round(sum(ratios) / len(ratios), 2),
+        "psnr": round(sum(ratios) / len(ratios), 2) if ratios else None,
     }
     manifest = Manifest(
         codec=codec.name,

@@ -43,7 +43,7 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     for number, (cell, (key, quality)) in enumerate(zip(cells, rows, strict=True)):
         x, y = number % columns * width, number // columns * height
-        caption = key.rsplit("/", 1)[-1].encode("ascii", "replace").decode()
+        caption = "/".join(key.split("/")[-2:]).encode("ascii", "replace").decode()
         draw.text((x + 2, y + 1), caption + ("" if quality is None else f"  {quality:.2f} dB"), fill="black")
         for image in cell:
             sheet.paste(image, (x, y + _CAPTION))

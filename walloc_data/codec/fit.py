@@ -42,7 +42,7 @@ def fit(
     """
     if not 0 < knee < math.inf:
         raise CodecError(f"knee={knee} is not a positive number")
-    if iter(signals) is signals:
+    if isinstance(signals, Iterator):
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
     if not 1 <= channels <= config.packet_channels:
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")

@@ -95,7 +95,7 @@ def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
 
 
 def _is_long(plans: Sequence[tuple[int, int, int]], factor: int) -> bool:
-    return any(count > 1 and (width + 2 * halo) * factor > LONGEST_TILE for width, count, halo in plans)
+    return any((width + 2 * halo) * factor > LONGEST_TILE for width, _, halo in plans)
 
 
 def _mix(y: Tensor, signal_channels: int, wavelet: str, levels: int, weight: Tensor | None, odd: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def _unfold(parts: dict[tuple[int, ...], Tensor], odd: Tensor, widths: Sequence[
     return parts[()]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _analysis_matrices(
     width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, ...]:
@@ -219,7 +219,7 @@ def _analysis_matrices(
     return tuple(part.where(part.abs() > 1e-14, 0.0).T.to(device, dtype).contiguous() for part in folded)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _synthesis_matrix(
     width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:

@@ -69,7 +69,10 @@ class ImageFolder:
         notes = [f"class {name!r} has no images" for name in classes if name not in seen]
         if found and folders.keys() == {"train"} and folders["train"] == root:
             others = sorted(set(names) - set(SPLITS))
-            notes.append(f"{', '.join(found)} were taken for classes, since {', '.join(others[:3])} stand beside them")
+            notes.append(
+                f"{', '.join(found)} taken for classes, not splits, because of {', '.join(others[:3])} beside: "
+                f"splits are called {', '.join(SPLITS)}"
+            )
         if loose:
             notes.append(f"{loose} images beside the class folders were passed over")
         return cls(root, splits, classes or None, notes)
