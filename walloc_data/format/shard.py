@@ -20,6 +20,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ class ShardWriter:
         self.bytes += len(data)
 
 
-def _settle(file) -> None:  # type: ignore[no-untyped-def]
+def _settle(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
     file.close()
