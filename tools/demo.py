@@ -168,7 +168,7 @@ def fit_classifier(train: LatentDataset, val: LatentDataset) -> float:
         for latents, labels in batches:
             loss = nn.functional.cross_entropy(model(codec.dequantize(flip(latents))), labels)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
         accuracy = evaluate(model, val)

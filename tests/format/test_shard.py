@@ -58,10 +58,14 @@ def test_index_bytes_are_those_of_the_table(tmp_path):
     assert tar_bytes == len(tar)
 
 
+def write_and_fail(writer):
+    writer.add("a.wlc", b"x", samples=1)
+    raise KeyError
+
+
 def test_an_exception_leaves_nothing_behind(tmp_path):
-    with pytest.raises(KeyError), ShardWriter(tmp_path / "a.tar") as writer:  # noqa: PT012
-        writer.add("a.wlc", b"x", samples=1)
-        raise KeyError
+    with pytest.raises(KeyError), ShardWriter(tmp_path / "a.tar") as writer:
+        write_and_fail(writer)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -57,7 +57,8 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(metadata)  # noqa: SIM118
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, dict(metadata)
     except FileNotFoundError as error:
         raise CodecError(f"{path} is missing") from error
     except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:

@@ -87,7 +87,7 @@ def _predict(x: NDArray[np.int8], predictor: int) -> NDArray[np.int8]:
 
 
 @compiled
-def _undo(x, predictors):  # type: ignore[no-untyped-def]  # pragma: no cover  (compiled)
+def _undo(x: Any, predictors: Any) -> None:  # pragma: no cover  (compiled)
     samples, channels, depth, rows, columns = x.shape
     for sample in range(samples):
         for channel in range(channels):

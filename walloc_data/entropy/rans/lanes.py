@@ -143,10 +143,10 @@ def xor(typing: Any, a: Any, b: Any) -> tuple[Any, Callable[..., Any]]:
 
 
 @intrinsic
-def shifted(typing: Any, value: Any, bits: Any) -> tuple[Any, Callable[..., Any]]:
+def shifted(typing: Any, value: Any, bits: Any) -> tuple[Any, Callable[..., Any]] | None:
     """`value >> bits`, or `value << -bits`, for a literal number of bits."""
     if not isinstance(bits, types.IntegerLiteral):
-        return None  # type: ignore[return-value]
+        return None
     count = bits.literal_value
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
