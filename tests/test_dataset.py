@@ -412,7 +412,7 @@ def test_a_manifest_of_a_later_version(copy):
 
 def test_a_manifest_that_lies_about_samples(copy):
     content = json.loads((copy / "walloc.json").read_text())
-    content["splits"]["train"][0]["samples"] += 1
+    content["splits"]["train"][0]["samples"] -= 1
     (copy / "walloc.json").write_text(json.dumps(content))
     with pytest.raises(FormatError, match="not of the shard that the manifest describes"):
         read_everything(copy)

@@ -84,15 +84,11 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
     samples = payload_bytes = 0
     try:
         with ShardWriter(path) as writer:
-            for number, start in enumerate(range(0, len(task.items), job.options.block)):
-                block = task.items[start : start + job.options.block]
-                items, pictures = _read(job, block, report)
-                if items:
-                    latents = encode_pictures(job.codec, pictures)
-                    payload_bytes += _add(job, writer, f"{task.name}-{number:04d}", items, pictures, latents)
-                    _measure(job, report, items, pictures, latents)
+            for number, (items, pictures) in enumerate(_blocks(job, task.items, report, tick)):
+                latents = encode_pictures(job.codec, pictures)
+                payload_bytes += _add(job, writer, f"{task.name}-{number:04d}", items, pictures, latents)
+                _measure(job, report, items, pictures, latents)
                 samples += len(items)
-                tick(len(block))
     except OSError as error:
         raise DatasetError(
             f"cannot write {path}: {error.strerror or error}. What is finished is kept: make room, then run the same "
@@ -120,8 +116,12 @@ def encode_pictures(codec: Codec, pictures: list[Picture]) -> list[NDArray[np.in
     return [codec.encode(signal[None])[0].numpy() for signal in signals]
 
 
-def _read(job: Job, items: list[Item], report: ShardReport) -> tuple[list[Item], list[Picture]]:
-    kept, pictures = [], []
+def _blocks(
+    job: Job, items: list[Item], report: ShardReport, tick: Callable[[int], None]
+) -> Iterator[tuple[list[Item], list[Picture]]]:
+    """Samples that can be read, `block` at a time; only the last may be fewer, so counts say what each record holds."""
+    kept: list[Item] = []
+    pictures: list[Picture] = []
     for item in items:
         path = job.root / item.key
         try:
@@ -130,10 +130,15 @@ def _read(job: Job, items: list[Item], report: ShardReport) -> tuple[list[Item],
             if job.stop:
                 raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
             report.errors.append({"key": item.key, "reason": str(error)})
-            continue
-        kept.append(item)
-        report.source_bytes += path.stat().st_size
-    return kept, pictures
+        else:
+            kept.append(item)
+            report.source_bytes += path.stat().st_size
+        tick(1)
+        if len(kept) == job.options.block:
+            yield kept, pictures
+            kept, pictures = [], []
+    if kept:
+        yield kept, pictures
 
 
 def _add(

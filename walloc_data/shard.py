@@ -163,6 +163,7 @@ def _finish(
         fingerprint=codec.fingerprint,
         coder=options.coder,
         layout=options.layout,
+        block=options.block,
         splits={
             split: [report.shard for report in kept if report.split == split]
             for split in source.splits

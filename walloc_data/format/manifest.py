@@ -39,13 +39,15 @@ class ShardInfo:
 class Manifest:
     """A dataset: codec, coder, layout, splits, classes, and what the write path measured.
 
-    `plan` identifies what was asked for (source, options), so that a second run knows its own.
+    `block` is the samples of every record but a shard's last, which may hold fewer; in the layout `samples`,
+    of every run of records that is shuffled as one. `plan` identifies what was asked for (source, options), so that a second run knows its own.
     """
 
     codec: str
     fingerprint: str
     coder: str
     layout: str
+    block: int
     splits: dict[str, list[ShardInfo]]
     classes: list[str] | None = None
     plan: str = ""
@@ -58,6 +60,11 @@ class Manifest:
         texts = [self.codec, self.fingerprint, self.coder, self.plan, *self.splits, *(self.classes or [])]
         if not self.splits or not all(isinstance(text, str) for text in texts):
             raise FormatError("it names no split, or what must be text is not")
+        if not isinstance(self.block, int) or self.block < 1:
+            raise FormatError(f"block {self.block!r} is not a number of samples")
+        for shard in (shard for shards in self.splits.values() for shard in shards):
+            if shard.records != (shard.samples if self.layout == "samples" else -(-shard.samples // self.block)):
+                raise FormatError(f"{shard.name}: {shard.samples} samples in {shard.records} records of {self.block}")
         if not isinstance(self.options, dict) or not isinstance(self.summary, dict):
             raise FormatError("options and summary must be objects")
 
