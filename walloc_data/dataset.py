@@ -1,9 +1,8 @@
-"""The read path, map-style: a dataset folder to samples, a drop-in for `ImageFolder`."""
+"""The read path, map-style: samples by number, a drop-in for `ImageFolder`."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from walloc_data.codec import crop
-from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.errors import DatasetError
-from walloc_data.format import Manifest
+from walloc_data.format import StorageOptions
+from walloc_data.opened import open_dataset
 from walloc_data.reader import SplitReader
 
 __all__ = ["LatentDataset"]
@@ -23,15 +22,17 @@ _DECODES = ("latents", "float", "pixels")
 
 
 class LatentDataset(Dataset[tuple[Any, Any]]):
-    """Samples `(x, y)` of a split of a dataset folder.
+    """Samples `(x, y)` of a split of a dataset, in a folder or at a URL (`hf://user/name`, `https://`, `s3://`).
 
     `decode` says what x is: `"latents"`, int8 `[c, *space / f]`; `"float"`, float32 of the same shape,
     dequantised; `"pixels"`, float32 `[C, *space]` in the range of the codec, without padding. y is the label
     (int; -1 in a dataset without labels). `transform` and `target_transform` are applied to one x and y.
     The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch.
 
-    Raises `FormatError`, `CodecError` or `CoderError` for a folder that is damaged or of another
-    version, `DatasetError` for a split that is not there. A damaged sample raises when it is read.
+    `storage` says how what is remote is fetched and cached.
+
+    Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version, `DatasetError`
+    for one that cannot be reached or has no such split. A damaged sample raises when it is read.
     """
 
     def __init__(
@@ -42,21 +43,18 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
         transform: Callable[[Tensor], Any] | None = None,
         target_transform: Callable[[int], Any] | None = None,
         decode: str = "latents",
+        storage: StorageOptions | None = None,
     ) -> None:
         if decode not in _DECODES:
             raise DatasetError(f"decode={decode!r} is not one of {_DECODES}")
-        self.root, self.split, self.decode = Path(root), split, decode
+        self.split, self.decode = split, decode
         self.transform, self.target_transform = transform, target_transform
-        self.manifest = Manifest.read(self.root)
-        if split not in self.manifest.splits:
-            raise DatasetError(f"{self.root} has no split {split!r}: it has {', '.join(self.manifest.splits)}")
-        self.codec, coder = read_dataset_codec(self.root)
-        if self.codec.fingerprint != self.manifest.fingerprint or coder.name != self.manifest.coder:
-            raise DatasetError(f"{self.root}: codec.safetensors is not the one that walloc.json names")
-        self._reader = SplitReader(self.root, self.manifest, split, coder)
+        opened = open_dataset(root, storage)
+        self.root, self.manifest, self.codec = opened.storage.url, opened.manifest, opened.codec
+        self._reader = SplitReader(opened, split)
 
     def __repr__(self) -> str:
-        return f"LatentDataset({str(self.root)!r}, split={self.split!r}): {len(self)} samples, codec {self.codec.name}"
+        return f"LatentDataset({self.root!r}, split={self.split!r}): {len(self)} samples, codec {self.codec.name}"
 
     def __len__(self) -> int:
         return len(self._reader)
@@ -75,9 +73,9 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
         if numbers.min() < 0 or numbers.max() >= len(self):
             raise IndexError(f"index out of range of {len(self)} samples")
-        latents, labels = self._reader.read(numbers, "label")
-        samples = self._decode(latents, numbers)
-        targets = [-1 if label is None else label for label in labels]
+        found = self._reader.read(numbers, ["label"])
+        samples = self._decode(found.latents, numbers)
+        targets = [-1 if label is None else label for label in found.columns["label"]]
         if self.transform is not None:
             samples = [self.transform(sample) for sample in samples]
         if self.target_transform is not None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from walloc_data.codec import Codec, read_tensors, write_tensors
+from walloc_data.codec import Codec, parse_tensors, write_tensors
 from walloc_data.entropy import Coder, load_coder
-from walloc_data.format import CODEC_FILE
+from walloc_data.format import CODEC_FILE, Storage
 
 __all__ = ["read_dataset_codec", "write_dataset_codec"]
 
@@ -27,10 +27,10 @@ def write_dataset_codec(folder: Path, codec: Codec, coder: Coder) -> None:
     temporary.replace(path)
 
 
-def read_dataset_codec(folder: Path) -> tuple[Codec, Coder]:
-    """The codec and coder of a dataset folder. Raises `CodecError` or `CoderError` where they are damaged."""
-    path = folder / CODEC_FILE
-    tensors, metadata = read_tensors(path)
-    codec = Codec.from_state(tensors, metadata, origin=str(path))
+def read_dataset_codec(storage: Storage, *, version: str = "") -> tuple[Codec, Coder]:
+    """The codec and coder of a dataset. Raises `CodecError` or `CoderError` where they are damaged."""
+    where = f"{storage.url}/{CODEC_FILE}"
+    tensors, metadata = parse_tensors(storage.read(CODEC_FILE, version=version), where=where)
+    codec = Codec.from_state(tensors, metadata, origin=where)
     tables = {name.removeprefix(_PREFIX): t.numpy() for name, t in tensors.items() if name.startswith(_PREFIX)}
     return codec, load_coder(metadata.get("coder", ""), tables)

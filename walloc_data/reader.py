@@ -1,167 +1,217 @@
-"""Random access to the samples of one split on local disk, by memory map."""
+"""The samples of one split by number, wherever the split lies."""
 
-import mmap
 import zlib
-from collections.abc import Iterator
-from functools import cached_property
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy import Coder
-from walloc_data.errors import CoderError, DatasetError, FormatError
-from walloc_data.format import Column, Manifest, Record, read_index
+from walloc_data.errors import CoderError, FormatError, WallocError
+from walloc_data.format import Record
+from walloc_data.opened import OpenedDataset
+from walloc_data.record_files import RecordFiles
 
-__all__ = ["SplitReader"]
+__all__ = ["Samples", "SplitReader"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N samples in the order asked for.
+
+    `latents` is int8 `[N, c, *space]`, or a list of `[c, *space]` where their shapes differ; each of `columns` a list of N
+    values (None where a record has no such column). `damaged` says of each sample left out what is wrong with it.
+    """
+
+    latents: NDArray[np.int8] | list[NDArray[np.int8]]
+    columns: dict[str, list[Any]]
+    damaged: list[str]
+
+
+class _Group(NamedTuple):
+    """Samples of one record: where it is, their places in the batch, and their slots in the record."""
+
+    shard: int
+    number: int
+    places: NDArray[np.int64]
+    slots: NDArray[np.int64]
+
+
+class _Opened(NamedTuple):
+    record: Record
+    buffer: Any
+    where: str
 
 
 class SplitReader:
     """Samples of a split by number, in the order of its shards.
 
-    Indices are read when a sample is first asked for; of the shards, just the pages touched.
-    Pickling and forking are safe: maps are read-only, and a pickled copy opens its own.
+    Indices and pages of shards are read when a sample first needs them. Pickling and forking are safe, and threads may
+    share a reader.
     """
 
-    def __init__(self, root: Path, manifest: Manifest, split: str, coder: Coder) -> None:
-        self.root, self.coder, self.fingerprint = root, coder, manifest.fingerprint
-        self.shards = manifest.splits[split]
-        self._length = manifest.samples(split)
-        self._maps: dict[int, mmap.mmap] = {}
+    def __init__(self, dataset: OpenedDataset, split: str) -> None:
+        manifest, shards = dataset.manifest, dataset.shards(split)
+        self.coder, self.fingerprint = dataset.coder, manifest.fingerprint
+        self._block = manifest.block if manifest.layout == "records" else 1
+        self._files = RecordFiles(dataset.storage, shards, per_run=manifest.block // self._block)
+        self._first = np.concatenate([[0], np.cumsum([shard.samples for shard in shards], dtype=np.int64)])
 
     def __len__(self) -> int:
-        return self._length
+        return int(self._first[-1])
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": {}}
+    def read(self, indices: NDArray[np.int64], columns: Sequence[str], *, skip: bool = False) -> Samples:
+        """Latents and columns of samples. Each record is opened once; what is damaged and remote is fetched once more.
 
-    def read(
-        self, indices: NDArray[np.int64], column: str
-    ) -> tuple[NDArray[np.int8] | list[NDArray[np.int8]], list[Any]]:
-        """Latents and a column of samples, in the order asked for; each record is opened once.
-
-        Latents are `int8 [N, c, *space]`, or a list of `[c, *space]` where their shapes differ; the column is
-        a list of N values (None where a record has no such column). Raises `FormatError` that names
-        shard, record and sample where something is damaged.
+        Raises an error that names shard, record and sample where something is damaged; with `skip`, leaves that out.
         """
-        records = np.searchsorted(self._starts, indices, side="right") - 1
-        slots = indices - self._starts[records]
-        order = np.argsort(records, kind="stable")
-        segments = np.empty((len(indices), 2), np.uint64)
-        crcs = np.empty(len(indices), np.uint32)
-        shapes: list[tuple[int, ...]] = []
-        values: list[Any] = [None] * len(indices)
-        for start, stop in _runs(records[order]):
-            places = order[start:stop]
-            record, buffer, where = self._open(int(records[places[0]]))
-            inside = slots[places]
-            segments[start:stop], crcs[start:stop] = record.segments[inside], record.crcs[inside]
-            shapes += [record.latent_shape(slot) for slot in inside.tolist()]
-            found = record.columns(buffer, where=where, only=column).get(column)
-            if found is not None:
-                chosen = found[inside].tolist() if isinstance(found, np.ndarray) else [found[i] for i in inside]
-                for place, value in zip(places.tolist(), chosen, strict=True):
-                    values[place] = value
-        alike = len(set(shapes)) == 1
-        latents: Any = np.empty((len(shapes), *shapes[0]), np.int8) if alike else [np.empty(s, np.int8) for s in shapes]
-        shards = self._index[0][records[order]]
-        for start, stop in _runs(shards) if alike else ((i, i + 1) for i in range(len(shapes))):
-            out = latents[start:stop] if alike else latents[start][None]
+        groups: list[_Group] = []
+        opened: list[_Opened] = []
+        values: list[dict[str, list[Any]]] = []
+        damaged: list[str] = []
+        for group in self._groups(indices):
             try:
-                self.coder.decode(self._map(int(shards[start])), segments[start:stop], out)
-                broken = [i for i, sample in enumerate(out) if zlib.crc32(sample) != crcs[start + i]]
-            except CoderError:
-                broken = [self._first_broken(int(shards[start]), segments[start:stop], out)]
-            if broken:
-                raise FormatError(self._describe(int(indices[order[start + broken[0]]])))
-        if (np.diff(order) == 1).all():
-            return latents, values
-        back = np.argsort(order)
-        return (latents[back] if alike else [latents[i] for i in back]), values
+                found, chosen = self._reading(group.shard, group.number, partial(_chosen, group.slots, columns))
+            except WallocError as error:
+                if not skip:
+                    raise
+                damaged += [str(error)] * len(group.slots)
+                continue
+            groups.append(group)
+            opened.append(found)
+            values.append(chosen)
+        latents, broken = self._decode(groups, opened)
+        for message in self._mend(groups, latents, broken):
+            if not skip:
+                raise FormatError(message)
+            damaged.append(message)
+        order = np.argsort(np.concatenate([np.zeros(0, np.int64), *(group.places for group in groups)]))
+        order = order[~broken[order]]
+        if len(order) != len(latents) or (np.diff(order) != 1).any():
+            latents = latents[order] if isinstance(latents, np.ndarray) else [latents[i] for i in order]
+        merged = {name: [value for chosen in values for value in chosen[name]] for name in columns}
+        return Samples(latents, {name: [column[i] for i in order] for name, column in merged.items()}, damaged)
+
+    def fetch(self, indices: NDArray[np.int64]) -> None:
+        """Bring what these samples need into memory, where it is remote."""
+        for group in self._groups(indices):
+            self._files.find(group.shard, group.number)
 
     def columns(self, index: int) -> dict[str, Any]:
         """Every column of one sample."""
-        number = int(np.searchsorted(self._starts, index, side="right")) - 1
-        record, buffer, where = self._open(number)
-        slot = index - int(self._starts[number])
-        columns = record.columns(buffer, where=where)
-        return {name: v[slot].tolist() if isinstance(v, np.ndarray) else v[slot] for name, v in columns.items()}
+        [group] = self._groups(np.array([index]))
+        [slot] = group.slots.tolist()
+        found = self._reading(group.shard, group.number, lambda o: o.record.columns(o.buffer, where=o.where))
+        return {name: v[slot].tolist() if isinstance(v, np.ndarray) else v[slot] for name, v in found.items()}
 
     def column(self, name: str) -> list[Any]:
         """One column of all samples. Reads the headers and columns of every record, but no payload."""
         values: list[Any] = []
-        for number in range(len(self._starts) - 1):
-            record, buffer, where = self._open(number)
-            found: Column | None = record.columns(buffer, where=where, only=name).get(name)
-            values += [None] * len(record) if found is None else list(np.asarray(found).tolist())
+        for shard, info in enumerate(self._files.shards):
+            for number in range(info.records):
+                slots = np.arange(min(self._block, info.samples - number * self._block))
+                values += self._reading(shard, number, partial(_chosen, slots, [name]))[1][name]
         return values
 
-    @cached_property
-    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.void]]:
-        """The shard of each record, and its entry in the shard's index."""
-        found = []
-        for shard in self.shards:
-            path = (self.root / shard.name).with_suffix(".idx")
-            entries, tar_bytes = read_index(path)
-            if tar_bytes != shard.bytes or int(entries["samples"].sum()) != shard.samples:
-                raise FormatError(f"{path} is not of the shard that the manifest describes: copy it again, or reshard")
-            found.append(entries)
-        shards = np.repeat(np.arange(len(found)), [len(entries) for entries in found])
-        return shards, np.concatenate(found)
+    def _groups(self, indices: NDArray[np.int64]) -> Iterator[_Group]:
+        shards = np.searchsorted(self._first, indices, side="right") - 1
+        numbers, slots = np.divmod(indices - self._first[shards], self._block)
+        order = np.lexsort((numbers, shards))
+        edges = np.flatnonzero(np.diff(shards[order]) | np.diff(numbers[order])) + 1
+        for start, stop in pairwise([0, *edges.tolist(), len(order)]):
+            if start < stop:
+                places = order[start:stop]
+                yield _Group(int(shards[places[0]]), int(numbers[places[0]]), places, slots[places])
 
-    @cached_property
-    def _starts(self) -> NDArray[np.int64]:
-        """The number of each record's first sample, and at the end that of all."""
-        return np.concatenate([[0], np.cumsum(self._index[1]["samples"], dtype=np.int64)])
+    def _reading(self, shard: int, number: int, use: Callable[[_Opened], _T]) -> _T:
+        """What `use` makes of a record. Where the record is damaged and remote, it is fetched anew, once."""
+        try:
+            return use(self._open(shard, number))
+        except FormatError:
+            if not self._files.remote(shard):
+                raise
+            return use(self._open(shard, number, anew=True))
 
-    def _open(self, number: int) -> tuple[Record, mmap.mmap, str]:
-        shards, entries = self._index
-        shard, entry = int(shards[number]), entries[number]
-        buffer, offset = self._map(shard), int(entry["offset"])
-        where = f"{self.root / self.shards[shard].name}, record at byte {offset}"
-        record = Record.parse(buffer, offset=offset, size=int(entry["bytes"]), where=where)
-        if len(record) != entry["samples"]:
-            raise FormatError(f"{where}: {len(record)} samples, and its index says {entry['samples']}")
+    def _open(self, shard: int, number: int, *, anew: bool = False) -> _Opened:
+        buffer, offset, size, samples, where = self._files.find(shard, number, anew=anew)
+        record = Record.parse(buffer, offset=offset, size=size, where=where)
+        if len(record) != samples:
+            raise FormatError(f"{where}: {len(record)} samples, and its index says {samples}")
         if record.fingerprint != self.fingerprint or record.coder_id != self.coder.id:
             raise FormatError(
                 f"{where}: made by codec {record.fingerprint} with coder {record.coder_id}, and this dataset's are "
                 f"{self.fingerprint} and {self.coder.id}: the shard belongs to another dataset"
             )
-        return record, buffer, where
+        return _Opened(record, buffer, where)
 
-    def _map(self, shard: int) -> mmap.mmap:
-        if shard not in self._maps:
-            path, size = self.root / self.shards[shard].name, self.shards[shard].bytes
-            try:
-                with path.open("rb") as file:
-                    found = file.seek(0, 2)
-                    if found != size:
-                        raise FormatError(f"{path} has {found} bytes, not {size}: cut short or replaced; copy it again")
-                    self._maps[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except OSError as error:
-                raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
-        return self._maps[shard]
+    def _decode(self, groups: list[_Group], opened: list[_Opened]) -> tuple[Any, NDArray[np.bool_]]:
+        """Latents of all samples, group after group, and which of them are broken."""
+        shapes = [o.record.latent_shape(slot) for g, o in zip(groups, opened, strict=True) for slot in g.slots.tolist()]
+        broken = np.zeros(len(shapes), bool)
+        if len(set(shapes)) > 1:
+            latents: Any = [np.empty(shape, np.int8) for shape in shapes]
+        else:
+            latents = np.empty((len(shapes), *(shapes or [(0,)])[0]), np.int8)
+        start = 0
+        for _, same in groupby(zip(groups, opened, strict=True), key=lambda pair: id(pair[1].buffer)):
+            pairs = list(same)
+            segments = np.concatenate([o.record.segments[g.slots] for g, o in pairs])
+            crcs = np.concatenate([o.record.crcs[g.slots] for g, o in pairs])
+            stop, buffer = start + len(crcs), pairs[0][1].buffer
+            if isinstance(latents, list):
+                for i in range(start, stop):
+                    one = slice(i - start, i - start + 1)
+                    broken[i] = bool(self._broken(buffer, segments[one], crcs[one], latents[i][None]))
+            else:
+                broken[[start + i for i in self._broken(buffer, segments, crcs, latents[start:stop])]] = True
+            start = stop
+        return latents, broken
 
-    def _first_broken(self, shard: int, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> int:
-        for index in range(len(out)):
-            try:
-                self.coder.decode(self._map(shard), segments[index : index + 1], out[index : index + 1])
-            except CoderError:
-                return index
-        return 0
+    def _broken(
+        self, buffer: Any, segments: NDArray[np.uint64], crcs: NDArray[np.uint32], out: NDArray[np.int8]
+    ) -> list[int]:
+        """Decode samples of one buffer to `out`; which of them are damaged."""
+        try:
+            self.coder.decode(buffer, segments, out)
+        except CoderError:
+            if len(out) == 1:
+                return [0]
+            ones = [slice(i, i + 1) for i in range(len(out))]
+            return [one.start for one in ones if self._broken(buffer, segments[one], crcs[one], out[one])]
+        return [i for i, sample in enumerate(out) if zlib.crc32(sample) != crcs[i]]
 
-    def _describe(self, index: int) -> str:
-        number = int(np.searchsorted(self._starts, index, side="right")) - 1
-        where = self._open(number)[2]
-        return (
-            f"{where}, sample {index - int(self._starts[number])} ({index} of the split): damaged; "
-            "copy the shard again, or shard the data anew"
-        )
+    def _mend(self, groups: list[_Group], latents: Any, broken: NDArray[np.bool_]) -> Iterator[str]:
+        """Decode what is broken and remote once more, from bytes fetched anew. What is wrong with all that stays broken."""
+        renewed: dict[tuple[int, int], _Opened] = {}
+        everything = [(group, slot) for group in groups for slot in group.slots.tolist()] if broken.any() else []
+        for place in np.flatnonzero(broken).tolist():
+            (shard, number, *_), slot = everything[place]
+            if (shard, number) not in renewed:
+                renewed[shard, number] = self._open(shard, number, anew=self._files.remote(shard))
+            record, buffer, where = renewed[shard, number]
+            one = slice(slot, slot + 1)
+            if self._broken(buffer, record.segments[one], record.crcs[one], latents[place][None]):
+                index = int(self._first[shard]) + number * self._block + slot
+                yield f"{where}, sample {slot} ({index} of the split): damaged; copy the shard again, or shard the data anew"
+            else:
+                broken[place] = False
 
 
-def _runs(sorted_values: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """(start, stop) of each run of equal values."""
-    edges = np.flatnonzero(np.diff(sorted_values)) + 1
-    yield from pairwise([0, *edges.tolist(), len(sorted_values)])
+def _chosen(slots: NDArray[np.int64], names: Sequence[str], opened: _Opened) -> tuple[_Opened, dict[str, list[Any]]]:
+    """Columns of some samples of a record, None where it has no such column."""
+    record, buffer, where = opened
+    only = names[0] if len(names) == 1 else None
+    found = record.columns(buffer, where=where, only=only) if names else {}
+    values: dict[str, list[Any]] = {}
+    for name in names:
+        column = found.get(name)
+        if column is None:
+            values[name] = [None] * len(slots)
+        else:
+            values[name] = column[slots].tolist() if isinstance(column, np.ndarray) else [column[i] for i in slots]
+    return opened, values

@@ -7,14 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from walloc_data.codec.codec import Codec
 from walloc_data.errors import CodecError
 
-__all__ = ["load_codec", "read_tensors", "save_codec", "write_tensors", "zoo_names"]
+__all__ = ["load_codec", "parse_tensors", "read_tensors", "save_codec", "write_tensors", "zoo_names"]
 
 _ZOO = Path(__file__).parent / "zoo"
 _HUB_FILE = "codec.safetensors"
@@ -55,14 +55,21 @@ def save_codec(codec: Codec, path: str | os.PathLike[str]) -> None:
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a safetensors file. Raises `CodecError` for one that is missing or damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, dict(metadata)
+        return parse_tensors(Path(path).read_bytes(), where=os.fspath(path))
     except FileNotFoundError as error:
         raise CodecError(f"{path} is missing") from error
-    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
-        raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
+    except OSError as error:
+        raise CodecError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def parse_tensors(data: bytes, *, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The same of the bytes of such a file."""
+    try:
+        tensors = load(data)  # checks the header, which begins with its length
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return tensors, dict(json.loads(header.get("__metadata__", {}).get(_METADATA, "{}")))
+    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CodecError(f"{where} is not a readable safetensors file: {error}") from error
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

@@ -1,0 +1,44 @@
+"""A dataset that has been opened, wherever it lies: its manifest, codec and coder, checked against one another."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+from walloc_data.codec import Codec
+from walloc_data.dataset_codec import read_dataset_codec
+from walloc_data.entropy import Coder
+from walloc_data.errors import DatasetError
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, Storage, StorageOptions, open_storage
+
+__all__ = ["OpenedDataset", "open_dataset"]
+
+
+@dataclass(frozen=True)
+class OpenedDataset:
+    """What all readers of a dataset share. It can be pickled."""
+
+    storage: Storage
+    manifest: Manifest
+    codec: Codec
+    coder: Coder
+
+    def shards(self, split: str) -> list[ShardInfo]:
+        """The shards of a split. Raises `DatasetError` where there is no such split."""
+        if split not in self.manifest.splits:
+            raise DatasetError(f"{self.storage.url} has no split {split!r}: it has {', '.join(self.manifest.splits)}")
+        return self.manifest.splits[split]
+
+
+def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = None) -> OpenedDataset:
+    """Open the dataset in a folder or at a URL.
+
+    Raises `FormatError`, `CodecError` or `CoderError` for one that is damaged or of another version, and
+    `DatasetError` for one that cannot be reached.
+    """
+    storage = open_storage(root, options)
+    data = storage.read(MANIFEST_FILE)
+    manifest = Manifest.parse(data, f"{storage.url}/{MANIFEST_FILE}")
+    codec, coder = read_dataset_codec(storage, version=hashlib.sha256(data).hexdigest())
+    if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
+        raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
+    return OpenedDataset(storage, manifest, codec, coder)

@@ -1,0 +1,105 @@
+"""Where the records of a split are, and their bytes: of local shards mapped, of remote ones fetched a run at a time."""
+
+import mmap
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.errors import DatasetError, FormatError
+from walloc_data.format import ShardInfo, Storage, parse_index
+
+__all__ = ["RecordFiles"]
+
+_INDICES = 512  # in memory
+_MAPS = 256  # open, a file descriptor each
+_RUN_BYTES = 1 << 26  # of remote runs in memory
+_LOCKS = 64
+
+
+class RecordFiles:
+    """Records by shard and number in it. A run is `per_run` records in a row: what is fetched, and shuffled, as one.
+
+    Threads may share it; a pickled copy opens its own files.
+    """
+
+    def __init__(self, storage: Storage, shards: Sequence[ShardInfo], *, per_run: int) -> None:
+        self.storage, self.shards, self.per_run = storage, shards, per_run
+        self._open()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"storage": self.storage, "shards": self.shards, "per_run": self.per_run}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+    def _open(self) -> None:
+        self._index = lru_cache(_INDICES)(self._read_index)
+        self._map = lru_cache(_MAPS)(self._mapped)
+        self._runs: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._held = 0
+        self._lock = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+
+    def find(self, shard: int, record: int, *, anew: bool = False) -> tuple[Any, int, int, int, str]:
+        """A buffer, where the record begins in it, its bytes, how many samples its index says it holds, and its name.
+
+        `anew` fetches what is remote again.
+        """
+        entries = self._index(shard)
+        offset, size, samples = entries[record].item()
+        where = f"{self.storage.url}/{self.shards[shard].name}, record at byte {offset}"
+        if not self.remote(shard):
+            return self._map(shard), offset, size, samples, where
+        first = record - record % self.per_run
+        run = self._run(shard, first, entries, anew)
+        return run, offset - int(entries[first]["offset"]), size, samples, where
+
+    def remote(self, shard: int) -> bool:
+        """Whether a shard has to be fetched."""
+        return self.storage.path(self.shards[shard].name) is None
+
+    def _run(self, shard: int, first: int, entries: NDArray[np.void], anew: bool) -> bytes:
+        key = (shard, first)
+        with self._locks[hash(key) % _LOCKS]:  # whoever comes second finds what the first fetched
+            with self._lock:
+                if key in self._runs and not anew:
+                    self._runs.move_to_end(key)
+                    return self._runs[key]
+            last = entries[min(first + self.per_run, len(entries)) - 1]
+            start, stop = int(entries[first]["offset"]), int(last["offset"] + last["bytes"])
+            info = self.shards[shard]
+            data = self.storage.read_range(info.name, start, stop, version=info.sha256, anew=anew)
+            with self._lock:
+                self._held += len(data) - len(self._runs.pop(key, b""))
+                self._runs[key] = data
+                while self._held > _RUN_BYTES and len(self._runs) > 1:
+                    self._held -= len(self._runs.popitem(last=False)[1])
+        return data
+
+    def _read_index(self, shard: int) -> NDArray[np.void]:
+        info = self.shards[shard]
+        name = info.name.removesuffix(".tar") + ".idx"
+        where = f"{self.storage.url}/{name}"
+        entries, tar_bytes = parse_index(self.storage.read(name, version=info.sha256), where)
+        if (tar_bytes, len(entries), int(entries["samples"].sum())) != (info.bytes, info.records, info.samples):
+            raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
+        return entries
+
+    def _mapped(self, shard: int) -> mmap.mmap:
+        info = self.shards[shard]
+        path, size = self.storage.path(info.name) or Path(info.name), info.bytes
+        try:
+            with path.open("rb") as file:
+                found = file.seek(0, 2)
+                if found != size:
+                    raise FormatError(f"{path} has {found} bytes, not {size}: cut short or replaced; copy it again")
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
