@@ -3,7 +3,7 @@
 from walloc_data.format.columns import Column
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
 from walloc_data.format.record import Record, pack_record
-from walloc_data.format.shard import ShardWriter, read_index
+from walloc_data.format.shard import ShardWriter, parse_index, read_index
 
 __all__ = [
     "CODEC_FILE",
@@ -14,6 +14,7 @@ __all__ = [
     "ShardInfo",
     "ShardWriter",
     "pack_record",
+    "parse_index",
     "read_index",
     "replace_file",
 ]
