@@ -3,7 +3,8 @@
 from walloc_data.format.columns import Column
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
 from walloc_data.format.record import Record, pack_record
-from walloc_data.format.shard import ShardWriter, read_index
+from walloc_data.format.shard import ShardWriter, parse_index, read_index
+from walloc_data.format.storage import Storage, StorageOptions, open_storage
 
 __all__ = [
     "CODEC_FILE",
@@ -13,7 +14,11 @@ __all__ = [
     "Record",
     "ShardInfo",
     "ShardWriter",
+    "Storage",
+    "StorageOptions",
+    "open_storage",
     "pack_record",
+    "parse_index",
     "read_index",
     "replace_file",
 ]
