@@ -356,7 +356,7 @@ def test_indices_and_sizes_swapped(copy):
 
 def test_no_index(copy):
     (copy / "train-00001.idx").unlink()
-    with pytest.raises(FormatError, match=r"train-00001\.idx: cannot be read"):
+    with pytest.raises(DatasetError, match=r"train-00001\.idx: cannot be read"):
         read_everything(copy)
 
 
@@ -399,7 +399,7 @@ def test_damaged_sidecars(copy, name, keep):
     path.unlink()
     if keep is not None:
         path.write_bytes(data[:keep])
-    with pytest.raises((FormatError, CodecError, CoderError), match=f"{copy}.*{name}"):
+    with pytest.raises((FormatError, CodecError, CoderError, DatasetError), match=f"{copy}.*{name}"):
         LatentDataset(copy)
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.photographs import contents
 from walloc_data import LatentDataset
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
-from walloc_data.format import Manifest, Record, ShardWriter, pack_record, read_index
+from walloc_data.format import Manifest, Record, ShardWriter, open_storage, pack_record, read_index
 
 GOLDEN = Path(__file__).parent / "golden"
 FINGERPRINT = json.loads((GOLDEN / "records" / "walloc.json").read_text("utf-8"))["fingerprint"]
@@ -65,10 +65,10 @@ def test_the_manifest_is_written_the_same(name, tmp_path):
 
 
 def test_the_codec_and_tables_are_the_same(name, tmp_path):
-    codec, coder = read_dataset_codec(GOLDEN / name)
+    codec, coder = read_dataset_codec(open_storage(GOLDEN / name))
     assert codec.fingerprint == FINGERPRINT
     write_dataset_codec(tmp_path, codec, coder)
-    other, again = read_dataset_codec(tmp_path)
+    other, again = read_dataset_codec(open_storage(tmp_path))
     assert other.fingerprint == FINGERPRINT
     tables = again.tables()
     assert tables.keys() == coder.tables().keys()
@@ -107,7 +107,7 @@ def test_shards_are_written_the_same(name, tmp_path):
 
 
 def test_what_is_encoded_today_decodes_to_the_same(name, expected):
-    _, coder = read_dataset_codec(GOLDEN / name)
+    _, coder = read_dataset_codec(open_storage(GOLDEN / name))
     for sample in expected:
         (payload,) = coder.encode(sample["latents"][None])
         out = np.empty_like(sample["latents"])[None]

@@ -3,10 +3,12 @@
 from walloc_data.codec import Codec, CodecConfig, fit, load_codec, save_codec, zoo_names
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import WallocError
+from walloc_data.format import StorageOptions
 from walloc_data.neighbours import latent_decoder
 from walloc_data.plan import Options
 from walloc_data.shard import shard_dataset
 from walloc_data.sources import ImageFolder, ImageReader
+from walloc_data.streaming import StreamingLatentDataset
 
 __all__ = [
     "Codec",
@@ -15,6 +17,8 @@ __all__ = [
     "ImageReader",
     "LatentDataset",
     "Options",
+    "StorageOptions",
+    "StreamingLatentDataset",
     "WallocError",
     "fit",
     "latent_decoder",

@@ -12,8 +12,9 @@ class Cut:
     """An epoch of `length` samples in steps of `batch` samples, those of all `world` ranks together.
 
     The last step takes what is left, unless `drop_last`; where that is too little to give every rank a sample, the step
-    before takes it too. With `lanes`, the epoch is cut into as many stretches, and each step takes an equal part of each, so
-    that a rank, or a node of ranks, reads a part of the dataset only. Lanes change the order; world does not.
+    before takes it too. With `lanes`, the epoch is cut into as many stretches, and each step takes an equal part of
+    each, so that a rank, or a node of ranks, reads a part of the dataset only. Lanes change the order; world does
+    not.
     """
 
     length: int
@@ -28,7 +29,9 @@ class Cut:
         if self.batch < self.world:
             raise DatasetError(f"batches of {self.batch} samples cannot be dealt to {self.world} ranks")
         if self.batch % self.lanes:
-            raise DatasetError(f"{self.lanes} lanes do not divide batches of {self.batch} samples (of all ranks together)")
+            raise DatasetError(
+                f"{self.lanes} lanes do not divide batches of {self.batch} samples (of all ranks together)"
+            )
         if not self.steps(0):
             need = self.batch if self.drop_last else self.world
             raise DatasetError(

@@ -31,8 +31,8 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
 
     `storage` says how what is remote is fetched and cached.
 
-    Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version, `DatasetError`
-    for one that cannot be reached or has no such split. A damaged sample raises when it is read.
+    Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
+    `DatasetError` for one that cannot be reached or has no such split. A damaged sample raises when it is read.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
         self.transform, self.target_transform = transform, target_transform
         opened = open_dataset(root, storage)
         self.root, self.manifest, self.codec = opened.storage.url, opened.manifest, opened.codec
-        self._reader = SplitReader(opened, split)
+        self._reader = SplitReader([opened], split)
 
     def __repr__(self) -> str:
         return f"LatentDataset({self.root!r}, split={self.split!r}): {len(self)} samples, codec {self.codec.name}"

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.errors import FormatError
-from walloc_data.format import CODEC_FILE, Manifest, read_index
+from walloc_data.format import CODEC_FILE, read_index
+from walloc_data.opened import open_dataset
 
 __all__ = ["describe_dataset", "readable_bytes", "readable_psnr"]
 
 
 def describe_dataset(folder: Path) -> str:
     """Several lines about the dataset in a folder. Raises `FormatError` or `CodecError` for one that is damaged."""
-    manifest = Manifest.read(folder)
-    codec, _ = read_dataset_codec(folder)
+    opened = open_dataset(folder)
+    manifest, codec = opened.manifest, opened.codec
     summary, config = manifest.summary, codec.config
     missing = {"samples", "skipped", "source_bytes", "latents", "saturated", "psnr"} - summary.keys()
     if missing:

@@ -4,16 +4,15 @@ import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError
 from walloc_data.format import Manifest, Record
+from walloc_data.opened import open_dataset
 
 __all__ = ["latent_decoder"]
 
@@ -21,14 +20,14 @@ __all__ = ["latent_decoder"]
 def latent_decoder(root: str | os.PathLike[str]) -> Callable[[str, bytes], Any]:
     """A decode handler for `webdataset`: `WebDataset(urls).decode(latent_decoder(root))`. It can be pickled.
 
-    `root` is the dataset folder (for its `walloc.json` and `codec.safetensors`; the tars may be elsewhere).
+    `root` is the dataset, a folder or a URL (for its `walloc.json` and `codec.safetensors`; the tars may be elsewhere).
     A `.wlc` member becomes, in the layout `samples`, latents int8 `[c, *space]`; in the layout `records`, a
     list of samples, each a dict with `latents` and the columns `label`, `key`, `size`, `original_size`.
     `(key, data)` with any other extension gives None, which passes it to the next handler. The
     handler raises `FormatError` for a record that is damaged or of another dataset.
     """
-    manifest = Manifest.read(Path(root))
-    return _Decoder(os.fspath(root), manifest, read_dataset_codec(Path(root))[1])
+    opened = open_dataset(root)
+    return _Decoder(opened.storage.url, opened.manifest, opened.coder)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, Storage, StorageOptions, open_storage
 
 __all__ = ["OpenedDataset", "open_dataset"]
@@ -36,6 +36,9 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     `DatasetError` for one that cannot be reached.
     """
     storage = open_storage(root, options)
+    path = storage.path(MANIFEST_FILE)
+    if path is not None and not path.exists():
+        raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}")
     data = storage.read(MANIFEST_FILE)
     manifest = Manifest.parse(data, f"{storage.url}/{MANIFEST_FILE}")
     codec, coder = read_dataset_codec(storage, version=hashlib.sha256(data).hexdigest())

@@ -1,9 +1,9 @@
 """The order of samples: an endless list that is a function of the counts in the manifest and a seed, and nothing else.
 
 The list of a split is its epochs, one behind the other. Each epoch permutes the split's records (runs of `block`
-samples; only a shard's last may be shorter), takes them `window` samples or so at a time, and shuffles the samples of each
-such window. Any stretch of the list is computed from its place alone, in memory that grows with the shards, not with the
-records. How the list is dealt to steps and ranks is another matter: see `cut`.
+samples; only a shard's last may be shorter), takes them `window` samples or so at a time, and shuffles the samples of
+each such window. Any stretch of the list is computed from its place alone, in memory that grows with the shards, not
+with the records. How the list is dealt to steps and ranks is another matter: see `cut`.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,13 @@ _BLOCK = 4096  # places of a mixture in which every dataset has its exact share
 class SplitOrder:
     """The endless list of one split: samples are numbered from 0, shard after shard, as `LatentDataset` numbers them.
 
-    `shards` are the samples of each, `block` those of a record, `window` those mixed with one another. Without `shuffle`
-    every epoch is 0, 1, 2 and so on.
+    `shards` are the samples of each, `block` those of a record, `window` those mixed with one another. Without
+    `shuffle` every epoch is 0, 1, 2 and so on.
     """
 
-    def __init__(self, shards: Sequence[int], block: int, *, seed: int, shuffle: bool = True, window: int = 2048) -> None:
+    def __init__(
+        self, shards: Sequence[int], block: int, *, seed: int, shuffle: bool = True, window: int = 2048
+    ) -> None:
         samples = np.asarray(shards, np.int64)
         self.length = int(samples.sum())
         if not self.length:
@@ -82,7 +84,7 @@ class SplitOrder:
         return low
 
     def _window_start(self, epoch: int, number: int) -> int:
-        """The place of a window's first sample: as if all records were full, less what the short ones before it lack."""
+        """The place of a window's first sample: as if records were full, less what short ones before it lack."""
         record = number * self._window
         places, lacking = self._epoch(epoch)[1:]
         return record * self.block - int(lacking[np.searchsorted(places, record)])
@@ -112,7 +114,9 @@ class MixedOrder:
     Samples of the second list are numbered behind those of the first, and so on.
     """
 
-    def __init__(self, orders: Sequence[SplitOrder], weights: Sequence[float], *, seed: int, shuffle: bool = True) -> None:
+    def __init__(
+        self, orders: Sequence[SplitOrder], weights: Sequence[float], *, seed: int, shuffle: bool = True
+    ) -> None:
         if len(orders) != len(weights) or not all(0 < weight < float("inf") for weight in weights):
             raise DatasetError(f"weights {list(weights)} are not one number above 0 a dataset")
         self.orders, self.seed, self.shuffle = list(orders), seed, shuffle

@@ -1,7 +1,8 @@
-"""The samples of one split by number, wherever the split lies."""
+"""The samples of a split by number, wherever it lies; or of a split of several datasets, one behind the other."""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError, WallocError
 from walloc_data.format import Record
 from walloc_data.opened import OpenedDataset
@@ -24,8 +26,9 @@ _T = TypeVar("_T")
 class Samples:
     """N samples in the order asked for.
 
-    `latents` is int8 `[N, c, *space]`, or a list of `[c, *space]` where their shapes differ; each of `columns` a list of N
-    values (None where a record has no such column). `damaged` says of each sample left out what is wrong with it.
+    `latents` is int8 `[N, c, *space]`, or a list of `[c, *space]` where their shapes differ; each of `columns` a list
+    of N values (None where a record has no such column). `damaged` says of each sample left out what is wrong with
+    it.
     """
 
     latents: NDArray[np.int8] | list[NDArray[np.int8]]
@@ -46,6 +49,20 @@ class _Opened(NamedTuple):
     record: Record
     buffer: Any
     where: str
+    coder: Coder
+
+
+class _Source(NamedTuple):
+    files: RecordFiles
+    coder: Coder
+    block: int  # samples a record
+
+    @classmethod
+    def of(cls, dataset: OpenedDataset, split: str) -> "_Source":
+        manifest = dataset.manifest
+        block = manifest.block if manifest.layout == "records" else 1
+        files = RecordFiles(dataset.storage, dataset.shards(split), per_run=manifest.block // block)
+        return cls(files, dataset.coder, block)
 
 
 class SplitReader:
@@ -55,12 +72,15 @@ class SplitReader:
     share a reader.
     """
 
-    def __init__(self, dataset: OpenedDataset, split: str) -> None:
-        manifest, shards = dataset.manifest, dataset.shards(split)
-        self.coder, self.fingerprint = dataset.coder, manifest.fingerprint
-        self._block = manifest.block if manifest.layout == "records" else 1
-        self._files = RecordFiles(dataset.storage, shards, per_run=manifest.block // self._block)
-        self._first = np.concatenate([[0], np.cumsum([shard.samples for shard in shards], dtype=np.int64)])
+    def __init__(self, datasets: Sequence[OpenedDataset], split: str) -> None:
+        self.fingerprint = datasets[0].manifest.fingerprint
+        self._sources = [_Source.of(dataset, split) for dataset in datasets]
+        counts = [len(source.files.shards) for source in self._sources]
+        self._source = np.repeat(np.arange(len(counts)), counts)  # of each shard
+        self._block = np.repeat([source.block for source in self._sources], counts)
+        self._base = np.cumsum([0, *counts])
+        samples = [shard.samples for source in self._sources for shard in source.files.shards]
+        self._first = np.concatenate([[0], np.cumsum(samples, dtype=np.int64)])
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -97,10 +117,10 @@ class SplitReader:
         merged = {name: [value for chosen in values for value in chosen[name]] for name in columns}
         return Samples(latents, {name: [column[i] for i in order] for name, column in merged.items()}, damaged)
 
-    def fetch(self, indices: NDArray[np.int64]) -> None:
-        """Bring what these samples need into memory, where it is remote."""
-        for group in self._groups(indices):
-            self._files.find(group.shard, group.number)
+    def fetch(self, indices: NDArray[np.int64], pool: Executor) -> None:
+        """Bring what these samples need of remote shards into memory, all at a time. What fails, fails in `read`."""
+        wanted = [(group.shard, group.number) for group in self._groups(indices) if self._remote(group.shard)]
+        wait([pool.submit(self._find, shard, number) for shard, number in wanted])
 
     def columns(self, index: int) -> dict[str, Any]:
         """Every column of one sample."""
@@ -112,15 +132,15 @@ class SplitReader:
     def column(self, name: str) -> list[Any]:
         """One column of all samples. Reads the headers and columns of every record, but no payload."""
         values: list[Any] = []
-        for shard, info in enumerate(self._files.shards):
-            for number in range(info.records):
-                slots = np.arange(min(self._block, info.samples - number * self._block))
+        for shard, (block, samples) in enumerate(zip(self._block, np.diff(self._first), strict=True)):
+            for number in range(-(-samples // block)):
+                slots = np.arange(min(block, samples - number * block))
                 values += self._reading(shard, number, partial(_chosen, slots, [name]))[1][name]
         return values
 
     def _groups(self, indices: NDArray[np.int64]) -> Iterator[_Group]:
         shards = np.searchsorted(self._first, indices, side="right") - 1
-        numbers, slots = np.divmod(indices - self._first[shards], self._block)
+        numbers, slots = np.divmod(indices - self._first[shards], self._block[shards])
         order = np.lexsort((numbers, shards))
         edges = np.flatnonzero(np.diff(shards[order]) | np.diff(numbers[order])) + 1
         for start, stop in pairwise([0, *edges.tolist(), len(order)]):
@@ -133,21 +153,34 @@ class SplitReader:
         try:
             return use(self._open(shard, number))
         except FormatError:
-            if not self._files.remote(shard):
+            if not self._remote(shard):
                 raise
             return use(self._open(shard, number, anew=True))
 
     def _open(self, shard: int, number: int, *, anew: bool = False) -> _Opened:
-        buffer, offset, size, samples, where = self._files.find(shard, number, anew=anew)
+        source, (buffer, offset, size, samples, where) = self._find(shard, number, anew)
         record = Record.parse(buffer, offset=offset, size=size, where=where)
         if len(record) != samples:
             raise FormatError(f"{where}: {len(record)} samples, and its index says {samples}")
-        if record.fingerprint != self.fingerprint or record.coder_id != self.coder.id:
+        if record.fingerprint != self.fingerprint or record.coder_id != source.coder.id:
             raise FormatError(
                 f"{where}: made by codec {record.fingerprint} with coder {record.coder_id}, and this dataset's are "
-                f"{self.fingerprint} and {self.coder.id}: the shard belongs to another dataset"
+                f"{self.fingerprint} and {source.coder.id}: the shard belongs to another dataset"
             )
-        return _Opened(record, buffer, where)
+        return _Opened(record, buffer, where, source.coder)
+
+    def _find(self, shard: int, number: int, anew: bool = False) -> "tuple[_Source, tuple[Any, int, int, int, str]]":
+        source, inside = self._at(shard)
+        return source, source.files.find(inside, number, anew=anew)
+
+    def _at(self, shard: int) -> "tuple[_Source, int]":
+        """The source that a shard is of, and its number there."""
+        source = int(self._source[shard])
+        return self._sources[source], shard - int(self._base[source])
+
+    def _remote(self, shard: int) -> bool:
+        source, inside = self._at(shard)
+        return source.files.remote(inside)
 
     def _decode(self, groups: list[_Group], opened: list[_Opened]) -> tuple[Any, NDArray[np.bool_]]:
         """Latents of all samples, group after group, and which of them are broken."""
@@ -162,49 +195,39 @@ class SplitReader:
             pairs = list(same)
             segments = np.concatenate([o.record.segments[g.slots] for g, o in pairs])
             crcs = np.concatenate([o.record.crcs[g.slots] for g, o in pairs])
-            stop, buffer = start + len(crcs), pairs[0][1].buffer
+            stop, _, (_, buffer, _, coder) = start + len(crcs), *pairs[0]
             if isinstance(latents, list):
                 for i in range(start, stop):
                     one = slice(i - start, i - start + 1)
-                    broken[i] = bool(self._broken(buffer, segments[one], crcs[one], latents[i][None]))
+                    broken[i] = bool(_broken(coder, buffer, segments[one], crcs[one], latents[i][None]))
             else:
-                broken[[start + i for i in self._broken(buffer, segments, crcs, latents[start:stop])]] = True
+                broken[[start + i for i in _broken(coder, buffer, segments, crcs, latents[start:stop])]] = True
             start = stop
         return latents, broken
 
-    def _broken(
-        self, buffer: Any, segments: NDArray[np.uint64], crcs: NDArray[np.uint32], out: NDArray[np.int8]
-    ) -> list[int]:
-        """Decode samples of one buffer to `out`; which of them are damaged."""
-        try:
-            self.coder.decode(buffer, segments, out)
-        except CoderError:
-            if len(out) == 1:
-                return [0]
-            ones = [slice(i, i + 1) for i in range(len(out))]
-            return [one.start for one in ones if self._broken(buffer, segments[one], crcs[one], out[one])]
-        return [i for i, sample in enumerate(out) if zlib.crc32(sample) != crcs[i]]
-
     def _mend(self, groups: list[_Group], latents: Any, broken: NDArray[np.bool_]) -> Iterator[str]:
-        """Decode what is broken and remote once more, from bytes fetched anew. What is wrong with all that stays broken."""
+        """Decode what is broken and remote once more, from bytes fetched anew; say what is wrong with the rest."""
         renewed: dict[tuple[int, int], _Opened] = {}
         everything = [(group, slot) for group in groups for slot in group.slots.tolist()] if broken.any() else []
         for place in np.flatnonzero(broken).tolist():
             (shard, number, *_), slot = everything[place]
             if (shard, number) not in renewed:
-                renewed[shard, number] = self._open(shard, number, anew=self._files.remote(shard))
-            record, buffer, where = renewed[shard, number]
+                renewed[shard, number] = self._open(shard, number, anew=self._remote(shard))
+            record, buffer, where, coder = renewed[shard, number]
             one = slice(slot, slot + 1)
-            if self._broken(buffer, record.segments[one], record.crcs[one], latents[place][None]):
-                index = int(self._first[shard]) + number * self._block + slot
-                yield f"{where}, sample {slot} ({index} of the split): damaged; copy the shard again, or shard the data anew"
+            if _broken(coder, buffer, record.segments[one], record.crcs[one], latents[place][None]):
+                index = int(self._first[shard]) + number * int(self._block[shard]) + slot
+                yield (
+                    f"{where}, sample {slot} ({index} of the split): damaged; copy the shard again, or shard the data "
+                    "anew"
+                )
             else:
                 broken[place] = False
 
 
 def _chosen(slots: NDArray[np.int64], names: Sequence[str], opened: _Opened) -> tuple[_Opened, dict[str, list[Any]]]:
     """Columns of some samples of a record, None where it has no such column."""
-    record, buffer, where = opened
+    record, buffer, where, _ = opened
     only = names[0] if len(names) == 1 else None
     found = record.columns(buffer, where=where, only=only) if names else {}
     values: dict[str, list[Any]] = {}
@@ -215,3 +238,17 @@ def _chosen(slots: NDArray[np.int64], names: Sequence[str], opened: _Opened) -> 
         else:
             values[name] = column[slots].tolist() if isinstance(column, np.ndarray) else [column[i] for i in slots]
     return opened, values
+
+
+def _broken(
+    coder: Coder, buffer: Any, segments: NDArray[np.uint64], crcs: NDArray[np.uint32], out: NDArray[np.int8]
+) -> list[int]:
+    """Decode samples of one buffer to `out`; which of them are damaged."""
+    try:
+        coder.decode(buffer, segments, out)
+    except CoderError:
+        if len(out) == 1:
+            return [0]
+        ones = [slice(i, i + 1) for i in range(len(out))]
+        return [one.start for one in ones if _broken(coder, buffer, segments[one], crcs[one], out[one])]
+    return [i for i, sample in enumerate(out) if zlib.crc32(sample) != crcs[i]]

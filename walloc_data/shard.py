@@ -16,7 +16,7 @@ from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.encode_shard import Job, ShardReport, encode_pictures, one_thread
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.format import CODEC_FILE, Manifest, replace_file
+from walloc_data.format import CODEC_FILE, Manifest, open_storage, replace_file
 from walloc_data.journal import JOURNAL_FILE, append_line, open_journal
 from walloc_data.plan import Options, ShardTask, coder_sample, describe, identity, measured_keys, plan_shards
 from walloc_data.pool import run_tasks
@@ -129,7 +129,7 @@ def _coder(
         if not latents:
             raise DatasetError(f"none of {len(reasons)} samples of {source.root} can be read, such as {reasons[0]}")
         write_dataset_codec(out, codec, coder_class(options.coder).fit(latents))
-    return read_dataset_codec(out)[1]
+    return read_dataset_codec(open_storage(out))[1]
 
 
 def _finish(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from tests.signals import photograph
-from walloc_data.codec import Codec, load_codec, read_tensors, save_codec, write_tensors, zoo_names
+from walloc_data.codec import Codec, load_codec, save_codec, write_tensors, zoo_names
+from walloc_data.codec.zoo import read_tensors
 from walloc_data.errors import CodecError
 
 NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f8c12", "rgb-f8c48"]

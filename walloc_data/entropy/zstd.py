@@ -1,5 +1,6 @@
 """The coder `zstd`: prediction within channels, then a Zstandard frame a sample. The fastest to decode."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -37,10 +38,10 @@ class ZstdCoder:
         if predictors.max() >= len(PREDICTORS):
             raise CoderError(f"zstd tables: predictor {predictors.max()} is unknown: upgrade walloc_data")
         self.predictors, self.dictionary = predictors, dictionary
-        self._decompressor: zstandard.ZstdDecompressor | None = None
+        self._local = threading.local()  # a decompressor that two threads share ends the process
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_decompressor": None}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.predictors, self.dictionary)
 
     @classmethod
     def fit(cls, latents: Sequence[NDArray[np.int8]]) -> "ZstdCoder":
@@ -65,7 +66,6 @@ class ZstdCoder:
     def encode(self, latents: NDArray[np.int8]) -> list[bytes]:
         """One frame a sample of `int8 [N, c, *space]`."""
         self._check(latents)
-        # A compressor that two threads share ends the process, so each call has its own.
         parameters = zstandard.ZstdCompressionParameters(
             compression_level=13,
             strategy=zstandard.STRATEGY_BTOPT,
@@ -98,10 +98,10 @@ class ZstdCoder:
         size = out[0].nbytes
         sizes = np.full(len(segments), size, np.uint64)
         try:
-            if self._decompressor is None:
-                self._decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
+            if not hasattr(self._local, "decompressor"):
+                self._local.decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
             frames = zstandard.BufferWithSegments(buffer, np.ascontiguousarray(segments, np.uint64).tobytes())
-            decoded = self._decompressor.multi_decompress_to_buffer(
+            decoded = self._local.decompressor.multi_decompress_to_buffer(
                 frames, decompressed_sizes=sizes.tobytes(), threads=1
             )
         except (zstandard.ZstdError, ValueError) as error:

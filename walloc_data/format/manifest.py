@@ -40,7 +40,8 @@ class Manifest:
     """A dataset: codec, coder, layout, splits, classes, and what the write path measured.
 
     `block` is the samples of every record but a shard's last, which may hold fewer; in the layout `samples`,
-    of every run of records that is shuffled as one. `plan` identifies what was asked for (source, options), so that a second run knows its own.
+    of every run of records that is shuffled as one. `plan` identifies what was asked for (source, options), so that a
+    second run knows its own.
     """
 
     codec: str
