@@ -43,7 +43,7 @@ class StreamingLoader(StatefulDataLoader[Any]):
         self._order = _Order()
         with (
             warnings.catch_warnings()
-        ):  # torchdata 0.11 calls what torch 2.13 deprecates; users can do nothing about it
+        ):  # torchdata 0.11 calls what torch 2.13 deprecates
             warnings.filterwarnings("ignore", message=".*set_vital", category=UserWarning)
             super().__init__(_Steps(stream), batch_size=None, sampler=self._order, collate_fn=_as_it_is, **options)
 
