@@ -1,0 +1,73 @@
+"""Streams in real processes: ranks over torch.distributed (gloo), and runs that are killed and started again."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import streaming_run
+from walloc_data import StreamingLatentDataset
+
+ROOT = Path(__file__).parents[1]
+GLOBAL_BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def steps(dataset):
+    """Keys by step of both epochs."""
+    stream = StreamingLatentDataset(dataset, batch_size=GLOBAL_BATCH, seed=streaming_run.SEED, columns=["key"])
+    return [list(batch[1]) for _ in range(streaming_run.EPOCHS) for batch in stream]
+
+
+def start(dataset, log, *, world, workers, group):
+    """Every rank of a run."""
+    ranks = []
+    for rank in range(world):
+        environment = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(world), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-W", "ignore", "-m", "tests.streaming_run", str(dataset), str(log), str(workers)]
+        ranks.append(
+            subprocess.Popen(
+                [*command, str(GLOBAL_BATCH // world), str(group)], cwd=ROOT, env=environment, stderr=subprocess.PIPE
+            )
+        )
+    return ranks
+
+
+def finish(ranks):
+    for rank in ranks:
+        errors = rank.communicate(timeout=120)[1]
+        assert rank.returncode == 0, errors.decode()
+
+
+def read(log, rank):
+    return [json.loads(line)["keys"] for line in Path(f"{log}.{rank}").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("world", "workers"), [(2, 1), (2, 2), (4, 2)])
+def test_ranks_over_gloo_make_the_same_list(dataset, tmp_path, steps, world, workers):
+    finish(start(dataset, tmp_path / "log", world=world, workers=workers, group=tmp_path / "group"))
+    ranks = [read(tmp_path / "log", rank) for rank in range(world)]
+    assert {len(rank) for rank in ranks} == {len(steps)}
+    assert [[key for part in step for key in part] for step in zip(*ranks, strict=True)] == steps
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_killed_twice_and_started_again(dataset, tmp_path, steps, workers):
+    log = tmp_path / "log"
+    for least in (3, 10):
+        [process] = start(dataset, log, world=1, workers=workers, group="")
+        while not Path(f"{log}.0").exists() or len(read(log, 0)) < least:
+            assert process.poll() is None, process.communicate()[1].decode()
+            time.sleep(0.01)
+        process.kill()
+        process.wait()  # its workers notice within seconds, and end
+        process.stderr.close()
+        whole = Path(f"{log}.0").read_text().rpartition("\n")[0] + "\n"  # a kill may cut a line short
+        Path(f"{log}.0").write_text(whole)
+        assert least <= len(read(log, 0)) < len(steps)
+    finish(start(dataset, log, world=1, workers=workers, group=""))
+    assert read(log, 0) == steps
