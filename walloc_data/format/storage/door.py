@@ -14,6 +14,7 @@ from walloc_data.format.storage.http import HttpSource
 from walloc_data.format.storage.local import LocalStorage
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import RemoteStorage, Source
+from walloc_data.format.storage.urls import shown
 
 __all__ = ["Storage", "open_storage"]
 
@@ -60,8 +61,8 @@ def open_storage(url: str | os.PathLike[str], options: StorageOptions | None = N
     if scheme == "file" and found[2] == "://":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
-            raise DatasetError(f"{text}: a file:// URL names no other machine; write file:///folder")
+            raise DatasetError(f"{shown(text)}: a file:// URL names no other machine; write file:///folder")
         return LocalStorage(url2pathname(parts.path))
     if scheme == "hf":
-        raise DatasetError(f"{text}: this version of walloc_data does not read hf:// yet")
+        raise DatasetError(f"{shown(text)}: this version of walloc_data does not read hf:// yet")
     return RemoteStorage(_SOURCES.get(scheme, FsspecSource)(text, options), options)
