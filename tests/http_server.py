@@ -25,7 +25,8 @@ class FileServer:
     `seed`; `script` lists kinds that the next requests get, one each ("" for none), before any is drawn. With
     `redirect` (the URL of another server) every request is answered by 302 to the same path there, with `signature`
     as its query, and with `signature` alone a request without that query gets 403. With `authorization` a request
-    whose header is another gets 401. `counts` are requests by path; `seen` holds path and headers of each.
+    whose header is another gets 401. `extra` headers go with each file, in the place of those that are right.
+    `counts` are requests by path; `seen` holds path and headers of each; `given` counts the faults.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class FileServer:
         self.authorization = authorization
         self.redirect = self.signature = ""
         self.retry_after = "0"
+        self.extra: dict[str, str] = {}
         self.script: list[str] = []
         self.counts: Counter[str] = Counter()
         self.given: Counter[str] = Counter()
@@ -75,7 +77,7 @@ class FileServer:
         with self._lock:
             path = unquote(urlsplit(target).path).lstrip("/")
             self.counts[path] += 1
-            self.seen.append((target, dict(headers)))
+            self.seen.append((target, {name.title(): value for name, value in headers.items()}))
             if self.script:
                 fault = self.script.pop(0)
             else:
@@ -182,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = file.read(stop - start)
         if fault == "wrong bytes":
             data = bytes([data[0] ^ 0x41]) + data[1:]
-        self._answer(code, data, headers, fault=fault)
+        self._answer(code, data, {**headers, **plan.extra}, fault=fault)
 
     def _answer(self, status: int, data: bytes, headers: Mapping[str, str], *, fault: str = "") -> None:
         self.server.plan.statuses[status] += 1
