@@ -27,7 +27,7 @@ _HOPS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REMEMBERED = 1024  # targets of redirects
 _REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
-_GONE = (401, 403, 404, 410)  # what an address that has expired answers
+_STAY = (408, 416, 425, 429)  # refusals that do not say that an address has expired, as 400, 403 and 404 may
 
 
 @dataclass
@@ -127,7 +127,7 @@ class HttpSource:
             except TransientError:
                 self._remember(name, None)
                 raise
-            if answer.status not in (*_GONE, *_REDIRECTS):
+            if answer.status not in _REDIRECTS and (answer.status in _STAY or answer.status // 100 != 4):
                 return self._receive(name, span, answer, etag)
             answer.close()
             self._remember(name, None)
@@ -213,9 +213,7 @@ class HttpSource:
             scheme, host, _ = origin(url)
             settings: dict[str, Any] = {"maxsize": _CONNECTIONS}
             if scheme == "https":
-                context = settings["ssl_context"] = urllib3.util.create_urllib3_context()
-                context.load_default_certs()
-                context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
+                settings["ssl_context"] = _context()
             proxy = None if proxy_bypass(host) else getproxies().get(scheme)
             if proxy is None:
                 found = urllib3.PoolManager(**settings)
@@ -225,6 +223,20 @@ class HttpSource:
                 found = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
             client.routes[origin(url)] = found
         return found
+
+
+def _context() -> ssl.SSLContext:
+    """Trust in the authorities of the system and of certifi, or of the file that the environment names."""
+    context = urllib3.util.create_urllib3_context()
+    context.load_default_certs()
+    path = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: the certificates in it cannot be read ({error}); correct $SSL_CERT_FILE"
+        ) from error
+    return context
 
 
 def _reason(error: Exception) -> str:
