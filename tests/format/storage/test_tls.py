@@ -36,7 +36,7 @@ def test_a_certificate_that_does_not_verify_is_an_error_at_once(secure, opened):
 def test_a_redirect_that_gives_up_tls_is_refused(secure, server, opened, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     secure.redirect = server.url
-    with pytest.raises(DatasetError, match="redirected from https to http"):
+    with pytest.raises(DatasetError, match="redirected to http from https, which is not safe"):
         opened(secure.url).read("walloc.json")
     assert server.requests == 0
 

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import certifi
@@ -18,14 +18,14 @@ from walloc_data.format.storage.answer import Answer, read_body
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import Fetched
 from walloc_data.format.storage.retry import TransientError, retry, retry_after
-from walloc_data.format.storage.urls import origin, shown
+from walloc_data.format.storage.urls import origin, redirected, shown, trusted
 
 __all__ = ["HttpSource"]
 
 _CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
 _HOPS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
-_REMEMBERED = 1024  # targets of redirects
+_REMEMBERED = 1 << 14  # targets of redirects: of as many shards
 _REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
 _STAY = (408, 416, 425, 429)  # refusals that do not say that an address has expired, as 400, 403 and 404 may
 
@@ -143,12 +143,12 @@ class HttpSource:
                     self._remember(name, url)
                 return answer
             answer.close()
-            following = urljoin(url, answer.header("Location"))
-            if urlsplit(following).scheme not in ("http", "https") or not urlsplit(following).hostname:
-                raise DatasetError(f"{self.url}/{name}: redirected to what is no web address; check the URL")
-            if urlsplit(url).scheme == "https" and urlsplit(following).scheme == "http":
-                raise DatasetError(f"{self.url}/{name}: redirected from https to http, which is not safe; ask its host")
-            url = following
+            try:
+                url = redirected(url, answer.header("Location"))
+            except ValueError as error:
+                raise DatasetError(
+                    f"{self.url}/{name}: redirected to {error}; check the URL, or ask its host"
+                ) from error
         raise DatasetError(f"{self.url}/{name}: more than {_HOPS} redirects; check the URL")
 
     def _remember(self, name: str, target: str | None) -> None:
@@ -177,7 +177,7 @@ class HttpSource:
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         """One request. Credentials go to the host they were given for, and no other."""
-        own = origin(url) == origin(self.file_url(name))
+        own = trusted(url, self.file_url(name))
         client = self._client
         with client.lock:
             client.requests += 1
