@@ -87,16 +87,25 @@ def _exactly(answer: Answer, size: int | None, where: str) -> bytes:
         size = int(declared)
     if (size or 0) > _WHOLE:
         raise DatasetError(f"{where} has {size} bytes: too large to be read as a whole; check the URL")
-    data = answer.read((_WHOLE if size is None else size) + 1)
-    if size is None and len(data) > _WHOLE:
-        raise DatasetError(f"{where} does not end within {_WHOLE} bytes; check the URL")
-    if size is not None and len(data) != size:
-        raise TransientError(f"{len(data)} bytes came instead of {size}")
-    return data
+    if size is not None:
+        data = answer.read(size + 1)
+        if len(data) != size:
+            raise TransientError(f"{len(data)} bytes came instead of {size}")
+        return data
+    parts, total = [], 0
+    while part := answer.read(_CHUNK):
+        parts.append(part)
+        total += len(part)
+        if total > _WHOLE:
+            raise DatasetError(f"{where} does not end within {_WHOLE} bytes; check the URL")
+    return b"".join(parts)
 
 
 def _cut_out(answer: Answer, span: tuple[int, int], where: str) -> bytes:
     """A range from a server that sends everything: what is before it is read and thrown away."""
+    declared = answer.header("Content-Length")
+    if declared.isdecimal() and int(declared) < span[1]:
+        raise DatasetError(_too_short(where, int(declared), span))
     if span[1] > _SKIP:
         raise DatasetError(
             f"{where}: the server does not serve ranges, and would send {span[1]} bytes for {span[1] - span[0]}; "

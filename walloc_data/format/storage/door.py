@@ -14,6 +14,7 @@ from walloc_data.format.storage.http import HttpSource
 from walloc_data.format.storage.local import LocalStorage
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import RemoteStorage, Source
+from walloc_data.format.storage.urls import shown
 
 __all__ = ["Storage", "open_storage"]
 
@@ -50,6 +51,9 @@ def open_storage(url: str | os.PathLike[str], options: StorageOptions | None = N
 
     Nothing is requested yet. A query string stays on the URL of each file, and out of messages. Raises
     `DatasetError` for a URL that cannot be right, or whose driver is not installed.
+
+    >>> open_storage("https://me:password@example.org/data?signature=secret").url
+    'https://example.org/data'
     """
     options = options or StorageOptions()
     text = os.fspath(url)
@@ -60,8 +64,8 @@ def open_storage(url: str | os.PathLike[str], options: StorageOptions | None = N
     if scheme == "file" and found[2] == "://":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
-            raise DatasetError(f"{text}: a file:// URL names no other machine; write file:///folder")
+            raise DatasetError(f"{shown(text)}: a file:// URL names no other machine; write file:///folder")
         return LocalStorage(url2pathname(parts.path))
     if scheme == "hf":
-        raise DatasetError(f"{text}: this version of walloc_data does not read hf:// yet")
+        raise DatasetError(f"{shown(text)}: this version of walloc_data does not read hf:// yet")
     return RemoteStorage(_SOURCES.get(scheme, FsspecSource)(text, options), options)

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-import re
 import sys
 import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import fsspec
@@ -13,16 +13,35 @@ from walloc_data.errors import DatasetError
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import Fetched
 from walloc_data.format.storage.retry import TransientError, retry
+from walloc_data.format.storage.urls import shown
 
 __all__ = ["FsspecSource"]
 
-_FOREIGN = (  # roots of the errors of drivers, which are no OSError: looked up where their package is loaded
+# Roots of the errors of drivers that are no OSError, looked up where their package is loaded.
+_PASSING = (
     ("aiohttp", "ClientError"),
+    ("azure.core.exceptions", "ServiceRequestError"),
+    ("botocore.exceptions", "ConnectionError"),
+    ("botocore.exceptions", "HTTPClientError"),
+    ("google.auth.exceptions", "TransportError"),
+)
+_LASTING = (
     ("azure.core.exceptions", "AzureError"),
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
+    ("gcsfs.retry", "HttpError"),
     ("google.auth.exceptions", "GoogleAuthError"),
 )
+
+
+@dataclass
+class _Opened:
+    """What belongs to one process: connections, and a lock that no thread of another can hold."""
+
+    system: Any
+    folder: str
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FsspecSource:
@@ -32,24 +51,18 @@ class FsspecSource:
     """
 
     def __init__(self, url: str, options: StorageOptions) -> None:
-        self._url = url
-        self.url = re.sub(r"//[^/@]*@", "//", url.partition("?")[0]).rstrip("/")
+        self.url, self._url = shown(url), url
         self._retries = options.retries
-        self._systems: dict[int, tuple[Any, str]] = {}
-        self._requests: dict[int, int] = {}
-        self._lock = threading.Lock()
+        self._opened: dict[int, _Opened] = {}
         self._open()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_systems": {}, "_requests": {}, "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
+        return {**self.__dict__, "_opened": {}}
 
     @property
     def requests(self) -> int:
         """Files and ranges that this process has asked the driver for so far."""
-        return self._requests.get(os.getpid(), 0)
+        return self._open().requests
 
     def key(self, name: str) -> str:
         """The full URL of a file."""
@@ -61,19 +74,19 @@ class FsspecSource:
 
     def _attempt(self, name: str, span: tuple[int, int] | None) -> Fetched:
         where = f"{self.url}/{name}"
-        system, folder = self._open()
-        with self._lock:
-            self._requests[os.getpid()] = self.requests + 1
+        opened = self._open()
+        with opened.lock:
+            opened.requests += 1
         start, stop = span or (None, None)
         try:
-            data = bytes(system.cat_file(f"{folder.rstrip('/')}/{name}", start=start, end=stop))
+            data = bytes(opened.system.cat_file(f"{opened.folder}/{name}", start=start, end=stop))
         except FileNotFoundError as error:
             raise DatasetError(f"{where}: not found; check the URL, which names a dataset's folder") from error
         except PermissionError as error:
             raise DatasetError(f"{where}: access refused ({error}); check the credentials of its driver") from error
-        except (OSError, EOFError, asyncio.TimeoutError) as error:
+        except _loaded(_PASSING, OSError, EOFError, asyncio.TimeoutError) as error:
             raise TransientError(f"{type(error).__name__}: {error}") from error
-        except _refusals() as error:
+        except _loaded(_LASTING, ValueError, RuntimeError) as error:
             raise DatasetError(
                 f"{where}: its driver failed ({type(error).__name__}: {error}); check URL and credentials"
             ) from error
@@ -81,24 +94,20 @@ class FsspecSource:
             raise TransientError(f"{len(data)} bytes came instead of {span[1] - span[0]}")
         return Fetched(data)
 
-    def _open(self) -> tuple[Any, str]:
-        """The file system and the folder in it, of this process: connections do not outlive a fork."""
-        found = self._systems.get(os.getpid())
+    def _open(self) -> _Opened:
+        found = self._opened.get(os.getpid())
         if found is not None:
             return found
         try:
-            opened = fsspec.core.url_to_fs(self._url)
+            system, folder = fsspec.core.url_to_fs(self._url)
         except ImportError as error:
-            raise DatasetError(f"{self.url}: its driver is not installed ({error}); install it with pip") from error
-        except _refusals() as error:
+            raise DatasetError(f"{self.url}: its driver is not installed ({error})") from error
+        except _loaded(_PASSING + _LASTING, OSError, ValueError, TypeError) as error:
             raise DatasetError(f"{self.url}: cannot be opened ({error}); check the URL") from error
-        return self._systems.setdefault(os.getpid(), opened)
+        return self._opened.setdefault(os.getpid(), _Opened(system, str(folder).rstrip("/")))
 
 
-def _refusals() -> tuple[type[Exception], ...]:
-    """What drivers raise for wrong URLs and missing credentials."""
-    found: list[type[Exception]] = [OSError, ValueError, TypeError, RuntimeError]
-    for module, name in _FOREIGN:
-        if module in sys.modules:
-            found.append(getattr(sys.modules[module], name))
-    return tuple(found)
+def _loaded(names: tuple[tuple[str, str], ...], *others: type[Exception]) -> tuple[type[Exception], ...]:
+    """These errors and `others`; a package that is not loaded has raised none."""
+    found = [getattr(sys.modules[module], name) for module, name in names if module in sys.modules]
+    return (*others, *found)

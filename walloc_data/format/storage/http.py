@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import certifi
@@ -18,22 +18,23 @@ from walloc_data.format.storage.answer import Answer, read_body
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import Fetched
 from walloc_data.format.storage.retry import TransientError, retry, retry_after
+from walloc_data.format.storage.urls import origin, redirected, shown, trusted
 
 __all__ = ["HttpSource"]
 
 _CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
 _HOPS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
-_REMEMBERED = 1024  # targets of redirects
+_REMEMBERED = 1 << 14  # targets of redirects: of as many shards
 _REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
-_GONE = (401, 403, 404, 410)  # what an address that has expired answers
+_STAY = (408, 416, 425, 429)  # refusals that do not say that an address has expired, as 400, 403 and 404 may
 
 
 @dataclass
 class _Client:
     """What belongs to one process: connections must not be shared with a forked child."""
 
-    pools: dict[str | None, urllib3.PoolManager] = field(default_factory=dict)
+    routes: dict[tuple[str, str, int], urllib3.PoolManager] = field(default_factory=dict)  # by origin
     targets: dict[str, tuple[str, float]] = field(
         default_factory=dict
     )  # by name: where it was redirected to, till when
@@ -54,9 +55,9 @@ class HttpSource:
             parts = urlsplit(url)
             port = f":{parts.port}" if parts.port else ""
         except ValueError as error:
-            raise DatasetError(f"{url.partition('?')[0]}: not a URL ({error})") from error
+            raise DatasetError(f"{shown(url)}: its host or port cannot be right; check the URL") from error
         if not parts.hostname:
-            raise DatasetError(f"{url.partition('?')[0]}: a URL names its host: {parts.scheme}://host/folder")
+            raise DatasetError(f"{shown(url)}: a URL names its host: {parts.scheme}://host/folder")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         folder = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         self.url = urlunsplit((parts.scheme, host + port, folder, "", ""))
@@ -94,6 +95,8 @@ class HttpSource:
         where = f"{self.url}/{name}"
         if answer.status in (404, 410):
             return DatasetError(f"{where}: not found ({answer.status}); check the URL, which names a dataset's folder")
+        if answer.status == 416:
+            return DatasetError(f"{where} is shorter than its index says: cut short or replaced; upload it again")
         if answer.status in (401, 403):
             return DatasetError(
                 f"{where}: access refused ({answer.status}); check the credentials or the signature in the URL, "
@@ -102,7 +105,7 @@ class HttpSource:
         return DatasetError(f"{where}: the server answered {answer.status}; check the URL")
 
     def fetch(self, name: str, span: tuple[int, int] | None = None, *, etag: str = "") -> Fetched:
-        """A file, or a range of exactly `span[1] - span[0]` bytes; data None where it still has this `etag`."""
+        """A file, or a range of exactly `span[1] - span[0]` bytes; unchanged where it still has this `etag`."""
         return retry(lambda: self._attempt(name, span, etag), retries=self._retries, where=f"{self.url}/{name}")
 
     @property
@@ -117,54 +120,55 @@ class HttpSource:
             wanted["Range"] = f"bytes={span[0]}-{span[1] - 1}"
         if etag:
             wanted["If-None-Match"] = etag
-        targets = self._client.targets
-        target, deadline = targets.get(name, ("", 0.0)) if span is not None else ("", 0.0)
-        if target and time.monotonic() < deadline:
+        target, deadline = self._client.targets.get(name, ("", 0.0))
+        if span is not None and time.monotonic() < deadline:
             try:
                 answer = self._send(name, target, wanted)
             except TransientError:
-                targets.pop(name, None)
+                self._remember(name, None)
                 raise
-            if answer.status not in (*_GONE, *_REDIRECTS):
-                return self._receive(name, span, answer)
+            if answer.status not in _REDIRECTS and (answer.status in _STAY or answer.status // 100 != 4):
+                return self._receive(name, span, answer, etag)
             answer.close()
-        targets.pop(name, None)
-        return self._receive(name, span, self._follow(name, wanted, remember=span is not None))
+            self._remember(name, None)
+        return self._receive(name, span, self._follow(name, wanted), etag)
 
-    def _follow(self, name: str, wanted: dict[str, str], *, remember: bool) -> Answer:
+    def _follow(self, name: str, wanted: dict[str, str]) -> Answer:
         """The answer at the end of all redirects."""
         url = self.file_url(name)
         for hop in range(_HOPS):
             answer = self._send(name, url, wanted)
             if answer.status not in _REDIRECTS:
-                if remember and hop and answer.status < 300:
+                if hop and answer.status == 206:
                     self._remember(name, url)
                 return answer
             answer.close()
-            following = urljoin(url, answer.header("Location"))
-            if urlsplit(following).scheme not in ("http", "https") or not urlsplit(following).hostname:
-                raise DatasetError(f"{self.url}/{name}: redirected to what is no web address; check the URL")
-            if urlsplit(url).scheme == "https" and urlsplit(following).scheme == "http":
-                raise DatasetError(f"{self.url}/{name}: redirected from https to http, which is not safe; ask its host")
-            url = following
+            try:
+                url = redirected(url, answer.header("Location"))
+            except ValueError as error:
+                raise DatasetError(
+                    f"{self.url}/{name}: redirected to {error}; check the URL, or ask its host"
+                ) from error
         raise DatasetError(f"{self.url}/{name}: more than {_HOPS} redirects; check the URL")
 
-    def _remember(self, name: str, target: str) -> None:
+    def _remember(self, name: str, target: str | None) -> None:
+        """Ask this address for the next ranges of a file; None: the file's own URL again."""
         client = self._client
         with client.lock:
             client.targets.pop(name, None)
-            client.targets[name] = target, time.monotonic() + _REMEMBER
+            if target is not None:
+                client.targets[name] = target, time.monotonic() + _REMEMBER
             if len(client.targets) > _REMEMBERED:
                 del client.targets[next(iter(client.targets))]
 
-    def _receive(self, name: str, span: tuple[int, int] | None, answer: Answer) -> Fetched:
+    def _receive(self, name: str, span: tuple[int, int] | None, answer: Answer, etag: str) -> Fetched:
         """Read and check the body, and give the connection back; or raise what the status means."""
         try:
             if answer.status in (408, 425, 429) or answer.status >= 500:
                 after = retry_after(answer.header("Retry-After"))
                 raise TransientError(f"the server answered {answer.status}", after)
-            if answer.status == 304:
-                return Fetched(None)
+            if answer.status == 304 and etag:
+                return Fetched(b"", etag, changed=False)
             if answer.status not in (200, 206):
                 raise self.refusal(name, answer)
             return Fetched(read_body(answer, span, where=f"{self.url}/{name}"), answer.header("ETag"))
@@ -173,7 +177,7 @@ class HttpSource:
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         """One request. Credentials go to the host they were given for, and no other."""
-        own = _origin(url) == _origin(self.file_url(name))
+        own = trusted(url, self.file_url(name))
         client = self._client
         with client.lock:
             client.requests += 1
@@ -203,28 +207,36 @@ class HttpSource:
         return Answer(response)
 
     def _pool(self, client: _Client, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
-        proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-        if proxy not in client.pools:
-            context = urllib3.util.create_urllib3_context()
-            context.load_default_certs()
-            context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
+        """The connections to the host of a URL, straight or through the proxy that the environment names for it."""
+        found = client.routes.get(origin(url))
+        if found is None:
+            scheme, host, _ = origin(url)
+            settings: dict[str, Any] = {"maxsize": _CONNECTIONS}
+            if scheme == "https":
+                settings["ssl_context"] = _context()
+            proxy = None if proxy_bypass(host) else getproxies().get(scheme)
             if proxy is None:
-                client.pools[proxy] = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
+                found = urllib3.PoolManager(**settings)
             else:
                 login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
-                client.pools[proxy] = urllib3.ProxyManager(
-                    proxy,
-                    maxsize=_CONNECTIONS,
-                    ssl_context=context,
-                    proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
-                )
-        return client.pools[proxy]
+                headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+                found = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
+            client.routes[origin(url)] = found
+        return found
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+def _context() -> ssl.SSLContext:
+    """Trust in the authorities of the system and of certifi, or of the file that the environment names."""
+    context = urllib3.util.create_urllib3_context()
+    context.load_default_certs()
+    path = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: the certificates in it cannot be read ({error}); correct $SSL_CERT_FILE"
+        ) from error
+    return context
 
 
 def _reason(error: Exception) -> str:

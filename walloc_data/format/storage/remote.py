@@ -16,10 +16,11 @@ _FRESH = 60.0  # seconds for which a validated copy serves all processes of the 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a source answered: the bytes (None: unchanged since the ETag that was sent), and their ETag or ""."""
+    """What a source answered: bytes and their ETag ("" if it has none); or none, unchanged since the ETag sent."""
 
-    data: bytes | None
+    data: bytes
     etag: str = ""
+    changed: bool = True
 
 
 class Source(Protocol):
@@ -73,18 +74,15 @@ class RemoteStorage:
         if found is not None:
             return found
         with self.cache.lock(seal):
-            found, kept, etag = (None, None, "") if anew else self._validated(name, seal)
+            found, kept, etag = (None, b"", "") if anew else self._validated(name, seal)
             if found is not None:
                 return found
             answer = self.source.fetch(name, etag=etag)
-            data = kept if answer.data is None else answer.data
-            if data is None:  # a source that says "unchanged" without having been asked
-                data = self.source.fetch(name).data or b""
-            if answer.data is not None:
-                etag = answer.etag
-                self.cache.put(DiskCache.key(self.source.key(name), "etag", etag), data)
+            if answer.changed:
+                kept, etag = answer.data, answer.etag
+                self.cache.put(DiskCache.key(self.source.key(name), "etag", etag), kept)
             self.cache.put(seal, json.dumps({"etag": etag, "validated": time.time()}).encode())
-        return data
+        return kept
 
     def read_range(self, name: str, start: int, stop: int, *, version: str = "", anew: bool = False) -> bytes:
         """Bytes `start` up to `stop` of a file, all of them; `anew` bypasses the cache and replaces its entry."""
@@ -94,7 +92,7 @@ class RemoteStorage:
             return b""
         if version:
             return self._kept(name, (start, stop), version, anew)
-        return self.source.fetch(name, (start, stop)).data or b""
+        return self.source.fetch(name, (start, stop)).data
 
     def _kept(self, name: str, span: tuple[int, int] | None, version: str, anew: bool) -> bytes:
         """What is fixed by its version: from the cache, or fetched by one process while others wait for it."""
@@ -107,19 +105,19 @@ class RemoteStorage:
             found = None if anew else self.cache.get(key, size)
             if found is not None:
                 return found
-            data = self.source.fetch(name, span).data or b""
+            data = self.source.fetch(name, span).data
             self.cache.put(key, data)
         return data
 
-    def _validated(self, name: str, seal: str) -> tuple[bytes | None, bytes | None, str]:
-        """The copy if it was validated within the minute, the copy in any case, and its ETag to ask with."""
+    def _validated(self, name: str, seal: str) -> tuple[bytes | None, bytes, str]:
+        """The copy if it was validated within the minute; the copy in any case, and its ETag to ask with."""
         note = self.cache.get(seal)
         if note is None:
-            return None, None, ""
+            return None, b"", ""
         content = json.loads(note)
         etag = content["etag"]
         kept = self.cache.get(DiskCache.key(self.source.key(name), "etag", etag))
         if kept is None:
-            return None, None, ""
+            return None, b"", ""
         fresh = 0 <= time.time() - content["validated"] < _FRESH
         return kept if fresh else None, kept, etag
