@@ -49,7 +49,7 @@ def copy(dataset: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(dataset, tmp_path / "copy"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sharded(codec: Codec) -> Callable[..., Path]:
     """Shards a folder into another with the options of the other fixtures, unless told otherwise."""
 

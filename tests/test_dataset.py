@@ -1,6 +1,7 @@
 """The read path: a drop-in for torchvision's ImageFolder, and what it says of damage."""
 
 import copy as copies
+import hashlib
 import json
 import pickle
 import shutil
@@ -376,13 +377,18 @@ def test_a_record_of_another_codec(copy, photos, tmp_path, codec):
     with pytest.raises(FormatError, match=r"train-00001\.tar.*the shard belongs to another dataset"):
         mixed[16]
     shutil.copy(tmp_path / "other" / "codec.safetensors", copy / "codec.safetensors")
-    with pytest.raises(DatasetError, match="not the one that"):
+    with pytest.raises(CodecError, match="not the one that"):
         LatentDataset(copy)
 
 
 def test_tables_of_another_dataset(copy, dataset, ragged_dataset):
-    """The same codec, but a coder fitted to other data: what it gives is caught sample by sample, or is right."""
+    """The same codec, but a coder fitted to other data: caught at once; if signed, sample by sample, or it is right."""
     shutil.copy(ragged_dataset / "codec.safetensors", copy / "codec.safetensors")
+    with pytest.raises(CodecError, match="not the one that"):
+        LatentDataset(copy)
+    manifest = json.loads((copy / "walloc.json").read_text())
+    manifest["codec_sha256"] = hashlib.sha256((copy / "codec.safetensors").read_bytes()).hexdigest()
+    (copy / "walloc.json").write_text(json.dumps(manifest))
     expected = [x for x, _ in read_everything(dataset)]
     try:
         found = read_everything(copy)

@@ -1,6 +1,8 @@
 """`codec.safetensors` of a dataset: the codec and the coder's tables, so that a dataset is complete by itself."""
 
+import hashlib
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import torch
 
 from walloc_data.codec import Codec, parse_tensors, write_tensors
 from walloc_data.entropy import Coder, load_coder
-from walloc_data.format import CODEC_FILE, Storage
+from walloc_data.errors import CodecError
+from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Storage, read_parsed
 
 __all__ = ["read_dataset_codec", "write_dataset_codec"]
 
@@ -27,10 +30,16 @@ def write_dataset_codec(folder: Path, codec: Codec, coder: Coder) -> None:
     temporary.replace(path)
 
 
-def read_dataset_codec(storage: Storage, *, version: str = "") -> tuple[Codec, Coder]:
-    """The codec and coder of a dataset. Raises `CodecError` or `CoderError` where they are damaged."""
+def read_dataset_codec(storage: Storage, *, sha256: str | None = None) -> tuple[Codec, Coder]:
+    """The codec and coder of a dataset. Raises `CodecError` or `CoderError` where they are not those of `sha256`."""
+    return read_parsed(storage, CODEC_FILE, partial(_parse, storage, sha256), version=sha256 or "")
+
+
+def _parse(storage: Storage, sha256: str | None, data: bytes) -> tuple[Codec, Coder]:
     where = f"{storage.url}/{CODEC_FILE}"
-    tensors, metadata = parse_tensors(storage.read(CODEC_FILE, version=version), where=where)
+    tensors, metadata = parse_tensors(data, where=where)
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise CodecError(f"{where} is not the one that {MANIFEST_FILE} names: copy both again, or shard the data anew")
     codec = Codec.from_state(tensors, metadata, origin=where)
     tables = {name.removeprefix(_PREFIX): t.numpy() for name, t in tensors.items() if name.startswith(_PREFIX)}
     return codec, load_coder(metadata.get("coder", ""), tables)

@@ -41,9 +41,7 @@ class StreamingLoader(StatefulDataLoader[Any]):
         """`options` are those of `DataLoader`, but for what the stream settles itself (batches and their order)."""
         self.stream = stream
         self._order = _Order()
-        with (
-            warnings.catch_warnings()
-        ):  # torchdata 0.11 calls what torch 2.13 deprecates
+        with warnings.catch_warnings():  # torchdata 0.11 calls what torch 2.13 deprecates
             warnings.filterwarnings("ignore", message=".*set_vital", category=UserWarning)
             super().__init__(_Steps(stream), batch_size=None, sampler=self._order, collate_fn=_as_it_is, **options)
 

@@ -1,14 +1,14 @@
 """A dataset that has been opened, wherever it lies: its manifest, codec and coder, checked against one another."""
 
-import hashlib
 import os
 from dataclasses import dataclass
+from functools import partial
 
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, Storage, StorageOptions, open_storage
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, Storage, StorageOptions, open_storage, read_parsed
 
 __all__ = ["OpenedDataset", "open_dataset"]
 
@@ -39,9 +39,8 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
         raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}")
-    data = storage.read(MANIFEST_FILE)
-    manifest = Manifest.parse(data, f"{storage.url}/{MANIFEST_FILE}")
-    codec, coder = read_dataset_codec(storage, version=hashlib.sha256(data).hexdigest())
+    manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
+    codec, coder = read_dataset_codec(storage, sha256=manifest.codec_sha256)
     if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
         raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
     return OpenedDataset(storage, manifest, codec, coder)

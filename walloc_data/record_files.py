@@ -4,7 +4,7 @@ import mmap
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import ShardInfo, Storage, parse_index
+from walloc_data.format import ShardInfo, Storage, parse_index, read_parsed
 
 __all__ = ["RecordFiles"]
 
@@ -87,7 +87,8 @@ class RecordFiles:
         info = self.shards[shard]
         name = info.name.removesuffix(".tar") + ".idx"
         where = f"{self.storage.url}/{name}"
-        entries, tar_bytes = parse_index(self.storage.read(name, version=info.sha256), where)
+        parse = partial(parse_index, where=where)
+        entries, tar_bytes = read_parsed(self.storage, name, parse, version=info.sha256)
         if (tar_bytes, len(entries), int(entries["samples"].sum())) != (info.bytes, info.records, info.samples):
             raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
         return entries

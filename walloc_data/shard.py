@@ -1,5 +1,6 @@
 """The write path: a source to a dataset, planned first, resumable, the same bytes for any number of workers."""
 
+import hashlib
 import json
 import os
 import time
@@ -161,6 +162,7 @@ def _finish(
     manifest = Manifest(
         codec=codec.name,
         fingerprint=codec.fingerprint,
+        codec_sha256=hashlib.sha256((out / CODEC_FILE).read_bytes()).hexdigest(),
         coder=options.coder,
         layout=options.layout,
         block=options.block,

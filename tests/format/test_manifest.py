@@ -15,6 +15,7 @@ def manifest(**other):
     fields = {
         "codec": "rgb-f8c12",
         "fingerprint": "0123456789abcdef",
+        "codec_sha256": "00" * 32,
         "coder": "zstd",
         "layout": "records",
         "block": 8,

@@ -2,6 +2,7 @@
 
 from walloc_data.format.columns import Column
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
+from walloc_data.format.parsed import read_parsed
 from walloc_data.format.record import Record, pack_record
 from walloc_data.format.shard import ShardWriter, parse_index, read_index
 from walloc_data.format.storage import Storage, StorageOptions, open_storage
@@ -20,5 +21,6 @@ __all__ = [
     "pack_record",
     "parse_index",
     "read_index",
+    "read_parsed",
     "replace_file",
 ]

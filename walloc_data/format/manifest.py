@@ -37,7 +37,8 @@ class ShardInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """A dataset: codec, coder, layout, splits, classes, and what the write path measured.
+    """A dataset: codec (and the sha256 of the file with it and the coder's tables), coder, layout, splits, classes,
+    and what the write path measured.
 
     `block` is the samples of every record but a shard's last, which may hold fewer; in the layout `samples`,
     of every run of records that is shuffled as one. `plan` identifies what was asked for (source, options), so that a
@@ -46,6 +47,7 @@ class Manifest:
 
     codec: str
     fingerprint: str
+    codec_sha256: str
     coder: str
     layout: str
     block: int
@@ -58,7 +60,15 @@ class Manifest:
     def __post_init__(self) -> None:
         if self.layout not in _LAYOUTS:
             raise FormatError(f"layout {self.layout!r} is not one of {_LAYOUTS}")
-        texts = [self.codec, self.fingerprint, self.coder, self.plan, *self.splits, *(self.classes or [])]
+        texts = [
+            self.codec,
+            self.fingerprint,
+            self.codec_sha256,
+            self.coder,
+            self.plan,
+            *self.splits,
+            *(self.classes or []),
+        ]
         if not self.splits or not all(isinstance(text, str) for text in texts):
             raise FormatError("it names no split, or what must be text is not")
         if not isinstance(self.block, int) or self.block < 1:
