@@ -1,6 +1,7 @@
 """Payloads and columns to records, shards, indices and the manifest, and back."""
 
 from walloc_data.format.columns import Column
+from walloc_data.format.hub_refusal import hub_refusal
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
 from walloc_data.format.record import Record, pack_record
 from walloc_data.format.shard import ShardWriter, read_index
@@ -13,6 +14,7 @@ __all__ = [
     "Record",
     "ShardInfo",
     "ShardWriter",
+    "hub_refusal",
     "pack_record",
     "read_index",
     "replace_file",
