@@ -78,7 +78,8 @@ class Repo:
 class Rule:
     """Answer `times` requests whose "METHOD path" the pattern finds with a failure, after letting `after` through.
 
-    `status` 0 closes the connection without an answer; `cut` sends the true answer but only that part of its body.
+    `status` 0 closes the connection without an answer; `cut` sends the true answer but only that part of its body;
+    `hold` waits for that event, and then answers truly.
     """
 
     pattern: str
@@ -88,6 +89,7 @@ class Rule:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     cut: float | None = None
+    hold: threading.Event | None = None
 
 
 class HubServer:
@@ -211,6 +213,8 @@ class _Answer(Exception):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one packet: a second would wait for the first to be acknowledged
+    disable_nagle_algorithm = True
 
     def __init__(self, hub: HubServer, *arguments: Any) -> None:
         self.hub = hub
@@ -224,6 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.route, self.query = split.path, {key: values[0] for key, values in parse_qs(split.query).items()}
         self.data = self._read_body()
         self.cut: float | None = None
+        hold: threading.Event | None = None
         line = f"{self.command} {unquote(self.route)}"
         with self.hub.lock:
             self.log(line)
@@ -234,12 +239,14 @@ class _Handler(BaseHTTPRequestHandler):
                 rule.times -= 1
                 if not rule.times:
                     self.hub.rules.remove(rule)
-                self.cut = rule.cut
-                if rule.cut is None:
+                self.cut, hold = rule.cut, rule.hold
+                if rule.cut is None and hold is None:
                     if not rule.status:
                         self.close_connection = True
                         return
                     return self.send(rule.status, rule.body, rule.headers)
+        if hold is not None:
+            hold.wait(30)
         try:
             self.answer()
         except _Answer as answer:

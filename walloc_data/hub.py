@@ -78,6 +78,7 @@ def push_dataset(
     picture = small_picture(out)
     name = None if picture is None else _PICTURE_FILE
     card = dataset_card(manifest, repo=repo, license=license, task=task, title=title, picture=name)
+    card = card.encode("utf-8", "backslashreplace").decode()  # a class may be a file name that is no UTF-8
     there = HubRepo(repo, revision=revision, token=token)
     there.check_card(card)
     there.create(private=private)
@@ -108,8 +109,10 @@ def push_dataset(
 
 
 def _uploads(out: Path, manifest: Manifest) -> list[Upload]:
-    """Shards, indices and the codec, in the order they are sent; the bytes of tars are not read yet."""
-    uploads = []
+    """The codec, shards and indices, in the order they are sent; the bytes of tars are not read yet."""
+    if not (out / CODEC_FILE).is_file():
+        raise DatasetError(f"{out / CODEC_FILE} is missing: copy it again, or shard the data anew")
+    uploads = [Upload.of(CODEC_FILE, out / CODEC_FILE)]
     for shard in (shard for shards in manifest.splits.values() for shard in shards):
         path = out / shard.name
         if not path.is_file() or path.stat().st_size != shard.bytes:
@@ -119,7 +122,6 @@ def _uploads(out: Path, manifest: Manifest) -> list[Upload]:
             raise DatasetError(f"{path.with_suffix('.idx')} is not of the shard that the manifest describes")
         uploads += [Upload(shard.name, path, shard.bytes, shard.sha256)]
         uploads += [Upload.of(path.with_suffix(".idx").name, path.with_suffix(".idx"))]
-    uploads.insert(0, Upload.of(CODEC_FILE, out / CODEC_FILE))
     if len(uploads) > _MOST_FILES - 10:
         raise DatasetError(
             f"{out} has {len(uploads):,} files, and the Hub takes {_MOST_FILES:,} in a folder: make larger shards "
@@ -162,20 +164,19 @@ def _sent(there: HubRepo, out: Path, uploads: Sequence[Upload], bar: "tqdm[None]
 
 def _merged(card: str, before: bytes) -> bytes:
     """A card with what people added to the one before: entries of its head, and text below the line that keeps it."""
-    new, text = DatasetCard(card), before.decode("utf-8", "replace")
-    kept = text
-    if text:
-        try:
-            old = DatasetCard(text, ignore_metadata_errors=True)
-        except (ValueError, yaml.YAMLError):
-            pass  # no head that could be read, so all of it is text
-        else:
-            kept = old.text
-            for key, value in old.data.to_dict().items():
-                if new.data.get(key) is None:
-                    new.data[key] = value
-                elif key == "tags" and isinstance(value, list):
-                    new.data[key] = list(dict.fromkeys([*new.data[key], *value]))
+    new, kept, entries = DatasetCard(card), before.decode("utf-8", "replace"), {}
+    try:
+        old = DatasetCard(kept, ignore_metadata_errors=True)
+        kept, entries = old.text, old.data.to_dict()
+    except (ValueError, yaml.YAMLError):
+        pass  # no head that could be read, so all of it is text
+    for key, value in entries.items():
+        if new.data.get(key) is None:
+            new.data[key] = value
+        elif key == "tags" and isinstance(value, list):
+            new.data[key] = list(dict.fromkeys([*new.data[key], *value]))
     _, line, below = kept.partition(_KEPT)
-    kept = (below if line else kept).strip("\n")
-    return f"{str(new).rstrip()}\n\n{_KEPT}\n{kept}".rstrip().encode("utf-8", "backslashreplace") + b"\n"
+    new.text = f"{new.text.rstrip()}\n\n{_KEPT}\n{(below if line else kept).strip()}".rstrip() + "\n"
+    if (new.text, new.data.to_dict()) == (kept, entries):
+        return before  # whatever the order of its entries
+    return str(new).encode()

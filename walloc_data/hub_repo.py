@@ -1,6 +1,7 @@
 """A dataset repository of the Hugging Face Hub, by the Hub's client: each call retried, each failure one sentence."""
 
 import hashlib
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -112,9 +113,12 @@ class HubRepo:
         try:
             self._ask(DatasetCard(text).validate, _TYPE)
         except DatasetError as error:
-            if type(error.__cause__) is ValueError:
-                raise DatasetError(f"the Hub does not take the card: {error.__cause__}") from error
-            raise
+            if type(error.__cause__) is not ValueError:
+                raise
+            answer = str(error.__cause__)
+            reasons = re.findall(r'"message": ?"((?:[^"\\]|\\.)*)"', answer) or [" ".join(answer.split())]
+            said = "; ".join(reason.replace('\\"', "'") for reason in reasons)
+            raise DatasetError(f"the Hub does not take the card: {said}") from error
 
     def create(self, *, private: bool) -> None:
         """Make it, and the branch, unless they are there."""
@@ -210,10 +214,11 @@ class HubRepo:
             )
         if isinstance(error, OfflineModeIsEnabled):
             return DatasetError(f"cannot reach {self.page}: HF_HUB_OFFLINE is set, so nothing is asked of the Hub")
-        reason = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
-        if isinstance(error, OSError) and error.filename is not None:
-            return DatasetError(f"{error.filename}: cannot be read ({error.strerror})")
-        if isinstance(error, ValueError):
+        root = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ is not None else error
+        reason = " ".join(str(root).split()) or type(root).__name__
+        if isinstance(root, OSError) and root.filename is not None:
+            return DatasetError(f"{root.filename}: cannot be read ({root.strerror})")
+        if not isinstance(root, _HTTP_FAILURES):
             return DatasetError(f"{self.page}: {reason}")
         return DatasetError(
             f"cannot reach {self.page} ({reason}): check the network and HF_ENDPOINT; what was sent is kept, so run "

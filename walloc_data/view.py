@@ -40,8 +40,9 @@ def contact_sheet(
     count = min(count, len(dataset))
     reader = None if originals is None else _reader(dataset)
     cells, rows = [], []
-    for index in (i * len(dataset) // count for i in range(count)):
-        decoded, key = dataset[index][0], dataset.fields(index)["key"]
+    indices = [i * len(dataset) // count for i in range(count)]
+    for index, (decoded, _) in zip(indices, dataset.__getitems__(indices), strict=True):
+        key = dataset.fields(index)["key"]
         original = None if originals is None or reader is None else _original(originals / key, reader)
         quality = None if original is None or original.shape != decoded.shape else psnr(decoded, original)
         cells.append([_picture(image, side) for image in (original, decoded) if image is not None])
