@@ -4,7 +4,8 @@ from walloc_data.format.columns import Column
 from walloc_data.format.hub_refusal import hub_refusal
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
 from walloc_data.format.record import Record, pack_record
-from walloc_data.format.shard import ShardWriter, read_index
+from walloc_data.format.shard import ShardWriter, parse_index, read_index
+from walloc_data.format.storage import Storage, StorageOptions, open_storage
 
 __all__ = [
     "CODEC_FILE",
@@ -14,8 +15,12 @@ __all__ = [
     "Record",
     "ShardInfo",
     "ShardWriter",
+    "Storage",
+    "StorageOptions",
     "hub_refusal",
+    "open_storage",
     "pack_record",
+    "parse_index",
     "read_index",
     "replace_file",
 ]

@@ -75,17 +75,26 @@ class Manifest:
         """The manifest of a dataset folder. Raises `FormatError` where there is none that this version reads."""
         path = folder / MANIFEST_FILE
         try:
-            content = json.loads(path.read_text("utf-8"))
+            data = path.read_bytes()
         except FileNotFoundError as error:
             raise FormatError(f"{folder} is not a dataset: it has no {MANIFEST_FILE}") from error
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
             raise FormatError(f"{path}: cannot be read ({error})") from error
+        return cls.parse(data, str(path))
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> "Manifest":
+        """The manifest in the bytes of a `walloc.json`. Raises `FormatError`, which says `where` they are from."""
+        try:
+            content = json.loads(data.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{where}: cannot be read ({error})") from error
         if not isinstance(content, dict) or content.pop("format", None) != "walloc":
-            raise FormatError(f"{path}: not the manifest of a walloc dataset")
+            raise FormatError(f"{where}: not the manifest of a walloc dataset")
         version = content.pop("version", None)
         if version != VERSION:
             raise FormatError(
-                f"{path}: format version {version}; this walloc_data reads {VERSION}: upgrade walloc_data"
+                f"{where}: format version {version}; this walloc_data reads {VERSION}: upgrade walloc_data"
             )
         try:
             splits = {
@@ -94,7 +103,7 @@ class Manifest:
             }
             return cls(splits=splits, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
-            raise FormatError(f"{path}: damaged ({error})") from error
+            raise FormatError(f"{where}: damaged ({error})") from error
 
 
 def _known(cls: type[ShardInfo | Manifest], content: dict[str, Any]) -> dict[str, Any]:

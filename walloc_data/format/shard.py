@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import FormatError
 
-__all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "read_index"]
+__all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "parse_index", "read_index"]
 
 INDEX_MAGIC = b"WLI1"
 INDEX_HEADER = struct.Struct("<4sIQII")
@@ -109,15 +109,20 @@ def read_index(path: Path) -> tuple[NDArray[np.void], int]:
         data = path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
+    return parse_index(data, str(path))
+
+
+def parse_index(data: bytes, where: str) -> tuple[NDArray[np.void], int]:
+    """`read_index` of bytes at hand. Raises `FormatError`, which says `where` they are from."""
     if len(data) < INDEX_HEADER.size or data[:4] != INDEX_MAGIC:
-        raise FormatError(f"{path}: not an index")
+        raise FormatError(f"{where}: not an index")
     _, records, tar_bytes, crc, _ = INDEX_HEADER.unpack_from(data)
     body = data[INDEX_HEADER.size :]
     if len(body) != records * ENTRY.itemsize or zlib.crc32(body) != crc:
-        raise FormatError(f"{path}: damaged or cut short")
+        raise FormatError(f"{where}: damaged or cut short")
     entries = np.frombuffer(body, ENTRY)
     starts, ends = entries["offset"], entries["offset"] + entries["bytes"]
     inside = (starts < ends) & (ends <= tar_bytes)  # the first also where a sum went round
     if not inside.all() or (entries["samples"] == 0).any() or (starts[1:] < ends[:-1]).any():
-        raise FormatError(f"{path}: its records overlap or end behind the tar")
+        raise FormatError(f"{where}: its records overlap or end behind the tar")
     return entries, tar_bytes

@@ -1,0 +1,86 @@
+import base64
+
+import pytest
+
+from tests.http_server import FileServer
+from walloc_data.errors import DatasetError
+
+NAME = "a b.tar"
+
+
+@pytest.fixture
+def pair(folder):
+    """A server that wants a login and redirects to another, whose addresses are signed."""
+    with FileServer(folder) as target, FileServer(folder) as first:
+        first.redirect, first.signature = target.url, "sig=1"
+        target.signature = "sig=1"
+        first.authorization = "Basic " + base64.b64encode(b"me:SECRET").decode()
+        yield first, target
+
+
+def login(server):
+    return server.url.replace("http://", "http://me:SECRET@")
+
+
+def test_credentials_stay_with_their_host_and_each_range_is_one_request(pair, folder, opened):
+    first, target = pair
+    storage, data = opened(login(first)), (folder / NAME).read_bytes()
+    for number in range(20):
+        assert storage.read_range(NAME, number, number + 5, version="1") == data[number : number + 5]
+    assert (first.requests, target.requests, storage.requests) == (1, 20, 21)
+    assert all("Authorization" in headers for _, headers in first.seen)
+    assert not any("Authorization" in headers for _, headers in target.seen)
+
+
+def test_an_address_that_expired_is_resolved_again(pair, folder, opened):
+    first, target = pair
+    storage, data = opened(login(first)), (folder / NAME).read_bytes()
+    assert storage.read_range(NAME, 0, 5) == data[:5]
+    first.signature = target.signature = "sig=2"
+    assert storage.read_range(NAME, 5, 9) == data[5:9]
+    assert storage.read_range(NAME, 6, 9) == data[6:9]
+    assert (first.requests, target.requests) == (2, 4)
+    target.signature = "sig=3"
+    with pytest.raises(DatasetError, match=rf"^{first.url}/a b\.tar: access refused \(403\)"):
+        storage.read_range(NAME, 5, 9)
+    assert (first.requests, target.requests) == (3, 6)
+
+
+def test_an_address_that_fails_is_resolved_again(pair, folder, opened):
+    first, target = pair
+    storage, data = opened(login(first)), (folder / NAME).read_bytes()
+    storage.read_range(NAME, 0, 5)
+    with FileServer(folder) as other:
+        first.redirect = other.url
+        target.script = ["close"]
+        assert storage.read_range(NAME, 5, 9) == data[5:9]
+        assert other.requests == 1
+
+
+def test_whole_files_are_asked_for_where_they_are_named(pair, opened):
+    first, _ = pair
+    storage = opened(login(first))
+    for number in range(3):
+        storage.read("walloc.json", version=str(number))
+    assert first.requests == 3
+
+
+def test_redirects_that_lead_nowhere(server, opened):
+    server.redirect = server.url
+    with pytest.raises(DatasetError, match="more than 10 redirects; check the URL"):
+        opened(server.url).read_range(NAME, 0, 5)
+    assert server.requests == 10
+    for elsewhere in ("file:///etc", "ftp://host"):
+        server.redirect = elsewhere
+        with pytest.raises(DatasetError, match="redirected to what is no web address"):
+            opened(server.url).read_range(NAME, 0, 5)
+
+
+def test_an_error_behind_a_redirect_names_what_the_user_asked_for(pair, opened):
+    first, target = pair
+    target.signature = "another"
+    with pytest.raises(DatasetError) as caught:
+        opened(login(first)).read("walloc.json")
+    assert str(caught.value).startswith(f"{first.url}/walloc.json: access refused")
+    assert "SECRET" not in str(caught.value)
+    assert "sig=1" not in str(caught.value)

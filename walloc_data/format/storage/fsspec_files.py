@@ -1,0 +1,108 @@
+"""Files of whatever fsspec opens: object stores, archives, other machines."""
+
+import asyncio
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import fsspec
+
+from walloc_data.errors import DatasetError
+from walloc_data.format.storage.options import StorageOptions
+from walloc_data.format.storage.remote import Fetched
+from walloc_data.format.storage.retry import TransientError, retry
+from walloc_data.format.storage.urls import shown
+
+__all__ = ["FsspecSource"]
+
+_FOREIGN = (  # roots of the errors of drivers, which are no OSError: looked up where their package is loaded
+    ("aiohttp", "ClientError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+)
+
+
+@dataclass
+class _Opened:
+    """What belongs to one process: connections, and a lock that no thread of another can hold."""
+
+    system: Any
+    folder: str
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class FsspecSource:
+    """A `Source` of the files under a URL that fsspec knows, such as `s3://bucket/folder`.
+
+    Credentials are found as its driver finds them. Raises `DatasetError` where the driver is not installed.
+    """
+
+    def __init__(self, url: str, options: StorageOptions) -> None:
+        self.url, self._url = shown(url), url
+        self._retries = options.retries
+        self._opened: dict[int, _Opened] = {}
+        self._open()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": {}}
+
+    @property
+    def requests(self) -> int:
+        """Files and ranges that this process has asked the driver for so far."""
+        return self._open().requests
+
+    def key(self, name: str) -> str:
+        """The full URL of a file."""
+        return f"{self._url.rstrip('/')}/{name}"
+
+    def fetch(self, name: str, span: tuple[int, int] | None = None, *, etag: str = "") -> Fetched:
+        """A file, or a range of exactly `span[1] - span[0]` bytes."""
+        return retry(lambda: self._attempt(name, span), retries=self._retries, where=f"{self.url}/{name}")
+
+    def _attempt(self, name: str, span: tuple[int, int] | None) -> Fetched:
+        where = f"{self.url}/{name}"
+        opened = self._open()
+        with opened.lock:
+            opened.requests += 1
+        start, stop = span or (None, None)
+        try:
+            data = bytes(opened.system.cat_file(f"{opened.folder}/{name}", start=start, end=stop))
+        except FileNotFoundError as error:
+            raise DatasetError(f"{where}: not found; check the URL, which names a dataset's folder") from error
+        except PermissionError as error:
+            raise DatasetError(f"{where}: access refused ({error}); check the credentials of its driver") from error
+        except (OSError, EOFError, asyncio.TimeoutError) as error:
+            raise TransientError(f"{type(error).__name__}: {error}") from error
+        except _refusals() as error:
+            raise DatasetError(
+                f"{where}: its driver failed ({type(error).__name__}: {error}); check URL and credentials"
+            ) from error
+        if span is not None and len(data) != span[1] - span[0]:
+            raise TransientError(f"{len(data)} bytes came instead of {span[1] - span[0]}")
+        return Fetched(data)
+
+    def _open(self) -> _Opened:
+        found = self._opened.get(os.getpid())
+        if found is not None:
+            return found
+        try:
+            system, folder = fsspec.core.url_to_fs(self._url)
+        except ImportError as error:
+            raise DatasetError(f"{self.url}: its driver is not installed ({error})") from error
+        except _refusals() as error:
+            raise DatasetError(f"{self.url}: cannot be opened ({error}); check the URL") from error
+        return self._opened.setdefault(os.getpid(), _Opened(system, str(folder).rstrip("/")))
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What drivers raise for wrong URLs and missing credentials."""
+    found: list[type[Exception]] = [OSError, ValueError, TypeError, RuntimeError]
+    for module, name in _FOREIGN:
+        if module in sys.modules:
+            found.append(getattr(sys.modules[module], name))
+    return tuple(found)

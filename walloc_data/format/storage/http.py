@@ -1,0 +1,238 @@
+"""Files of a web server: whole, or by ranges, checked and retried; redirects followed by hand."""
+
+import base64
+import os
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
+
+import certifi
+import urllib3
+
+from walloc_data.errors import DatasetError
+from walloc_data.format.storage.answer import Answer, read_body
+from walloc_data.format.storage.options import StorageOptions
+from walloc_data.format.storage.remote import Fetched
+from walloc_data.format.storage.retry import TransientError, retry, retry_after
+from walloc_data.format.storage.urls import origin, shown
+
+__all__ = ["HttpSource"]
+
+_CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
+_HOPS = 10
+_REDIRECTS = (301, 302, 303, 307, 308)
+_REMEMBERED = 1024  # targets of redirects
+_REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
+_GONE = (401, 403, 404, 410)  # what an address that has expired answers
+
+
+@dataclass
+class _Client:
+    """What belongs to one process: connections must not be shared with a forked child."""
+
+    routes: dict[tuple[str, str, int], urllib3.PoolManager] = field(default_factory=dict)  # by origin
+    targets: dict[str, tuple[str, float]] = field(
+        default_factory=dict
+    )  # by name: where it was redirected to, till when
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class HttpSource:
+    """A `Source` of the files under an `http(s)://` URL.
+
+    A query string is sent for each file; `user:password@` in the URL becomes an Authorization header. Both stay out of
+    messages and of requests to other hosts. A subclass may say other URLs (`file_url`), headers (`headers`), and what
+    a status means to its users (`refusal`).
+    """
+
+    def __init__(self, url: str, options: StorageOptions) -> None:
+        try:
+            parts = urlsplit(url)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError as error:
+            raise DatasetError(f"{shown(url)}: its host or port cannot be right; check the URL") from error
+        if not parts.hostname:
+            raise DatasetError(f"{shown(url)}: a URL names its host: {parts.scheme}://host/folder")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        folder = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
+        self.url = urlunsplit((parts.scheme, host + port, folder, "", ""))
+        self._query = parts.query
+        self._login = ""
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._login = "Basic " + base64.b64encode(login.encode()).decode()
+        self._timeout, self._retries = options.timeout, options.retries
+        self._clients: dict[int, _Client] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_clients": {}}
+
+    @property
+    def requests(self) -> int:
+        """Requests that this process has sent so far."""
+        return self._client.requests
+
+    def key(self, name: str) -> str:
+        """The full URL of a file, with the query."""
+        return self.file_url(name)
+
+    def file_url(self, name: str) -> str:
+        """The full URL that is asked for a file."""
+        query = f"?{self._query}" if self._query else ""
+        return f"{self.url}/{quote(name)}{query}"
+
+    def headers(self, name: str) -> dict[str, str]:
+        """Headers for the host of `file_url` alone: credentials."""
+        return {"Authorization": self._login} if self._login else {}
+
+    def refusal(self, name: str, answer: Answer) -> DatasetError:
+        """What a status that no retry helps means to the user, and what to do."""
+        where = f"{self.url}/{name}"
+        if answer.status in (404, 410):
+            return DatasetError(f"{where}: not found ({answer.status}); check the URL, which names a dataset's folder")
+        if answer.status == 416:
+            return DatasetError(f"{where} is shorter than its index says: cut short or replaced; upload it again")
+        if answer.status in (401, 403):
+            return DatasetError(
+                f"{where}: access refused ({answer.status}); check the credentials or the signature in the URL, "
+                "which may have expired"
+            )
+        return DatasetError(f"{where}: the server answered {answer.status}; check the URL")
+
+    def fetch(self, name: str, span: tuple[int, int] | None = None, *, etag: str = "") -> Fetched:
+        """A file, or a range of exactly `span[1] - span[0]` bytes; unchanged where it still has this `etag`."""
+        return retry(lambda: self._attempt(name, span, etag), retries=self._retries, where=f"{self.url}/{name}")
+
+    @property
+    def _client(self) -> _Client:
+        # A forked child leaves its parent's client untouched: a lock in it may be held by a thread that is not there.
+        found = self._clients.get(os.getpid())
+        return found or self._clients.setdefault(os.getpid(), _Client())
+
+    def _attempt(self, name: str, span: tuple[int, int] | None, etag: str) -> Fetched:
+        wanted = {"Accept-Encoding": "identity", "User-Agent": "walloc-data"}
+        if span is not None:
+            wanted["Range"] = f"bytes={span[0]}-{span[1] - 1}"
+        if etag:
+            wanted["If-None-Match"] = etag
+        target, deadline = self._client.targets.get(name, ("", 0.0))
+        if span is not None and time.monotonic() < deadline:
+            try:
+                answer = self._send(name, target, wanted)
+            except TransientError:
+                self._remember(name, None)
+                raise
+            if answer.status not in (*_GONE, *_REDIRECTS):
+                return self._receive(name, span, answer, etag)
+            answer.close()
+            self._remember(name, None)
+        return self._receive(name, span, self._follow(name, wanted), etag)
+
+    def _follow(self, name: str, wanted: dict[str, str]) -> Answer:
+        """The answer at the end of all redirects."""
+        url = self.file_url(name)
+        for hop in range(_HOPS):
+            answer = self._send(name, url, wanted)
+            if answer.status not in _REDIRECTS:
+                if hop and answer.status == 206:
+                    self._remember(name, url)
+                return answer
+            answer.close()
+            following = urljoin(url, answer.header("Location"))
+            if urlsplit(following).scheme not in ("http", "https") or not urlsplit(following).hostname:
+                raise DatasetError(f"{self.url}/{name}: redirected to what is no web address; check the URL")
+            if urlsplit(url).scheme == "https" and urlsplit(following).scheme == "http":
+                raise DatasetError(f"{self.url}/{name}: redirected from https to http, which is not safe; ask its host")
+            url = following
+        raise DatasetError(f"{self.url}/{name}: more than {_HOPS} redirects; check the URL")
+
+    def _remember(self, name: str, target: str | None) -> None:
+        """Ask this address for the next ranges of a file; None: the file's own URL again."""
+        client = self._client
+        with client.lock:
+            client.targets.pop(name, None)
+            if target is not None:
+                client.targets[name] = target, time.monotonic() + _REMEMBER
+            if len(client.targets) > _REMEMBERED:
+                del client.targets[next(iter(client.targets))]
+
+    def _receive(self, name: str, span: tuple[int, int] | None, answer: Answer, etag: str) -> Fetched:
+        """Read and check the body, and give the connection back; or raise what the status means."""
+        try:
+            if answer.status in (408, 425, 429) or answer.status >= 500:
+                after = retry_after(answer.header("Retry-After"))
+                raise TransientError(f"the server answered {answer.status}", after)
+            if answer.status == 304 and etag:
+                return Fetched(b"", etag, changed=False)
+            if answer.status not in (200, 206):
+                raise self.refusal(name, answer)
+            return Fetched(read_body(answer, span, where=f"{self.url}/{name}"), answer.header("ETag"))
+        finally:
+            answer.close()
+
+    def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
+        """One request. Credentials go to the host they were given for, and no other."""
+        own = origin(url) == origin(self.file_url(name))
+        client = self._client
+        with client.lock:
+            client.requests += 1
+            pool = self._pool(client, url)
+        try:
+            response = pool.request(
+                "GET",
+                url,
+                headers={**wanted, **self.headers(name)} if own else wanted,
+                timeout=urllib3.Timeout(connect=self._timeout, read=self._timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except urllib3.exceptions.LocationValueError as error:
+            raise DatasetError(f"{self.url}/{name}: not a URL that can be asked; check it") from error
+        except urllib3.exceptions.HTTPError as error:
+            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
+                raise DatasetError(
+                    f"{self.url}/{name}: the server's certificate does not verify ({error}); "
+                    "name your authority's certificates in $SSL_CERT_FILE"
+                ) from error
+            raise TransientError(_reason(error)) from error
+        except OSError as error:
+            raise TransientError(_reason(error)) from error
+        return Answer(response)
+
+    def _pool(self, client: _Client, url: str) -> urllib3.PoolManager:
+        """The connections to the host of a URL, straight or through the proxy that the environment names for it."""
+        found = client.routes.get(origin(url))
+        if found is None:
+            scheme, host, _ = origin(url)
+            settings: dict[str, Any] = {"maxsize": _CONNECTIONS}
+            if scheme == "https":
+                context = settings["ssl_context"] = urllib3.util.create_urllib3_context()
+                context.load_default_certs()
+                context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
+            proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+            if proxy is None:
+                found = urllib3.PoolManager(**settings)
+            else:
+                login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+                headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+                found = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
+            client.routes[origin(url)] = found
+        return found
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the address that urllib3 repeats in its messages: it may hold a signature."""
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "the name of its host does not resolve"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "its host takes no connection"
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
+        return "timed out"
+    return f"the connection failed ({type(error).__name__})"

@@ -1,0 +1,51 @@
+"""What a user can choose about the way files are reached."""
+
+import math
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from walloc_data.errors import DatasetError
+
+__all__ = ["StorageOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOptions:
+    """How remote files are read and kept. Local files need none of it.
+
+    `cache_dir` is the folder of the disk cache (None: `$WALLOC_CACHE`, or `walloc_data` in the user's cache folder),
+    `cache_bytes` its bound (0: no disk cache), `timeout` the seconds to connect and between bytes, `retries` how
+    often a request that failed for a passing reason is sent again. `revision` (a branch, tag or commit) and `token`
+    are for `hf://`; the token appears in no message. Raises `DatasetError` for values out of range.
+    """
+
+    cache_dir: str | os.PathLike[str] | None = None
+    cache_bytes: int = 10 * 2**30
+    timeout: float = 30.0
+    retries: int = 6
+    revision: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.cache_bytes, int) or self.cache_bytes < 0:
+            raise DatasetError(f"cache_bytes={self.cache_bytes!r} is not a whole number of bytes, or 0 for no cache")
+        if not isinstance(self.retries, int) or self.retries < 0:
+            raise DatasetError(f"retries={self.retries!r} is not a whole number from 0")
+        if not isinstance(self.timeout, int | float) or not (math.isfinite(self.timeout) and self.timeout > 0):
+            raise DatasetError(f"timeout={self.timeout!r} is not a number of seconds above 0")
+        for name in ("revision", "token"):
+            if getattr(self, name) is not None and not (isinstance(getattr(self, name), str) and getattr(self, name)):
+                raise DatasetError(f"{name} must be text, or None")
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of the disk cache, absolute."""
+        chosen = self.cache_dir or os.environ.get("WALLOC_CACHE")
+        if chosen:
+            return Path(os.path.abspath(os.path.expanduser(chosen)))
+        home = os.path.expanduser("~")
+        if sys.platform == "darwin":
+            return Path(home, "Library", "Caches", "walloc_data")
+        return Path(os.path.abspath(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")), "walloc_data")
