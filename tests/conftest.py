@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import huggingface_hub
 import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import close_session
 
 from tests.hub_server import HubServer
 from tests.photographs import window, write_folder
@@ -81,8 +82,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
             "HF_HUB_OFFLINE": False,
         }
         for name, value in values.items():
-            monkeypatch.setattr(huggingface_hub.constants, name, value)
+            monkeypatch.setattr(constants, name, value)
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
             monkeypatch.delenv(name, raising=False)
         yield server
-        huggingface_hub.utils.close_session()
+        close_session()

@@ -10,9 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-import huggingface_hub
 import pytest
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, constants, snapshot_download
 from PIL import Image
 
 from tests.photographs import contents
@@ -70,7 +69,7 @@ def test_pushed_and_read_back(hub, ann, dataset, tmp_path, chunk):
     assert push_dataset(dataset, REPO) == f"{hub.endpoint}/datasets/ann/latents"
     assert contents(dataset) == before
     assert pushed(hub) == data_files(dataset)
-    folder = Path(huggingface_hub.snapshot_download(REPO, repo_type="dataset", local_dir=tmp_path / "copy"))
+    folder = Path(snapshot_download(REPO, repo_type="dataset", local_dir=tmp_path / "copy"))
     assert {name: data for name, data in contents(folder).items() if name in before and name != "README.md"} == (
         data_files(dataset)
     )
@@ -433,12 +432,12 @@ def test_a_hub_that_does_not_get_better_is_one_sentence(hub, ann, dataset, reque
 
 def test_no_network(hub, dataset, monkeypatch):
     token = hub.token("ann")
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(
         DatasetError, match=r"cannot reach http://127\.0\.0\.1:9/datasets/ann/latents .*: check the net"
     ):
         push_dataset(dataset, REPO, token=token)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(DatasetError, match="HF_HUB_OFFLINE is set"):
         push_dataset(dataset, REPO, token=token)
 
