@@ -5,6 +5,7 @@ import hashlib
 import random
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -25,8 +26,9 @@ class FileServer:
     `seed`; `script` lists kinds that the next requests get, one each ("" for none), before any is drawn. With
     `redirect` (the URL of another server) every request is answered by 302 to the same path there, with `signature`
     as its query, and with `signature` alone a request without that query gets 403. With `authorization` a request
-    whose header is another gets 401. `extra` headers go with each file, in the place of those that are right.
-    `counts` are requests by path; `seen` holds path and headers of each; `given` counts the faults.
+    whose header is another gets 401. With `certificate` (a PEM file with its key) it speaks TLS. `extra` headers go
+    with each file, in the place of those that are right. `counts` are requests by path; `seen` holds path and headers
+    of each; `given` counts the faults, `statuses` the answers.
     """
 
     def __init__(
@@ -38,10 +40,11 @@ class FileServer:
         seed: int = 0,
         etags: bool = True,
         authorization: str = "",
+        certificate: Path | None = None,
     ) -> None:
         assert set(faults or {}) <= set(FAULTS)
         self.folder, self.latency, self.faults, self.etags = folder, latency, dict(faults or {}), etags
-        self.authorization = authorization
+        self.authorization, self.certificate = authorization, certificate
         self.redirect = self.signature = ""
         self.retry_after = "0"
         self.extra: dict[str, str] = {}
@@ -58,7 +61,7 @@ class FileServer:
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http{'s' if self.certificate else ''}://127.0.0.1:{self._server.server_address[1]}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,6 +108,10 @@ class _Server(ThreadingHTTPServer):
         self.open: set[socket.socket] = set()
         self.leaving = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
+        if plan.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(plan.certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:
         self.plan.connections += 1

@@ -41,6 +41,15 @@ def test_manifests_come_back(tmp_path):
     assert manifest().samples("train") == 5
 
 
+def test_bytes_are_parsed_as_files_are(tmp_path):
+    manifest().write(tmp_path)
+    data = (tmp_path / "walloc.json").read_bytes()
+    assert Manifest.parse(data, "here") == manifest()
+    for damaged in (data[:-9], b"{}", data.replace(b'"version": 1', b'"version": 2'), data.replace(b".tar", b".zip")):
+        with pytest.raises(FormatError, match=r"^here: "):
+            Manifest.parse(damaged, "here")
+
+
 def test_names_that_are_no_utf8_come_back(tmp_path):
     manifest(classes=["caf\udce9", "é"]).write(tmp_path)
     (tmp_path / "walloc.json").read_bytes().decode("utf-8")

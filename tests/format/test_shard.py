@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from walloc_data.errors import FormatError
-from walloc_data.format import ShardWriter, read_index
+from walloc_data.format import ShardWriter, parse_index, read_index
 from walloc_data.format.shard import ENTRY
 
 MEMBERS = {"a-0.wlc": b"x" * 700, "a-0.cls": b"7", "a-1.wlc": b"", "a-2.wlc": b"y" * 512}
@@ -56,6 +56,16 @@ def test_index_bytes_are_those_of_the_table(tmp_path):
     found, tar_bytes = read_index(tmp_path / "a.idx")
     assert [tuple(entry) for entry in found.tolist()] == entries
     assert tar_bytes == len(tar)
+
+
+def test_bytes_of_an_index_are_parsed_as_files_are(tmp_path):
+    write(tmp_path / "a.tar")
+    data = (tmp_path / "a.idx").read_bytes()
+    entries, tar_bytes = parse_index(data, "here")
+    assert np.array_equal(entries, read_index(tmp_path / "a.idx")[0])
+    assert tar_bytes == (tmp_path / "a.tar").stat().st_size
+    with pytest.raises(FormatError, match=r"^here: damaged or cut short"):
+        parse_index(data[:-1], "here")
 
 
 def write_and_fail(writer):

@@ -52,7 +52,7 @@ def test_a_server_that_hangs_is_asked_again(server, folder, opened):
 
 def test_what_does_not_pass_is_given_up(server, opened):
     server.faults = {"503": 1.0}
-    with pytest.raises(DatasetError, match=r"a b\.tar: the server answered 503; given up after 2 retries\. Check"):
+    with pytest.raises(DatasetError, match=r"a b\.tar: the server answered 503; given up \(attempts: 3\)\. Check"):
         opened(server.url, retries=2).read_range(NAME, 10, 20)
     assert server.requests == 3
 

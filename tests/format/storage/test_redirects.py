@@ -4,6 +4,7 @@ import pytest
 
 from tests.http_server import FileServer
 from walloc_data.errors import DatasetError
+from walloc_data.format.storage.urls import trusted
 
 NAME = "a b.tar"
 
@@ -70,10 +71,20 @@ def test_redirects_that_lead_nowhere(server, opened):
     with pytest.raises(DatasetError, match="more than 10 redirects; check the URL"):
         opened(server.url).read_range(NAME, 0, 5)
     assert server.requests == 10
-    for elsewhere in ("file:///etc", "ftp://host"):
+    for elsewhere in ("file:///etc", "ftp://host", "http://[", "http://host:port"):
         server.redirect = elsewhere
         with pytest.raises(DatasetError, match="redirected to what is no web address"):
             opened(server.url).read_range(NAME, 0, 5)
+
+
+def test_credentials_follow_a_host_to_tls_and_nowhere_else():
+    first = "http://host/data"
+    for url in ("http://host/other", "http://host:80/", "https://host/data", "https://HOST:443/data"):
+        assert trusted(url, first)
+    for url in ("http://host:8080/", "https://host:8443/", "http://other/", "https://host.other/", "http://sub.host/"):
+        assert not trusted(url, first)
+    assert not trusted("http://host/data", "https://host/data")
+    assert not trusted("https://host/data", "http://host:8080/data")
 
 
 def test_an_error_behind_a_redirect_names_what_the_user_asked_for(pair, opened):

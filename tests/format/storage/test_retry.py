@@ -23,7 +23,7 @@ def test_as_many_retries_as_allowed():
     attempt, _ = failing(2)
     assert len(retry(attempt, retries=2, where="here")) == 3
     attempt, calls = failing(3)
-    with pytest.raises(DatasetError, match=r"^here: reason 3; given up after 2 retries"):
+    with pytest.raises(DatasetError, match=r"^here: reason 3; given up \(attempts: 3\)"):
         retry(attempt, retries=2, where="here")
     assert len(calls) == 3
 

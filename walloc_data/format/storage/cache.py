@@ -18,6 +18,7 @@ import logging
 import os
 import secrets
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ class DiskCache:
     """
 
     def __init__(self, folder: Path, bound: int, *, patience: float) -> None:
+        if sys.platform == "win32":
+            bound = 0  # no flock
         self.bound, self.patience = bound, patience
         self._folder = folder
         self._root = folder / "v1"

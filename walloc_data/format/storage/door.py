@@ -56,6 +56,9 @@ def open_storage(url: str | os.PathLike[str], options: StorageOptions | None = N
 
     Nothing is requested yet. A query string stays on the URL of each file, and out of messages. Raises
     `DatasetError` for a URL that cannot be right, or whose driver is not installed.
+
+    >>> open_storage("https://me:password@example.org/data?signature=secret").url
+    'https://example.org/data'
     """
     options = options or StorageOptions()
     text = os.fspath(url)

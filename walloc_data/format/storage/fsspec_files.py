@@ -17,11 +17,19 @@ from walloc_data.format.storage.urls import shown
 
 __all__ = ["FsspecSource"]
 
-_FOREIGN = (  # roots of the errors of drivers, which are no OSError: looked up where their package is loaded
+# Roots of the errors of drivers that are no OSError, looked up where their package is loaded.
+_PASSING = (
     ("aiohttp", "ClientError"),
+    ("azure.core.exceptions", "ServiceRequestError"),
+    ("botocore.exceptions", "ConnectionError"),
+    ("botocore.exceptions", "HTTPClientError"),
+    ("google.auth.exceptions", "TransportError"),
+)
+_LASTING = (
     ("azure.core.exceptions", "AzureError"),
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
+    ("gcsfs.retry", "HttpError"),
     ("google.auth.exceptions", "GoogleAuthError"),
 )
 
@@ -76,9 +84,9 @@ class FsspecSource:
             raise DatasetError(f"{where}: not found; check the URL, which names a dataset's folder") from error
         except PermissionError as error:
             raise DatasetError(f"{where}: access refused ({error}); check the credentials of its driver") from error
-        except (OSError, EOFError, asyncio.TimeoutError) as error:
+        except _loaded(_PASSING, OSError, EOFError, asyncio.TimeoutError) as error:
             raise TransientError(f"{type(error).__name__}: {error}") from error
-        except _refusals() as error:
+        except _loaded(_LASTING, ValueError, RuntimeError) as error:
             raise DatasetError(
                 f"{where}: its driver failed ({type(error).__name__}: {error}); check URL and credentials"
             ) from error
@@ -94,15 +102,12 @@ class FsspecSource:
             system, folder = fsspec.core.url_to_fs(self._url)
         except ImportError as error:
             raise DatasetError(f"{self.url}: its driver is not installed ({error})") from error
-        except _refusals() as error:
+        except _loaded(_PASSING + _LASTING, OSError, ValueError, TypeError) as error:
             raise DatasetError(f"{self.url}: cannot be opened ({error}); check the URL") from error
         return self._opened.setdefault(os.getpid(), _Opened(system, str(folder).rstrip("/")))
 
 
-def _refusals() -> tuple[type[Exception], ...]:
-    """What drivers raise for wrong URLs and missing credentials."""
-    found: list[type[Exception]] = [OSError, ValueError, TypeError, RuntimeError]
-    for module, name in _FOREIGN:
-        if module in sys.modules:
-            found.append(getattr(sys.modules[module], name))
-    return tuple(found)
+def _loaded(names: tuple[tuple[str, str], ...], *others: type[Exception]) -> tuple[type[Exception], ...]:
+    """These errors and `others`; a package that is not loaded has raised none."""
+    found = [getattr(sys.modules[module], name) for module, name in names if module in sys.modules]
+    return (*others, *found)

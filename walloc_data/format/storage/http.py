@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import certifi
@@ -18,16 +18,16 @@ from walloc_data.format.storage.answer import Answer, read_body
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import Fetched
 from walloc_data.format.storage.retry import TransientError, retry, retry_after
-from walloc_data.format.storage.urls import origin, shown
+from walloc_data.format.storage.urls import origin, redirected, shown, trusted
 
 __all__ = ["HttpSource"]
 
 _CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
 _HOPS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
-_REMEMBERED = 1024  # targets of redirects
+_REMEMBERED = 1 << 14  # targets of redirects: of as many shards
 _REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
-_GONE = (401, 403, 404, 410)  # what an address that has expired answers
+_STAY = (408, 416, 425, 429)  # refusals that do not say that an address has expired, as 400, 403 and 404 may
 
 
 @dataclass
@@ -61,7 +61,7 @@ class HttpSource:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         folder = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         self.url = urlunsplit((parts.scheme, host + port, folder, "", ""))
-        self._origin = origin(self.url)
+        self._base = self.url
         self._query = parts.query
         self._login = ""
         if parts.username is not None:
@@ -128,7 +128,7 @@ class HttpSource:
             except TransientError:
                 self._remember(name, None)
                 raise
-            if answer.status not in (*_GONE, *_REDIRECTS):
+            if answer.status not in _REDIRECTS and (answer.status in _STAY or answer.status // 100 != 4):
                 return self._receive(name, span, answer, etag)
             answer.close()
             self._remember(name, None)
@@ -144,12 +144,12 @@ class HttpSource:
                     self._remember(name, url)
                 return answer
             answer.close()
-            following = urljoin(url, answer.header("Location"))
-            if urlsplit(following).scheme not in ("http", "https") or not urlsplit(following).hostname:
-                raise DatasetError(f"{self.url}/{name}: redirected to what is no web address; check the URL")
-            if urlsplit(url).scheme == "https" and urlsplit(following).scheme == "http":
-                raise DatasetError(f"{self.url}/{name}: redirected from https to http, which is not safe; ask its host")
-            url = following
+            try:
+                url = redirected(url, answer.header("Location"))
+            except ValueError as error:
+                raise DatasetError(
+                    f"{self.url}/{name}: redirected to {error}; check the URL, or ask its host"
+                ) from error
         raise DatasetError(f"{self.url}/{name}: more than {_HOPS} redirects; check the URL")
 
     def _remember(self, name: str, target: str | None) -> None:
@@ -178,7 +178,7 @@ class HttpSource:
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         """One request. Credentials go to the host they were given for, and no other."""
-        own = origin(url) == self._origin
+        own = trusted(url, self._base)
         client = self._client
         with client.lock:
             client.requests += 1
@@ -214,9 +214,7 @@ class HttpSource:
             scheme, host, _ = origin(url)
             settings: dict[str, Any] = {"maxsize": _CONNECTIONS}
             if scheme == "https":
-                context = settings["ssl_context"] = urllib3.util.create_urllib3_context()
-                context.load_default_certs()
-                context.load_verify_locations(os.environ.get("SSL_CERT_FILE") or certifi.where())
+                settings["ssl_context"] = _context()
             proxy = None if proxy_bypass(host) else getproxies().get(scheme)
             if proxy is None:
                 found = urllib3.PoolManager(**settings)
@@ -226,6 +224,20 @@ class HttpSource:
                 found = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
             client.routes[origin(url)] = found
         return found
+
+
+def _context() -> ssl.SSLContext:
+    """Trust in the authorities of the system and of certifi, or of the file that the environment names."""
+    context = urllib3.util.create_urllib3_context()
+    context.load_default_certs()
+    path = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: the certificates in it cannot be read ({error}); correct $SSL_CERT_FILE"
+        ) from error
+    return context
 
 
 def _reason(error: Exception) -> str:

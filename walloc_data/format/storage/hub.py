@@ -1,7 +1,6 @@
 """Dataset repositories of the Hugging Face Hub, `hf://user/name[@revision]`: one commit of them, for a whole run."""
 
 import re
-from urllib.parse import urljoin
 
 from walloc_data.errors import DatasetError
 from walloc_data.format.hub_refusal import hub_refusal
@@ -10,7 +9,7 @@ from walloc_data.format.storage.answer import Answer
 from walloc_data.format.storage.http import HttpSource
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.retry import TransientError, retry, retry_after
-from walloc_data.format.storage.urls import origin
+from walloc_data.format.storage.urls import redirected, trusted
 
 __all__ = ["HubSource"]
 
@@ -39,7 +38,7 @@ class HubSource(HttpSource):
         self.revision = found[2] or options.revision
         self._endpoint = constants.ENDPOINT
         super().__init__(f"{self._endpoint}/datasets/{self.repo}", options)
-        self._page, self.url = self.url, f"hf://{self.repo}" + (f"@{self.revision}" if self.revision else "")
+        self.url = f"hf://{self.repo}" + (f"@{self.revision}" if self.revision else "")
         self._token = options.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token())
         self._found: dict[str, str] = {}
         if self.revision and _COMMIT.fullmatch(self.revision):
@@ -72,7 +71,7 @@ class HubSource(HttpSource):
             return super().refusal(name, answer)  # of the storage
         known = self._token is not None
         return DatasetError(
-            hub_refusal(answer.status, code, message, page=self._page, revision=self.revision, known=known)
+            hub_refusal(answer.status, code, message, page=self._base, revision=self.revision, known=known)
         )
 
     def _url_at(self, revision: str | None, name: str) -> str:
@@ -82,7 +81,7 @@ class HubSource(HttpSource):
 
     def _ask_commit(self) -> str:
         """The commit that the Hub names with the first byte of the manifest."""
-        url = start = self._url_at(self.revision, MANIFEST_FILE)
+        url = self._url_at(self.revision, MANIFEST_FILE)
         for _ in range(_HOPS):
             answer = self._send(MANIFEST_FILE, url, {"Range": "bytes=0-0", "Accept-Encoding": "identity"})
             try:
@@ -94,12 +93,15 @@ class HubSource(HttpSource):
                 commit = answer.header("X-Repo-Commit")
                 if _COMMIT.fullmatch(commit):
                     return commit
-                url = urljoin(url, answer.header("Location"))
             finally:
                 answer.close()
-            if url == start or origin(url) != origin(start):
+            try:
+                url = redirected(url, answer.header("Location") or "none:")
+            except ValueError:
                 break
-        raise DatasetError(f"{self._page}: what answers there is no Hub (it names no commit): check HF_ENDPOINT")
+            if not trusted(url, self._base):
+                break
+        raise DatasetError(f"{self._base}: what answers there is no Hub (it names no commit): check HF_ENDPOINT")
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         from huggingface_hub import constants

@@ -45,6 +45,7 @@ class LocalStorage:
                         f"{path} has {size} bytes, and bytes {start} to {stop} were asked for: cut short or replaced; "
                         "copy it again"
                     )
-                return os.pread(file.fileno(), stop - start, start)
+                file.seek(start)
+                return file.read(stop - start)
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,38 +1,27 @@
 """Advisory locks on files, which the kernel releases when their holder ends, however it ends."""
 
-import errno
 import os
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["acquire", "release", "try_lock"]
 
 _JITTER = random.SystemRandom()
 
-if sys.platform == "win32":
-
-    def try_lock(descriptor: int) -> bool:
-        """Whether an open file could be locked. Here, `OSError`."""
-        raise OSError(errno.ENOTSUP, "this system has no flock")
-
-    def _unlock(descriptor: int) -> None:
-        raise OSError(errno.ENOTSUP, "this system has no flock")
-
-else:
+if sys.platform != "win32":
     import fcntl
 
-    def try_lock(descriptor: int) -> bool:
-        """Whether an open file could be locked: not where another thread or process has it locked."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+def try_lock(descriptor: int) -> bool:
+    """Whether an open file could be locked: not where another thread or process has it locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def acquire(path: Path, patience: float) -> int | None:
@@ -57,7 +46,6 @@ def acquire(path: Path, patience: float) -> int | None:
 
 def release(descriptor: int) -> None:
     """Unlock and close. Closing alone would leave it locked where a child forked meanwhile has the file open too."""
-    try:
-        _unlock(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)

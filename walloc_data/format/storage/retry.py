@@ -43,7 +43,7 @@ def retry(attempt: Callable[[], _Found], *, retries: int, where: str) -> _Found:
         return attempt()
     except TransientError as error:
         raise DatasetError(
-            f"{where}: {error}; given up after {retries} retries. Check the network and the server, or "
+            f"{where}: {error}; given up (attempts: {retries + 1}). Check the network and the server, or "
             "allow more retries or a longer timeout"
         ) from error
 
