@@ -30,11 +30,9 @@ theirs {member}:
 
 ```python
 import datasets
-from huggingface_hub import snapshot_download
 from walloc_data import latent_decoder
 
-small = ["walloc.json", "codec.safetensors"]
-decode = latent_decoder(snapshot_download("{repo}", repo_type="dataset", allow_patterns=small))
+decode = latent_decoder("hf://{repo}")
 for row in datasets.load_dataset("{repo}", split="{split}", streaming=True):
     decoded = decode(".wlc", row["wlc"])
 ```
