@@ -1,11 +1,14 @@
 """Datasets that many tests read and none changes: each is made once."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import close_session
 
+from tests.hub_server import HubServer
 from tests.photographs import window, write_folder
 from walloc_data import Codec, ImageFolder, ImageReader, Options, load_codec, shard_dataset
 
@@ -63,3 +66,24 @@ def _shard(photos: Path, out: Path, codec: Codec, reader: ImageReader, **options
     chosen = {"block": 8, "shard_samples": 16} | options
     shard_dataset(ImageFolder.scan(photos), out, codec=codec, reader=reader, options=Options(**chosen))
     return out
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub of this test alone, which the real client takes for the only one; nobody is logged in."""
+    with HubServer().running() as server:
+        values = {
+            "ENDPOINT": server.endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": server.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(tmp_path / "hub-cache"),
+            "HF_TOKEN_PATH": str(tmp_path / "hub-token"),
+            "HF_STORED_TOKENS_PATH": str(tmp_path / "hub-tokens"),
+            "HF_HUB_DISABLE_XET": True,
+            "HF_HUB_OFFLINE": False,
+        }
+        for name, value in values.items():
+            monkeypatch.setattr(constants, name, value)
+        for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        yield server
+        close_session()

@@ -1,6 +1,7 @@
 """Codecs by name: what ships, and files that are damaged, missing or of another kind."""
 
 import json
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from tests.hub_server import HubServer
 from tests.signals import photograph
 from walloc_data.codec import Codec, load_codec, save_codec, write_tensors, zoo_names
 from walloc_data.codec.zoo import read_tensors
@@ -196,3 +198,45 @@ def test_without_a_network_the_hub_is_one_clear_error(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CodecError, match="cannot get"):
         load_codec(address)
+
+
+@pytest.fixture
+def on_hub(hub: HubServer, content: bytes) -> HubServer:
+    """A Hub with a codec in `ann/codec`, and another in a private repository."""
+    hub.put("models", "ann/codec", {"codec.safetensors": content})
+    hub.put("models", "ann/secret", {"codec.safetensors": content}, private=True)
+    return hub
+
+
+def test_a_codec_of_the_hub(on_hub: HubServer, content: bytes) -> None:
+    commit = on_hub.repos["models", "ann/codec"].branches["main"]
+    for address in ("hf://ann/codec", "hf://ann/codec@main", f"hf://ann/codec@{commit}"):
+        assert load_codec(address).fingerprint == load_codec("gray-f8c4").fingerprint
+    assert on_hub.count("GET /files") == 1  # the client keeps it
+    assert on_hub.leaks == []
+
+
+def test_a_codec_of_a_private_repository(on_hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CodecError, match=r"cannot get codec\.safetensors of hf://ann/secret: 401"):
+        load_codec("hf://ann/secret")
+    monkeypatch.setenv("HF_TOKEN", on_hub.token("ann", "read"))
+    assert load_codec("hf://ann/secret").channels == 4
+    assert on_hub.leaks == []
+
+
+@pytest.mark.parametrize("address", ["hf://ann/none", "hf://ann/codec@v9", "hf://ann/empty", "hf://ann/data"])
+def test_what_the_hub_does_not_have_is_one_clear_error(address: str, on_hub: HubServer) -> None:
+    on_hub.create("models", "ann/empty")
+    on_hub.put("datasets", "ann/data", {"codec.safetensors": b"x"})
+    with pytest.raises(CodecError, match=f"cannot get codec.safetensors of {address}"):
+        load_codec(address)
+
+
+@pytest.mark.parametrize("pattern", ["HEAD /ann/codec", "GET /files"])
+def test_a_hub_that_breaks_off_is_one_clear_error(
+    pattern: str, on_hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    on_hub.fail(pattern, 0, times=1000)
+    with pytest.raises(CodecError, match=r"cannot get codec\.safetensors of hf://ann/codec"):
+        load_codec("hf://ann/codec")

@@ -92,8 +92,11 @@ def _download(address: str) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError
 
+    # Its own error derives from that of the HTTP library it uses, which a connection that breaks off raises.
+    own = [cls for cls in HfHubHTTPError.__mro__ if issubclass(cls, Exception) and cls is not Exception]
+    failures: tuple[type[Exception], ...] = (*own, OSError, ValueError)
     repo, _, revision = address.removeprefix("hf://").partition("@")
     try:
         return Path(huggingface_hub.hf_hub_download(repo, _HUB_FILE, revision=revision or None))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise CodecError(f"cannot get {_HUB_FILE} of {address}: {error}") from error
+    except failures as error:
+        raise CodecError(f"cannot get {_HUB_FILE} of {address}: {' '.join(str(error).split())}") from error

@@ -1,6 +1,7 @@
 """Payloads and columns to records, shards, indices and the manifest, and back."""
 
 from walloc_data.format.columns import Column
+from walloc_data.format.hub_refusal import hub_refusal
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
 from walloc_data.format.parsed import read_parsed
 from walloc_data.format.record import Record, pack_record
@@ -17,6 +18,7 @@ __all__ = [
     "ShardWriter",
     "Storage",
     "StorageOptions",
+    "hub_refusal",
     "open_storage",
     "pack_record",
     "parse_index",

@@ -1,4 +1,4 @@
-"""The door to a dataset's files: a local folder, a web server, or anything that fsspec opens."""
+"""The door to a dataset's files: a local folder, a web server, the Hub, or anything that fsspec opens."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 from walloc_data.errors import DatasetError
 from walloc_data.format.storage.fsspec_files import FsspecSource
 from walloc_data.format.storage.http import HttpSource
+from walloc_data.format.storage.hub import HubSource
 from walloc_data.format.storage.local import LocalStorage
 from walloc_data.format.storage.options import StorageOptions
 from walloc_data.format.storage.remote import RemoteStorage, Source
@@ -43,7 +44,11 @@ class Storage(Protocol):
         """Bytes `start` up to `stop` of a file, exactly as many; `anew` bypasses what is cached and replaces it."""
 
 
-_SOURCES: dict[str, Callable[[str, StorageOptions], Source]] = {"http": HttpSource, "https": HttpSource}
+_SOURCES: dict[str, Callable[[str, StorageOptions], Source]] = {
+    "hf": HubSource,
+    "http": HttpSource,
+    "https": HttpSource,
+}
 
 
 def open_storage(url: str | os.PathLike[str], options: StorageOptions | None = None) -> Storage:
@@ -66,6 +71,4 @@ def open_storage(url: str | os.PathLike[str], options: StorageOptions | None = N
         if parts.netloc not in ("", "localhost"):
             raise DatasetError(f"{shown(text)}: a file:// URL names no other machine; write file:///folder")
         return LocalStorage(url2pathname(parts.path))
-    if scheme == "hf":
-        raise DatasetError(f"{shown(text)}: this version of walloc_data does not read hf:// yet")
     return RemoteStorage(_SOURCES.get(scheme, FsspecSource)(text, options), options)

@@ -46,8 +46,8 @@ class HttpSource:
     """A `Source` of the files under an `http(s)://` URL.
 
     A query string is sent for each file; `user:password@` in the URL becomes an Authorization header. Both stay out of
-    messages and of requests to other hosts. A subclass may say other URLs (`file_url`), headers (`headers`), and what
-    a status means to its users (`refusal`).
+    messages and of requests to other hosts. A subclass may say other URLs on the same host (`file_url`), headers
+    (`headers`), and what a status means to its users (`refusal`).
     """
 
     def __init__(self, url: str, options: StorageOptions) -> None:
@@ -61,6 +61,7 @@ class HttpSource:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         folder = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         self.url = urlunsplit((parts.scheme, host + port, folder, "", ""))
+        self._base = self.url
         self._query = parts.query
         self._login = ""
         if parts.username is not None:
@@ -177,7 +178,7 @@ class HttpSource:
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         """One request. Credentials go to the host they were given for, and no other."""
-        own = trusted(url, self.file_url(name))
+        own = trusted(url, self._base)
         client = self._client
         with client.lock:
             client.requests += 1

@@ -1,0 +1,55 @@
+"""The verbs that read a dataset: `info` and `view`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from walloc_data.dataset import LatentDataset
+from walloc_data.errors import SourceError
+from walloc_data.format import Manifest
+from walloc_data.info import describe_dataset
+from walloc_data.view import contact_sheet
+
+__all__ = ["add_info", "add_view", "run_info", "run_view"]
+
+
+def add_info(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `walloc info`."""
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of a dataset")
+
+
+def run_info(arguments: argparse.Namespace) -> None:
+    """Say what a dataset holds."""
+    print(describe_dataset(arguments.dataset))
+
+
+def add_view(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `walloc view`."""
+    add_info(parser)
+    parser.add_argument("picture", type=Path, metavar="PICTURE", help="file to write (.png, .jpg)")
+    parser.add_argument("--split", help="split to show (default: the first)")
+    parser.add_argument("--originals", type=Path, metavar="SRC", help="folder the dataset was made of, to compare with")
+    parser.add_argument("--count", type=int, default=12, help="samples to show")
+    parser.add_argument("--columns", type=int, default=4, help="samples a row")
+
+
+def run_view(arguments: argparse.Namespace) -> None:
+    """Draw a contact sheet."""
+    split = arguments.split or next(iter(Manifest.read(arguments.dataset).splits))
+    dataset = LatentDataset(arguments.dataset, split, decode="pixels")
+    picture, rows = contact_sheet(
+        dataset, count=arguments.count, columns=arguments.columns, originals=arguments.originals
+    )
+    try:
+        picture.save(arguments.picture)
+    except (ValueError, KeyError) as error:
+        raise SourceError(
+            f"{arguments.picture}: not a name of a picture that Pillow writes, such as view.png"
+        ) from error
+    for key, quality in rows:
+        print(f"{key}" + ("" if quality is None else f"  {quality:.2f} dB"))
+    known = [quality for _, quality in rows if quality is not None]
+    if arguments.originals is not None and not known:
+        print(f"note: {arguments.originals} holds none of these samples' originals", file=sys.stderr)
+    if known:
+        print(f"mean {sum(known) / len(known):.2f} dB")

@@ -1,0 +1,38 @@
+"""What a refusal of the Hugging Face Hub means, and what to do about it."""
+
+__all__ = ["hub_refusal"]
+
+_LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+
+
+def hub_refusal(
+    status: int, code: str, message: str, *, page: str, revision: str | None = None, known: bool = True
+) -> str:
+    """One sentence about an answer of the Hub.
+
+    `status`, `code` and `message` are its HTTP status and its headers `X-Error-Code` and `X-Error-Message` (empty
+    where there is none), `page` the address of the repository, `revision` what was asked for, `known` whether a
+    token was sent.
+    """
+    if code == "GatedRepo":
+        log_in = "" if known else f", and {_LOG_IN}"
+        return f"{page} is gated: accept its terms on that page{log_in}"
+    if code == "RevisionNotFound":
+        return f"{page} has no revision {revision!r}: give a branch, a tag or a commit of it"
+    if code == "EntryNotFound":
+        return f"{page} has no such file ({message})"
+    if status == 401 and "credentials" in message:
+        return f"{page}: the Hub does not know the token: {_LOG_IN} anew (HF_TOKEN goes before the log-in)"
+    if status == 401 or (code == "RepoNotFound" and not known):
+        return f"{page} does not exist or is private: check the name, or {_LOG_IN}"
+    if code == "RepoNotFound" or status == 404:
+        return f"{page} does not exist, or the token may not see it: check the name, or use another token"
+    if status in (402, 413, 507) or any(word in message.lower() for word in ("storage", "quota", "limit reached")):
+        return f"{page}: the Hub takes no more ({message or status}): free space there, or choose another account"
+    if status == 403:
+        return f"{page}: the token may not do this ({message or status}): use one with the right to write there"
+    if status == 429:
+        return f"{page}: the Hub asks for fewer requests ({message or status}): run again in a few minutes"
+    if status >= 500:
+        return f"{page}: the Hub has trouble of its own ({message or status}): run again later"
+    return f"{page}: the Hub refused ({status} {message})"

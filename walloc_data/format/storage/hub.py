@@ -1,0 +1,111 @@
+"""Dataset repositories of the Hugging Face Hub, `hf://user/name[@revision]`: one commit of them, for a whole run."""
+
+import re
+
+from walloc_data.errors import DatasetError
+from walloc_data.format.hub_refusal import hub_refusal
+from walloc_data.format.manifest import MANIFEST_FILE
+from walloc_data.format.storage.answer import Answer
+from walloc_data.format.storage.http import HttpSource
+from walloc_data.format.storage.options import StorageOptions
+from walloc_data.format.storage.retry import TransientError, retry, retry_after
+from walloc_data.format.storage.urls import redirected, trusted
+
+__all__ = ["HubSource"]
+
+_ADDRESS = re.compile(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+?)(?:@(.+?))?/?", re.ASCII | re.IGNORECASE)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_HOPS = 5  # a repository that was renamed, and renamed again
+
+
+class HubSource(HttpSource):
+    """A `Source` of the files of a dataset repository, as they were in one commit.
+
+    The first request says which commit the revision (default: `main`) stands for; copies in other processes,
+    pickled or forked after it, read the same. The token (that of the options, else that of `hf auth login` or
+    HF_TOKEN) goes to the Hub alone, never to the storage that it redirects to.
+    """
+
+    def __init__(self, url: str, options: StorageOptions) -> None:
+        from huggingface_hub import constants, get_token
+
+        found = _ADDRESS.fullmatch(url)
+        if found is None:
+            raise DatasetError(f"{url}: write hf://user/name, or hf://user/name@revision")
+        self.repo = found[1]
+        if None not in (found[2], options.revision) and found[2] != options.revision:
+            raise DatasetError(f"{url}: revision={options.revision!r} says another revision; give one of the two")
+        self.revision = found[2] or options.revision
+        self._endpoint = constants.ENDPOINT
+        super().__init__(f"{self._endpoint}/datasets/{self.repo}", options)
+        self.url = f"hf://{self.repo}" + (f"@{self.revision}" if self.revision else "")
+        self._token = options.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token())
+        self._found: dict[str, str] = {}
+        if self.revision and _COMMIT.fullmatch(self.revision):
+            self._found["commit"] = self.revision
+
+    @property
+    def commit(self) -> str:
+        """The commit that is read, 40 hex digits."""
+        if "commit" not in self._found:
+            where = f"{self.url}/{MANIFEST_FILE}"
+            self._found.setdefault("commit", retry(self._ask_commit, retries=self._retries, where=where))
+        return self._found["commit"]
+
+    def file_url(self, name: str) -> str:
+        """The full URL that is asked for a file."""
+        return self._url_at(self.commit, name)
+
+    def headers(self, name: str) -> dict[str, str]:
+        """The token."""
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def refusal(self, name: str, answer: Answer) -> DatasetError:
+        """What a status that no retry helps means to the user, and what to do."""
+        code, message = answer.header("X-Error-Code"), answer.header("X-Error-Message")
+        if code == "EntryNotFound":
+            return DatasetError(
+                f"{self.url} has no {name}: it is no dataset of walloc_data, or one whose push has not ended"
+            )
+        if answer.status == 416 or (answer.status == 403 and not (code or message)):
+            return super().refusal(name, answer)  # of the storage
+        known = self._token is not None
+        return DatasetError(
+            hub_refusal(answer.status, code, message, page=self._base, revision=self.revision, known=known)
+        )
+
+    def _url_at(self, revision: str | None, name: str) -> str:
+        from huggingface_hub import hf_hub_url
+
+        return hf_hub_url(self.repo, name, repo_type="dataset", revision=revision, endpoint=self._endpoint)
+
+    def _ask_commit(self) -> str:
+        """The commit that the Hub names with the first byte of the manifest."""
+        url = self._url_at(self.revision, MANIFEST_FILE)
+        for _ in range(_HOPS):
+            answer = self._send(MANIFEST_FILE, url, {"Range": "bytes=0-0", "Accept-Encoding": "identity"})
+            try:
+                if answer.status in (408, 425, 429) or answer.status >= 500:
+                    after = retry_after(answer.header("Retry-After"))
+                    raise TransientError(f"the Hub answered {answer.status}", after)
+                if answer.status >= 400:
+                    raise self.refusal(MANIFEST_FILE, answer)
+                commit = answer.header("X-Repo-Commit")
+                if _COMMIT.fullmatch(commit):
+                    return commit
+            finally:
+                answer.close()
+            try:
+                url = redirected(url, answer.header("Location") or "none:")
+            except ValueError:
+                break
+            if not trusted(url, self._base):
+                break
+        raise DatasetError(f"{self._base}: what answers there is no Hub (it names no commit): check HF_ENDPOINT")
+
+    def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
+        from huggingface_hub import constants
+
+        if constants.HF_HUB_OFFLINE:
+            raise DatasetError(f"{self.url}/{name}: not in the cache, and HF_HUB_OFFLINE is set: unset it")
+        return super()._send(name, url, wanted)
