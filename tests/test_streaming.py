@@ -234,6 +234,19 @@ def test_columns(dataset, ragged_dataset):
     assert len({tuple(z.shape) for z in latents}) > 3
 
 
+def test_buckets_are_batches_of_one_shape(dataset, ragged_dataset):
+    samples = LatentDataset(ragged_dataset)
+    where = {samples.fields(i)["key"]: i for i in range(len(samples))}
+    seen = []
+    for step in stream(ragged_dataset, buckets=True):
+        assert len({x.shape[1:] for x, _, _ in step}) == len(step) > 1
+        for x, _, names in step:
+            seen += names
+            assert all(torch.equal(z, samples[where[key]][0]) for z, key in zip(x, names, strict=True))
+    assert sorted(seen) == sorted(where)
+    assert all(len(step) == 1 for step in stream(dataset, buckets=True))
+
+
 def test_transforms_take_batches(dataset, codec):
     flip = RandomFlip(codec, p=1.0)
     plain, flipped = stream(dataset), stream(dataset, transform=flip)

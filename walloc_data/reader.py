@@ -35,6 +35,20 @@ class Samples:
     columns: dict[str, list[Any]]
     damaged: list[str]
 
+    def by_shape(self) -> "list[Samples]":
+        """The same in parts of one shape each, so that their latents are arrays. `damaged` stays behind."""
+        places: dict[tuple[int, ...], list[int]] = {}
+        for place, latents in enumerate(self.latents):
+            places.setdefault(latents.shape, []).append(place)
+        return [
+            Samples(
+                np.stack([self.latents[i] for i in chosen]),
+                {name: [values[i] for i in chosen] for name, values in self.columns.items()},
+                [],
+            )
+            for chosen in places.values()
+        ]
+
 
 class _Group(NamedTuple):
     """Samples of one record: where it is, their places in the batch, and their slots in the record."""

@@ -21,7 +21,7 @@ from walloc_data.loader import StreamingLoader
 from walloc_data.opened import OpenedDataset, open_dataset
 from walloc_data.order import MixedOrder, SplitOrder
 from walloc_data.ranks import rank_and_world
-from walloc_data.reader import SplitReader
+from walloc_data.reader import Samples, SplitReader
 
 __all__ = ["StreamingLatentDataset"]
 
@@ -43,10 +43,10 @@ class StreamingLatentDataset(IterableDataset[Any]):
     `world_size` come from torch.distributed or the environment, unless given.
 
     `columns` are given behind x, in their order: numbers as tensors, all else as lists. `transform` is applied to
-    each x. Where samples differ in shape, x is a list of tensors `[c, *space / f]`. `on_damage` is `"stop"`, or
-    `"skip"`, which leaves damaged samples out, logs them and counts them in `damaged` (of this process). Each process
-    makes batches ahead in `threads` threads, up to `ahead_bytes`. `storage` says how what is remote is fetched and
-    cached.
+    each x. Where samples differ in shape, x is a list of tensors `[c, *space / f]`; or, with `buckets`, each step is a
+    list of batches, one for each shape there is in it. `on_damage` is `"stop"`, or `"skip"`, which leaves damaged
+    samples out, logs them and counts them in `damaged` (of this process). Each process makes batches ahead in
+    `threads` threads, up to `ahead_bytes`. `storage` says how what is remote is fetched and cached.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
     `DatasetError` for one that cannot be reached, and for options that do not go together.
@@ -63,6 +63,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
         columns: Sequence[str] = ("label",),
         transform: Callable[[Any], Any] | None = None,
         drop_last: bool = False,
+        buckets: bool = False,
         epoch_samples: int | None = None,
         window: int = 2048,
         lanes: int = 1,
@@ -78,7 +79,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
         if min(batch_size, window, threads, ahead_bytes) < 1 or (epoch_samples is not None and epoch_samples < 1):
             raise DatasetError("batch_size, window, threads, ahead_bytes and epoch_samples are whole numbers from 1 on")
         self.rank, self.world_size = rank_and_world(rank, world_size)
-        self.split, self.columns, self.transform = split, tuple(columns), transform
+        self.split, self.columns, self.transform, self.buckets = split, tuple(columns), transform, buckets
         self.on_damage, self.threads, self.ahead_bytes, self.damaged = on_damage, threads, ahead_bytes, 0
         roots, weights = (list(root), list(root.values())) if isinstance(root, Mapping) else ([root], None)
         datasets = [open_dataset(each, storage) for each in roots]
@@ -224,6 +225,11 @@ class StreamingLatentDataset(IterableDataset[Any]):
                 _log.warning("left out: %s", message)
             if not len(found.latents):
                 raise DatasetError(f"every sample of a batch is damaged, such as {found.damaged[0]}")
+        if self.buckets:
+            return [self._finished(bucket) for bucket in found.by_shape()]
+        return self._finished(found)
+
+    def _finished(self, found: Samples) -> tuple[Any, ...]:
         latents = found.latents
         x: Any = (
             torch.from_numpy(latents) if isinstance(latents, np.ndarray) else [torch.from_numpy(z) for z in latents]
@@ -239,9 +245,15 @@ def _column(name: str, values: list[Any]) -> Any:
     return torch.tensor(values) if numbers and not isinstance(values[0], str) else values
 
 
-def _nbytes(batch: tuple[Any, ...]) -> int:
-    x = batch[0]
-    return sum(tensor.nbytes for tensor in (x if isinstance(x, list) else [x]) if isinstance(tensor, Tensor))
+def _nbytes(batch: Any) -> int:
+    """Bytes of the tensors of a batch, or of a list of batches."""
+    return (
+        batch.nbytes
+        if isinstance(batch, Tensor)
+        else sum(map(_nbytes, batch))
+        if isinstance(batch, list | tuple)
+        else 0
+    )
 
 
 def _check_alike(datasets: Sequence[OpenedDataset], columns: Sequence[str]) -> None:

@@ -27,7 +27,9 @@ def zoo_names() -> list[str]:
 
 
 def load_codec(name: str | os.PathLike[str]) -> Codec:
-    """The codec of a zoo name (`"rgb-f8c12"`), a path of a `.safetensors` file or of a dataset, or `hf://user/repo`.
+    """The codec of a zoo name (`"rgb-f8c12"`), or of a path: a `.safetensors` file or a dataset's folder.
+
+    Or of a repository of the Hub: `hf://user/repo`, a model, or `hf://datasets/user/repo`.
 
     Nothing is ever unpickled. Raises `CodecError` where there is no such codec or its file is damaged.
 
@@ -96,7 +98,9 @@ def _download(address: str) -> Path:
     own = [cls for cls in HfHubHTTPError.__mro__ if issubclass(cls, Exception) and cls is not Exception]
     failures: tuple[type[Exception], ...] = (*own, OSError, ValueError)
     repo, _, revision = address.removeprefix("hf://").partition("@")
+    kind = "dataset" if repo.startswith("datasets/") else "model"
+    repo = repo.removeprefix("datasets/")
     try:
-        return Path(huggingface_hub.hf_hub_download(repo, _HUB_FILE, revision=revision or None))
+        return Path(huggingface_hub.hf_hub_download(repo, _HUB_FILE, repo_type=kind, revision=revision or None))
     except failures as error:
         raise CodecError(f"cannot get {_HUB_FILE} of {address}: {' '.join(str(error).split())}") from error
