@@ -147,6 +147,11 @@ class StreamingLatentDataset(IterableDataset[Any]):
         """
         return StreamingLoader(self, num_workers=num_workers, **options)
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that is being given, or is given next."""
+        return self._epoch
+
     def set_epoch(self, epoch: int) -> None:
         """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
         if epoch != self._epoch:
