@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise
@@ -20,6 +20,7 @@ from walloc_data.record_files import RecordFiles
 __all__ = ["Samples", "SplitReader"]
 
 _T = TypeVar("_T")
+_FETCHES = 16  # requests at a time
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ class SplitReader:
         opened: list[_Opened] = []
         values: list[dict[str, list[Any]]] = []
         damaged: list[str] = []
-        for group in self._groups(indices):
+        asked = list(self._groups(indices))
+        self._fetch(asked)
+        for group in asked:
             try:
                 found, chosen = self._reading(group.shard, group.number, partial(_chosen, group.slots, columns))
             except WallocError as error:
@@ -131,11 +134,6 @@ class SplitReader:
         merged = {name: [value for chosen in values for value in chosen[name]] for name in columns}
         return Samples(latents, {name: [column[i] for i in order] for name, column in merged.items()}, damaged)
 
-    def fetch(self, indices: NDArray[np.int64], pool: Executor) -> None:
-        """Bring what these samples need of remote shards into memory, all at a time. What fails, fails in `read`."""
-        wanted = [(group.shard, group.number) for group in self._groups(indices) if self._remote(group.shard)]
-        wait([pool.submit(self._find, shard, number) for shard, number in wanted])
-
     def columns(self, index: int) -> dict[str, Any]:
         """Every column of one sample."""
         [group] = self._groups(np.array([index]))
@@ -151,6 +149,17 @@ class SplitReader:
                 slots = np.arange(min(block, samples - number * block))
                 values += self._reading(shard, number, partial(_chosen, slots, [name]))[1][name]
         return values
+
+    def _fetch(self, groups: list[_Group]) -> None:
+        """Bring what is not at hand into memory, many at a time. What fails, fails again when it is opened."""
+        missing = [(group.shard, group.number) for group in groups if not self._at_hand(group.shard, group.number)]
+        if len(missing) > 1:
+            with ThreadPoolExecutor(min(_FETCHES, len(missing)), thread_name_prefix="walloc-fetch") as pool:
+                wait([pool.submit(self._find, shard, number) for shard, number in missing])
+
+    def _at_hand(self, shard: int, number: int) -> bool:
+        source, inside = self._at(shard)
+        return source.files.at_hand(inside, number)
 
     def _groups(self, indices: NDArray[np.int64]) -> Iterator[_Group]:
         shards = np.searchsorted(self._first, indices, side="right") - 1

@@ -65,6 +65,10 @@ class RecordFiles:
         """Whether a shard has to be fetched."""
         return self.storage.path(self.shards[shard].name) is None
 
+    def at_hand(self, shard: int, record: int) -> bool:
+        """Whether `find` has nothing to wait for."""
+        return not self.remote(shard) or (shard, record - record % self.per_run) in self._runs
+
     def _run(self, shard: int, first: int, entries: NDArray[np.void], anew: bool) -> bytes:
         key = (shard, first)
         with self._locks[hash(key) % _LOCKS]:  # whoever comes second finds what the first fetched

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from walloc_data.reader import Samples, SplitReader
 
 __all__ = ["StreamingLatentDataset"]
 
-_FETCHES = 16  # requests at a time
 _log = logging.getLogger("walloc_data")
 
 
@@ -115,14 +113,14 @@ class StreamingLatentDataset(IterableDataset[Any]):
             "lanes_batch": self._cut.batch if lanes > 1 else None,
         }
         self._epoch = self._start = self._done = self._given = 0
-        self._engine: tuple[int, Ahead[tuple[int, int], Any], ThreadPoolExecutor] | None = None
+        self._ahead: tuple[int, Ahead[tuple[int, int], Any]] | None = None  # and the process it is of
 
     def __len__(self) -> int:
         """Steps of an epoch, and batches of every rank."""
         return self._cut.steps(0)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_engine": None}
+        return {**self.__dict__, "_ahead": None}
 
     def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
@@ -205,13 +203,13 @@ class StreamingLatentDataset(IterableDataset[Any]):
 
     def batch(self, epoch: int, done: int) -> Any:
         """See `Stream.batch`. Makes those that this process will be asked for next ahead."""
-        if self._engine is None or self._engine[0] != os.getpid():
+        if self._ahead is None or self._ahead[0] != os.getpid():
             ahead = Ahead(self._make, _nbytes, threads=self.threads, most=self.ahead_bytes)
-            self._engine = (os.getpid(), ahead, ThreadPoolExecutor(_FETCHES, thread_name_prefix="walloc-fetch"))
+            self._ahead = (os.getpid(), ahead)
         worker, size = get_worker_info(), self._cut.batch
         stride = size * (worker.num_workers if worker else 1)
         following = range(done + stride, done + size * self._cut.steps(done), stride)
-        return self._engine[1].get((epoch, done), ((epoch, later) for later in following))
+        return self._ahead[1].get((epoch, done), ((epoch, later) for later in following))
 
     def numbers(self, epoch: int, done: int) -> NDArray[np.int64]:
         """Samples, numbered as in `LatentDataset`, of this rank in the step that follows `done` samples, int64."""
@@ -221,8 +219,6 @@ class StreamingLatentDataset(IterableDataset[Any]):
 
     def _make(self, step: tuple[int, int]) -> Any:
         numbers = self.numbers(*step)
-        if self._engine is not None:
-            self._reader.fetch(numbers, self._engine[2])
         found = self._reader.read(numbers, self.columns, skip=self.on_damage == "skip")
         if found.damaged:
             self.damaged += len(found.damaged)
