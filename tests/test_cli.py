@@ -137,7 +137,7 @@ def test_unusable_arguments_are_status_2(arguments, capsys):
     assert "usage: walloc" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", [None, "shard", "fit", "info", "view", "zoo"])
+@pytest.mark.parametrize("verb", [None, "shard", "fit", "info", "view", "push", "zoo"])
 def test_help(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*([verb] if verb else []), "--help"])
@@ -146,7 +146,7 @@ def test_help(verb, capsys):
     assert "usage: walloc" in text
     assert "None" not in text
     if verb is None:
-        assert all(name in text for name in ("shard", "fit", "info", "view", "zoo"))
+        assert all(name in text for name in ("shard", "fit", "info", "view", "push", "zoo"))
 
 
 def test_help_of_walloc_shard(capsys):

@@ -22,6 +22,7 @@ from walloc_data.cli import main, main_shard
 from walloc_data.errors import CodecError, DatasetError, FormatError
 from walloc_data.format import Manifest
 from walloc_data.hub import check_push, push_dataset
+from walloc_data.view import small_picture
 
 # The client gives files to its HTTP library in a way that the latter would like to see the end of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -88,7 +89,9 @@ def test_shards_first_and_the_manifest_last(hub, ann, dataset):
     assert {"README.md", "samples.jpg", "walloc.json"} == commits[-1] - commits[-2]
 
 
-def test_a_second_push_sends_nothing(hub, ann, dataset):
+@pytest.mark.parametrize("relative_redirects", [False, True])
+def test_a_second_push_sends_nothing(hub, ann, dataset, relative_redirects):
+    hub.relative_redirects = relative_redirects
     push_dataset(dataset, REPO, license="mit")
     commits = len(hub.dataset(REPO).commits)
     hub.forget_requests()
@@ -117,29 +120,51 @@ def test_a_push_that_breaks_off_goes_on_where_it_stopped(hub, ann, dataset, afte
     assert hub.count(UPLOAD) + kept == 12
 
 
-def test_a_killed_push_goes_on_where_it_stopped(hub, ann, dataset):
+@pytest.fixture
+def held_push(hub, ann, dataset):
+    """A push in a process of its own: two files have come through, and the storage waits with the others."""
     gate = threading.Event()
-    hub.fail(UPLOAD, hold=gate, after=5, times=1000)
+    hub.fail(UPLOAD, hold=gate, after=2, times=1000)
     code = "import sys; from walloc_data.cli import main; sys.exit(main())"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "push", str(dataset), REPO],
         env={**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    while hub.count(UPLOAD) < 6:
-        assert process.poll() is None
-        time.sleep(0.01)
+    try:
+        while hub.count(UPLOAD) < 7:  # the client sends five at a time
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.2)  # its main thread then waits for the five
+        yield process, gate
+    finally:
+        gate.set()
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_push_goes_on_where_it_stopped(hub, held_push, dataset):
+    process, _ = held_push
     process.send_signal(signal.SIGKILL)
     process.wait()
-    hub.rules.clear()
-    gate.set()
     assert "walloc.json" not in pushed(hub)
-    deadline = time.monotonic() + 10
-    while len(hub.stored) < 5 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert len(hub.stored) == 2
+    hub.rules.clear()
     hub.forget_requests()
     push_dataset(dataset, REPO)
     assert pushed(hub) == data_files(dataset)
-    assert hub.count(UPLOAD) <= 7
+    assert hub.count(UPLOAD) == 10
+
+
+def test_an_interrupted_push_says_what_is_kept(hub, held_push):
+    process, gate = held_push
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    gate.set()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "interrupted: what was sent is kept; run the same command again to go on"
 
 
 def test_a_private_repository(hub, ann, dataset, monkeypatch):
@@ -329,6 +354,24 @@ def test_the_card(hub, ann, dataset):
         assert image.size == (4 * (64 + 4), 3 * (64 + 14 + 4))
 
 
+def test_what_the_hub_says_of_the_card_is_passed_on(hub, ann, dataset):
+    hub.warnings = ["task_categories are odd"]
+    with pytest.warns(UserWarning, match="task_categories are odd"):
+        push_dataset(dataset, REPO, task="odd")
+    assert card(hub).data.task_categories == ["odd"]
+
+
+def test_the_picture_is_small(ragged_dataset, dataset, monkeypatch):
+    before = small_picture(dataset)
+    monkeypatch.setattr("walloc_data.view._SMALL_BYTES", len(before) - 1)
+    assert len(small_picture(dataset)) < len(before)
+    monkeypatch.setattr("walloc_data.view._SMALL_SIDE", 16)
+    with Image.open(io.BytesIO(small_picture(dataset))) as image:
+        assert image.size == (4 * (16 + 4), 3 * (16 + 14 + 4))
+    with Image.open(io.BytesIO(small_picture(ragged_dataset))) as image:
+        assert image.size == (4 * (16 + 4), 3 * (16 + 14 + 4))
+
+
 def test_the_card_in_the_folder(dataset, samples_dataset):
     for folder in (dataset, samples_dataset):
         text = (folder / "README.md").read_text()
@@ -379,7 +422,7 @@ def test_what_people_add_to_the_card_is_kept(hub, ann, dataset):
     assert card(hub).text.endswith("---\n: [\n---\nbroken\n")
 
 
-def test_gray_ragged_and_unlabelled_datasets(hub, ann, ragged_dataset, samples_dataset):
+def test_ragged_and_unlabelled_datasets_and_those_of_samples(hub, ann, ragged_dataset, samples_dataset):
     push_dataset(ragged_dataset, REPO)
     assert pushed(hub) == data_files(ragged_dataset)
     assert "classes" not in card(hub).text
@@ -495,24 +538,3 @@ def test_walloc_shard_says_before_it_begins_that_it_cannot_push(hub, photos, tmp
     assert (status, text) == (1, "")
     assert message in errors
     assert not (tmp_path / "out").exists()
-
-
-def test_interrupted_it_says_what_is_kept(hub, ann, dataset):
-    gate = threading.Event()
-    hub.fail(UPLOAD, hold=gate, after=2, times=1000)
-    code = "import sys; from walloc_data.cli import main; sys.exit(main())"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "push", str(dataset), REPO],
-        env={**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while hub.count(UPLOAD) < 3:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
-    gate.set()
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert errors.strip() == "interrupted: what was sent is kept; run the same command again to go on"

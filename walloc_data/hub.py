@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -165,11 +166,10 @@ def _sent(there: HubRepo, out: Path, uploads: Sequence[Upload], bar: "tqdm[None]
 def _merged(card: str, before: bytes) -> bytes:
     """A card with what people added to the one before: entries of its head, and text below the line that keeps it."""
     new, kept, entries = DatasetCard(card), before.decode("utf-8", "replace"), {}
-    try:
-        old = DatasetCard(kept, ignore_metadata_errors=True)
-        kept, entries = old.text, old.data.to_dict()
-    except (ValueError, yaml.YAMLError):
-        pass  # no head that could be read, so all of it is text
+    with suppress(ValueError, yaml.YAMLError):  # a head that cannot be read is text like the rest
+        if re.match(r"\s*---\s*\n", kept):
+            old = DatasetCard(kept, ignore_metadata_errors=True)
+            kept, entries = old.text, old.data.to_dict()
     for key, value in entries.items():
         if new.data.get(key) is None:
             new.data[key] = value

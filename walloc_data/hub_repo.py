@@ -4,13 +4,13 @@ import hashlib
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetCard, HfApi, constants, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -22,6 +22,8 @@ from huggingface_hub.utils import (
     are_progress_bars_disabled,
     disable_progress_bars,
     enable_progress_bars,
+    get_session,
+    hf_raise_for_status,
     validate_repo_id,
 )
 
@@ -110,12 +112,15 @@ class HubRepo:
 
     def check_card(self, text: str) -> None:
         """Whether the Hub takes the head of a card."""
+        # Not by the client's own cards, which in older versions ask huggingface.co whatever HF_ENDPOINT says.
+        content = {"content": text, "repoType": _TYPE}
         try:
-            self._ask(DatasetCard(text).validate, _TYPE)
+            self._ask(_post, f"{self.api.endpoint}/api/validate-yaml", content)
         except DatasetError as error:
-            if type(error.__cause__) is not ValueError:
+            refusal = _refusal(error)
+            if refusal is None or refusal.response.status_code != 400:
                 raise
-            answer = str(error.__cause__)
+            answer = refusal.response.text
             reasons = re.findall(r'"message": ?"((?:[^"\\]|\\.)*)"', answer) or [" ".join(answer.split())]
             said = "; ".join(reason.replace('\\"', "'") for reason in reasons)
             raise DatasetError(f"the Hub does not take the card: {said}") from error
@@ -224,6 +229,10 @@ class HubRepo:
             f"cannot reach {self.page} ({reason}): check the network and HF_ENDPOINT; what was sent is kept, so run "
             "the same command again to go on"
         )
+
+
+def _post(url: str, content: Mapping[str, str]) -> None:
+    hf_raise_for_status(get_session().post(url, json=content))
 
 
 def _refusal(error: BaseException | None) -> HfHubHTTPError | None:

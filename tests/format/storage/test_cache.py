@@ -15,7 +15,7 @@ HEADER = 16
 
 
 def entry(cache_folder, key):
-    return cache_folder / "v1" / "entries" / key[:2] / key[2:]
+    return cache_folder / "v1" / "entries" / key[:1] / key[1:]
 
 
 def held(folder):
@@ -215,7 +215,7 @@ def test_locks_exclude_threads_and_wait_no_longer_than_their_patience(folder):
         assert all(pool.map(work, range(16)))
     begun = time.monotonic()
     with cache.lock(key), cache.lock(key):
-        assert 0.3 <= time.monotonic() - begun < 2
+        assert 0.3 <= time.monotonic() - begun < 5
 
 
 def test_hits_are_fast(cache):

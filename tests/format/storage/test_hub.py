@@ -3,7 +3,7 @@ import pickle
 import re
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_hub_url
 
 from walloc_data.errors import DatasetError
 from walloc_data.format import open_storage
@@ -47,6 +47,16 @@ def test_requests_are_few(hub, repo, opened, relative_redirects):
     # the commit, the manifest, and where the tar is; then ranges straight from the storage
     assert len(hub.requests) == 3 + relative_redirects
     assert len(hub.storage_requests) == 20
+
+
+@pytest.mark.parametrize("revision", ["main", "refs/convert/parquet", "a b"])
+@pytest.mark.parametrize("name", ["walloc.json", "a b/ü.tar"])
+def test_addresses_are_those_of_the_client(hub, revision, name):
+    commit = hub.put("datasets", REPO, FILES).branches["main"]
+    hub.dataset(REPO).branches[revision] = commit
+    source = open_storage(f"{URL}@{revision}").source
+    assert source.file_url(name) == hf_hub_url(REPO, name, repo_type="dataset", revision=commit)
+    assert hub.requests == [f"GET /datasets/{REPO}/resolve/{revision}/walloc.json"]
 
 
 def test_one_commit_for_a_whole_run(hub, repo, opened):

@@ -4,6 +4,9 @@ import pytest
 
 from tests.http_server import FileServer
 from walloc_data.errors import DatasetError
+from walloc_data.format import StorageOptions
+from walloc_data.format.storage.http import HttpSource
+from walloc_data.format.storage.remote import RemoteStorage
 from walloc_data.format.storage.urls import trusted
 
 NAME = "a b.tar"
@@ -95,3 +98,31 @@ def test_an_error_behind_a_redirect_names_what_the_user_asked_for(pair, opened):
     assert str(caught.value).startswith(f"{first.url}/walloc.json: access refused")
     assert "SECRET" not in str(caught.value)
     assert "sig=1" not in str(caught.value)
+
+
+class Named(HttpSource):
+    """A source with addresses, credentials and words of its own, as a subclass may have them."""
+
+    def file_url(self, name):
+        return f"{super().file_url('pinned')}/{name.replace(' ', '%20')}"
+
+    def headers(self, name):
+        return {"Authorization": "Bearer SECRET"}
+
+    def refusal(self, name, answer):
+        return DatasetError(f"{name}: {answer.header('Content-Type')} {answer.status}; log in")
+
+
+def test_a_subclass_says_addresses_credentials_and_what_a_status_means(folder, tmp_path):
+    (tmp_path / "pinned").mkdir()
+    (tmp_path / "pinned" / NAME).write_bytes((folder / NAME).read_bytes())
+    with FileServer(tmp_path, authorization="Bearer SECRET") as first, FileServer(tmp_path) as target:
+        first.redirect = target.url
+        options = StorageOptions(cache_dir=tmp_path / "cache")
+        storage = RemoteStorage(Named(first.url, options), options)
+        assert storage.read_range(NAME, 3, 9, version="1") == (folder / NAME).read_bytes()[3:9]
+        assert storage.read_range(NAME, 4, 9, version="1") == (folder / NAME).read_bytes()[4:9]
+        assert (first.counts, target.counts) == ({f"pinned/{NAME}": 1}, {f"pinned/{NAME}": 2})
+        assert not any("Authorization" in headers for _, headers in target.seen)
+        with pytest.raises(DatasetError, match=r"^none\.tar: text/html 404; log in$"):
+            storage.read("none.tar", version="1")

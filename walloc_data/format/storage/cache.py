@@ -2,7 +2,7 @@
 
 ```
 FOLDER/v1/
-  entries/ab/cdef...   one entry: magic `WLE1`, CRC32 of the data (4), bytes of the data (8), the data; little-endian
+  entries/a/bcdef...   one entry: magic `WLE1`, CRC32 of the data (4), bytes of the data (8), the data; little-endian
   tmp/                 entries being written: each is locked by its writer, so those that are not are left-overs
   locks/abc            what a process locks while it fetches an entry whose key begins with that
   total                bytes of all entries and temporaries (8), under its own lock
@@ -125,7 +125,7 @@ class DiskCache:
                 release(descriptor)
 
     def _path(self, key: str) -> Path:
-        return self._root / "entries" / key[:2] / key[2:]
+        return self._root / "entries" / key[:1] / key[1:]
 
     def _make_folders(self) -> None:
         for name in ("entries", "tmp", "locks"):

@@ -1,6 +1,7 @@
 """Files of a web server: whole, or by ranges, checked and retried; redirects followed by hand."""
 
 import base64
+import codecs
 import os
 import ssl
 import threading
@@ -21,6 +22,9 @@ from walloc_data.format.storage.retry import TransientError, retry, retry_after
 from walloc_data.format.storage.urls import origin, redirected, shown, trusted
 
 __all__ = ["HttpSource"]
+
+# Connecting looks this up and imports it; a child forked while a thread does so would wait for ever for that thread.
+codecs.lookup("idna")
 
 _CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
 _HOPS = 10

@@ -1,6 +1,7 @@
 """Dataset repositories of the Hugging Face Hub, `hf://user/name[@revision]`: one commit of them, for a whole run."""
 
 import re
+from urllib.parse import quote
 
 from walloc_data.errors import DatasetError
 from walloc_data.format.hub_refusal import hub_refusal
@@ -36,10 +37,10 @@ class HubSource(HttpSource):
         if None not in (found[2], options.revision) and found[2] != options.revision:
             raise DatasetError(f"{url}: revision={options.revision!r} says another revision; give one of the two")
         self.revision = found[2] or options.revision
-        self._endpoint = constants.ENDPOINT
-        super().__init__(f"{self._endpoint}/datasets/{self.repo}", options)
+        super().__init__(f"{constants.ENDPOINT}/datasets/{self.repo}", options)
         self.url = f"hf://{self.repo}" + (f"@{self.revision}" if self.revision else "")
         self._token = options.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token())
+        self._offline = constants.HF_HUB_OFFLINE
         self._found: dict[str, str] = {}
         if self.revision and _COMMIT.fullmatch(self.revision):
             self._found["commit"] = self.revision
@@ -74,14 +75,13 @@ class HubSource(HttpSource):
             hub_refusal(answer.status, code, message, page=self._base, revision=self.revision, known=known)
         )
 
-    def _url_at(self, revision: str | None, name: str) -> str:
-        from huggingface_hub import hf_hub_url
-
-        return hf_hub_url(self.repo, name, repo_type="dataset", revision=revision, endpoint=self._endpoint)
+    def _url_at(self, revision: str, name: str) -> str:
+        # As the client's `hf_hub_url`, which a forked child may hang on: its modules are loaded when first used.
+        return f"{self._base}/resolve/{quote(revision, safe='')}/{quote(name)}"
 
     def _ask_commit(self) -> str:
         """The commit that the Hub names with the first byte of the manifest."""
-        url = self._url_at(self.revision, MANIFEST_FILE)
+        url = self._url_at(self.revision or "main", MANIFEST_FILE)
         for _ in range(_HOPS):
             answer = self._send(MANIFEST_FILE, url, {"Range": "bytes=0-0", "Accept-Encoding": "identity"})
             try:
@@ -104,8 +104,6 @@ class HubSource(HttpSource):
         raise DatasetError(f"{self._base}: what answers there is no Hub (it names no commit): check HF_ENDPOINT")
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
-        from huggingface_hub import constants
-
-        if constants.HF_HUB_OFFLINE:
+        if self._offline:
             raise DatasetError(f"{self.url}/{name}: not in the cache, and HF_HUB_OFFLINE is set: unset it")
         return super()._send(name, url, wanted)

@@ -37,7 +37,7 @@ def acquire(path: Path, patience: float) -> int | None:
                 os.close(descriptor)
                 return None
             time.sleep(_JITTER.uniform(0, pause))
-            pause = min(2 * pause, 0.02)
+            pause = min(2 * pause, 0.01)
     except BaseException:
         os.close(descriptor)
         raise
