@@ -2,10 +2,12 @@
 
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from dataclasses import replace
@@ -538,3 +540,36 @@ def test_walloc_shard_says_before_it_begins_that_it_cannot_push(hub, photos, tmp
     assert (status, text) == (1, "")
     assert message in errors
     assert not (tmp_path / "out").exists()
+
+
+def test_the_lines_of_the_card_run(hub, ann, dataset, tmp_path):
+    push_dataset(dataset, REPO, private=True)
+    blocks = re.findall(r"```python\n(.*?)```", card(hub).text, re.DOTALL)
+    assert len(blocks) == 2
+    assert "StreamingLatentDataset" in blocks[0]
+    assert "load_dataset" in blocks[1]
+    checks = [
+        "assert latents.shape == (12, 12, 8, 8) and x.dtype.is_floating_point, x.shape",  # the last of 60 samples
+        "assert [sample['latents'].shape for sample in decoded] == [(12, 8, 8)] * 4, decoded",
+    ]
+    script = tmp_path / "script.py"
+    lines = "\n".join(
+        block.replace("batch_size=256", "batch_size=16") + check for block, check in zip(blocks, checks, strict=True)
+    )
+    script.write_text("def main():\n" + textwrap.indent(lines, "    ") + "\n\nif __name__ == '__main__':\n    main()\n")
+    process = subprocess.run(
+        [sys.executable, script],
+        env={
+            **os.environ,
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "WALLOC_CACHE": str(tmp_path / "cache"),
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    assert hub.leaks == []
