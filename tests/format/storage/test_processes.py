@@ -217,7 +217,7 @@ def _fork_amid_threads(storage, name, size):
         while not all(one.done() for one in reading) and len(children) < 20:
             child = os.fork()
             if not child:
-                signal.alarm(20)
+                signal.alarm(60)
                 ranges = _read_all(storage, len(children), 20_000, 2_000)
                 os._exit(len(ranges))
             children.append(child)
