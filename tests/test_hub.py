@@ -23,7 +23,7 @@ from walloc_data.card import dataset_card
 from walloc_data.cli import main, main_shard
 from walloc_data.errors import CodecError, DatasetError, FormatError
 from walloc_data.format import Manifest
-from walloc_data.hub import check_push, push_dataset
+from walloc_data.hub.push import check_push, push_dataset
 from walloc_data.view import small_picture
 
 # The client gives files to its HTTP library in a way that the latter would like to see the end of.
@@ -44,9 +44,9 @@ def ann(hub, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _small_commits_and_no_waiting(monkeypatch):
-    monkeypatch.setattr("walloc_data.hub._COMMIT_FILES", 4)
-    monkeypatch.setattr("walloc_data.hub._TOGETHER", 2)
-    monkeypatch.setattr("walloc_data.hub_repo._WAITS", (0.01, 0.01))
+    monkeypatch.setattr("walloc_data.hub.push._COMMIT_FILES", 4)
+    monkeypatch.setattr("walloc_data.hub.push._TOGETHER", 2)
+    monkeypatch.setattr("walloc_data.hub.repo._WAITS", (0.01, 0.01))
 
 
 def data_files(out: Path) -> dict[str, bytes]:

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from walloc_data.cut import Cut
 from walloc_data.errors import DatasetError
-from walloc_data.order import MixedOrder, SplitOrder
-from walloc_data.permutation import Permutation, scramble
+from walloc_data.order import Cut, MixedOrder, SplitOrder
+from walloc_data.order.permutation import Permutation, scramble
 
 GOLDEN = [1, 0, 8, 7, 4, 9, 10, 5, 11, 6, 2, 3, 2, 3, 8, 7, 4, 5, 1, 0, 10, 11, 9, 6]
 GOLDEN_MIXED = [3, 6, 4, 8, 14, 12, 15, 2, 13, 14, 3, 4]

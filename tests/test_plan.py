@@ -5,8 +5,8 @@ import pytest
 
 from walloc_data import ImageFolder, ImageReader, Options
 from walloc_data.errors import DatasetError
-from walloc_data.plan import coder_sample, identity, plan_shards
 from walloc_data.sources import Item
+from walloc_data.write.plan import coder_sample, identity, plan_shards
 
 
 def source(train=100, val=10, classes=("a", "b")):

@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "walloc_data").rglob("*.py"))
-ROOMS = ("codec", "entropy", "format", "sources")
+ROOMS = ("codec", "entropy", "format", "order", "sources")
 FOREIGN = {
     "codec": {"zstandard", "numba", "webdataset"},
     "entropy": {"torch", "webdataset"},
     "format": {"torch", "zstandard", "numba", "webdataset"},
+    "order": {"torch", "zstandard", "numba", "webdataset"},
     "sources": {"torch", "zstandard", "numba"},
 }
 

@@ -5,10 +5,10 @@ from walloc_data.dataset import LatentDataset
 from walloc_data.errors import WallocError
 from walloc_data.format import StorageOptions
 from walloc_data.neighbours import latent_decoder
-from walloc_data.plan import Options
 from walloc_data.shard import shard_dataset
 from walloc_data.sources import ImageFolder, ImageReader
 from walloc_data.streaming import StreamingLatentDataset
+from walloc_data.write.plan import Options
 
 __all__ = [
     "Codec",

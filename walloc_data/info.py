@@ -4,7 +4,7 @@ from pathlib import Path
 
 from walloc_data.errors import FormatError
 from walloc_data.format import CODEC_FILE, read_index
-from walloc_data.opened import open_dataset
+from walloc_data.read.opened import open_dataset
 
 __all__ = ["describe_dataset", "readable_bytes", "readable_psnr"]
 

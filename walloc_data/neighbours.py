@@ -12,7 +12,7 @@ import torch
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError
 from walloc_data.format import Manifest, Record
-from walloc_data.opened import open_dataset
+from walloc_data.read.opened import open_dataset
 
 __all__ = ["latent_decoder"]
 

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from walloc_data.ahead import Ahead
-from walloc_data.cut import Cut
 from walloc_data.errors import DatasetError
 from walloc_data.format import StorageOptions
-from walloc_data.loader import StreamingLoader
-from walloc_data.opened import OpenedDataset, open_dataset
-from walloc_data.order import MixedOrder, SplitOrder
-from walloc_data.ranks import rank_and_world
-from walloc_data.reader import Samples, SplitReader
+from walloc_data.order import Cut, MixedOrder, SplitOrder
+from walloc_data.read.ahead import Ahead
+from walloc_data.read.loader import StreamingLoader
+from walloc_data.read.opened import OpenedDataset, open_dataset
+from walloc_data.read.ranks import rank_and_world
+from walloc_data.read.reader import Samples, SplitReader
 
 __all__ = ["StreamingLatentDataset"]
 

@@ -15,8 +15,8 @@ from walloc_data.codec import LATENT_MAX, Codec, psnr
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import Column, ShardInfo, ShardWriter, pack_record
-from walloc_data.plan import Options, ShardTask
 from walloc_data.sources import ImageReader, Item, Picture
+from walloc_data.write.plan import Options, ShardTask
 
 __all__ = ["Job", "ShardReport", "encode_pictures", "one_thread", "write_shard"]
 

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from walloc_data.cli_dataset import add_info, add_view, run_info, run_view
-from walloc_data.cli_push import add_push, run_push
-from walloc_data.cli_sources import add_fit, add_shard, run_fit, run_shard
+from walloc_data.cli.dataset import add_info, add_view, run_info, run_view
+from walloc_data.cli.push import add_push, run_push
+from walloc_data.cli.sources import add_fit, add_shard, run_fit, run_shard
 from walloc_data.codec import load_codec, zoo_names
 from walloc_data.errors import WallocError
 

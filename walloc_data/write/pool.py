@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from walloc_data.encode_shard import Job, ShardReport, write_shard
 from walloc_data.errors import DatasetError
-from walloc_data.plan import ShardTask
+from walloc_data.write.encode_shard import Job, ShardReport, write_shard
+from walloc_data.write.plan import ShardTask
 
 __all__ = ["run_tasks"]
 

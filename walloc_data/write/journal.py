@@ -5,11 +5,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from walloc_data.encode_shard import ShardReport
 from walloc_data.errors import DatasetError
 from walloc_data.format import MANIFEST_FILE, Manifest, replace_file
-from walloc_data.plan import ShardTask
 from walloc_data.sources import ImageFolder
+from walloc_data.write.encode_shard import ShardReport
+from walloc_data.write.plan import ShardTask
 
 __all__ = ["JOURNAL_FILE", "append_line", "open_journal"]
 

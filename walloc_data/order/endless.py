@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError
-from walloc_data.permutation import Permutation, scramble
+from walloc_data.order.permutation import Permutation, scramble
 
 __all__ = ["MixedOrder", "SplitOrder"]
 

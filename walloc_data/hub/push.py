@@ -14,7 +14,7 @@ from tqdm import tqdm
 from walloc_data.card import dataset_card
 from walloc_data.errors import DatasetError
 from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, read_index
-from walloc_data.hub_repo import HubRepo, Upload
+from walloc_data.hub.repo import HubRepo, Upload
 from walloc_data.view import small_picture
 
 __all__ = ["check_push", "push_dataset"]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError, WallocError
 from walloc_data.format import Record
-from walloc_data.opened import OpenedDataset
-from walloc_data.record_files import RecordFiles
+from walloc_data.read.opened import OpenedDataset
+from walloc_data.read.record_files import RecordFiles
 
 __all__ = ["Samples", "SplitReader"]
 

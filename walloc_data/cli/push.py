@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from walloc_data.hub import push_dataset
+from walloc_data.hub.push import push_dataset
 
 __all__ = ["add_push", "add_pushing", "push_options", "run_push"]
 

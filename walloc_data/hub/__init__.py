@@ -1,0 +1,3 @@
+"""The way of a dataset to the Hugging Face Hub."""
+
+__all__: list[str] = []
