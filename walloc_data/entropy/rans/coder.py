@@ -16,8 +16,8 @@ from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, RE
 from walloc_data.entropy.rans.decoding import decode_batch
 from walloc_data.entropy.rans.encoding import encode_batch, gather
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
-from walloc_data.entropy.rans.layout import Plan, error_bound, plan_of, shape_of, workspace_of
-from walloc_data.entropy.rans.stream import ESCAPE, LANES, MARGIN, TOTAL
+from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
+from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, STATES, TOTAL
 from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
@@ -44,7 +44,7 @@ class RansCoder:
         """The arrays of `tables`. Raises `CoderError` unless every payload, true or false, decodes safely with them."""
         channels = len(mean) if mean.ndim == 2 else 0
         _expect("mean", mean, np.int16, (channels, len(MEAN_TAPS)))
-        _expect("error", error, np.int16, (channels, len(ERROR_TAPS) + 2 * REFERENCES))
+        _expect("error", error, np.int16, (channels, len(ERROR_TAPS)))
         _expect("references", references, np.uint16, (channels, REFERENCES))
         runs = len(starts) if starts.ndim == 1 else 0
         _expect("starts", starts, np.uint16, (runs,))
@@ -53,8 +53,6 @@ class RansCoder:
             raise CoderError(f"rans tables: {channels} channels with {runs} distributions, not 1 to {MAXIMUM}")
         if (references >= np.maximum(np.arange(channels), 1)[:, None]).any():
             raise CoderError("rans tables: a channel refers to one that is not decoded before it")
-        if error_bound(error) >= 1 << 31:
-            raise CoderError("rans tables: error weights exceed 32 bits")
         if starts[0] or (np.diff(starts.astype(np.int64)) <= 0).any() or starts[-1] >= CONTEXTS:
             raise CoderError(f"rans tables: starts must rise from 0 to below {CONTEXTS}")
         if reaches.max() > 127:
@@ -63,7 +61,7 @@ class RansCoder:
         self.mean, self.error, self.references = mean, error, references
         self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
         self.distributions = _distributions(reaches, frequencies)
-        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint8)
+        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint16) << 8
         self._ranges, self._slots = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
@@ -91,7 +89,7 @@ class RansCoder:
         counts = np.zeros((CONTEXTS, 256), np.uint32)
         for sample in samples:
             plan = blank._plan(sample.shape[1:])
-            contexts, coded = np.empty(sample.size, np.int32), np.empty(sample.size, np.uint16)
+            contexts, coded = np.empty(sample.size, np.int16), np.empty(sample.size, np.uint16)
             gather(sample.reshape(-1), plan, workspace_of(plan), contexts, coded, counts, sample.size)
         return cls(*weights, *fit_distributions(counts))
 
@@ -109,10 +107,12 @@ class RansCoder:
             self._lookup,
             plan,
             workspace_of(plan),
-            np.empty(size, np.int32),
+            np.empty(size, np.int16),
             np.empty(size, np.uint16),
-            np.empty(2 * size, np.uint16),
-            np.empty(LANES, np.uint64),
+            np.empty(size, np.uint32),
+            np.empty(size, np.uint32),
+            np.empty(size, np.uint8),
+            np.empty(STATES, np.uint64),
             payloads.reshape(-1),
             lengths,
             size,
@@ -140,8 +140,7 @@ class RansCoder:
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
         plan = self._plan(upright.shape[2:])
         size = out[0].size
-        words = np.empty((2, size // 2 + MARGIN), np.uint16)
-        work = (workspace_of(plan), workspace_of(plan))
+        work = workspace_of(plan, 4)
         bad = decode_batch(
             data,
             np.ascontiguousarray(segments),
@@ -149,9 +148,11 @@ class RansCoder:
             self._ranges,
             self._lookup,
             plan,
-            work,
-            words[0],
-            words[1],
+            work.space,
+            work.chunk,
+            np.empty((4, size // 4 + MARGIN), np.uint32),
+            np.empty(12, np.int64),
+            np.empty(8, np.int64),
             target.reshape(-1),
             size,
         )
@@ -163,7 +164,7 @@ class RansCoder:
     def tables(self) -> dict[str, NDArray[Any]]:
         """All that decoding needs besides payloads.
 
-        `mean` int16 `[c, 9]`, `error` int16 `[c, 17]` and `references` uint16 `[c, 4]` (see `context`); `starts` uint16
+        `mean` int16 `[c, 9]`, `error` int16 `[c, 13]` and `references` uint16 `[c, 4]` (see `context`); `starts` uint16
         `[n]`, the first context of each distribution; `reaches` uint8 `[n]`, its largest residual; and
         `frequencies` uint16, those of all residuals from -reach to reach, a distribution after the other.
         """

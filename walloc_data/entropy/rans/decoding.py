@@ -3,58 +3,86 @@
 
 import numpy as np
 
-from walloc_data.entropy.rans.context import expect, jit, rows_of, settle, sum_boxes
-from walloc_data.entropy.rans.lanes import WIDTH, address
+from walloc_data.entropy.rans.context import expect, jit, rows_of, settle, smooth
+from walloc_data.entropy.rans.lanes import WIDTH, address, holds, joined
 from walloc_data.entropy.rans.stream import (
-    BYTE,
     ESCAPE,
     FIRST,
-    LANES,
+    HEADER,
     LOW,
-    MARGIN,
     SLOT_BITS,
     SLOT_MASK,
+    TABLE_SHIFT,
+    TOP,
     WORD,
+    ZERO,
     pointers_of,
 )
 
 __all__ = ["decode_batch"]
 
+_8, _16, _HALF = np.uint64(8), np.uint64(16), np.uint64(0xFFFF)
+
 
 @jit
-def _take(state, cursor, words, slots, ranges, table):  # pragma: no cover
-    """One symbol off a state: `(symbol, state, cursor)`."""
+def _take(at, state, chunk, tables):  # pragma: no cover
+    """One symbol off a state."""
+    lookup, slots, ranges = tables
+    table = np.uint64(lookup[chunk[at]])
     slot = state & SLOT_MASK
-    symbol = np.uint64(slots[(np.uint64(table) << SLOT_BITS) | slot])
-    entry = np.uint64(ranges[(np.uint64(table) << BYTE) | symbol])
-    state = (entry >> WORD) * (state >> SLOT_BITS) + slot - (entry & np.uint64(0xFFFF))
+    symbol = np.uint64(slots[(table << TABLE_SHIFT) + slot])
+    entry = np.uint64(ranges[table + symbol])
+    return symbol, (entry >> _16) * (state >> SLOT_BITS) + slot - (entry & _HALF)
+
+
+@jit
+def _refill(state, cursor, words):  # pragma: no cover
     word = np.uint64(words[cursor])
     if state < FIRST:
-        state = (state << WORD) | word
+        state = state << WORD | word
         cursor += 1
-    if symbol == np.uint64(ESCAPE):
-        symbol = state & LOW
-        state >>= BYTE
-        if state < FIRST:
-            state = (state << WORD) | np.uint64(words[cursor])
-            cursor += 1
-    return np.int8(np.uint8(symbol)), state, cursor
+    return state, cursor
 
 
 @jit
-def _tail(i, count, contexts, lookup, slots, ranges, words, cursor, s0, s1, s2, symbols):  # pragma: no cover
+def _two(at, state, cursor, words, chunk, tables):  # pragma: no cover
+    first, state = _take(at, state, chunk, tables)
+    second, state = _take(at + 1, state, chunk, tables)
+    state, cursor = _refill(state, cursor, words)
+    return first | second << _8, state, cursor
+
+
+@jit
+def _four(at, s0, s1, cursor, words, chunk, tables):  # pragma: no cover
+    first, s0, cursor = _two(at, s0, cursor, words, chunk, tables)
+    second, s1, cursor = _two(at + 2, s1, cursor, words, chunk, tables)
+    return first | second << _16, s0, s1, cursor
+
+
+@jit
+def _fewer(at, count, s0, s1, cursor, words, chunk, tables):  # pragma: no cover
     """The last one to three symbols of a chunk."""
-    symbols[i], s0, cursor = _take(s0, cursor, words, slots, ranges, lookup[contexts[i]])
-    if i + 1 < count:
-        symbols[i + 1], s1, cursor = _take(s1, cursor, words, slots, ranges, lookup[contexts[i + 1]])
-    if i + 2 < count:
-        symbols[i + 2], s2, cursor = _take(s2, cursor, words, slots, ranges, lookup[contexts[i + 2]])
-    return cursor, s0, s1, s2
+    if count == 1:
+        first, s0 = _take(at, s0, chunk, tables)
+        s0, cursor = _refill(s0, cursor, words)
+        return first, s0, s1, cursor
+    first, s0, cursor = _two(at, s0, cursor, words, chunk, tables)
+    if count == 3:
+        third, s1 = _take(at + 2, s1, chunk, tables)
+        s1, cursor = _refill(s1, cursor, words)
+        first |= third << _16
+    return first, s0, s1, cursor
 
 
 @jit
-def _state(words, lane):  # pragma: no cover
-    return np.uint64(words[2 * lane]) | np.uint64(words[2 * lane + 1]) << WORD
+def _bytes_for(symbols, count, source, end, begin):  # pragma: no cover
+    """Symbols with bytes for escapes, which end at `end`; and where those left end."""
+    for i in range(count):
+        shift = np.uint64(8 * i)
+        if symbols >> shift & LOW == np.uint64(ESCAPE) and end > begin:
+            end -= 1
+            symbols = symbols & ~(LOW << shift) | np.uint64(source[end]) << shift
+    return symbols, end
 
 
 @jit
@@ -62,145 +90,198 @@ def _unskew(space, values, shape, out, at):  # pragma: no cover
     for y in range(shape[1]):
         cell = values + (2 * y + 4) * shape[5] + 2 + y
         for x in range(shape[3] if y == shape[1] - 1 else shape[2]):
-            out[at + y * shape[2] + x] = np.int8(space[cell + x * shape[5]])
+            out[at + y * shape[2] + x] = np.int8(space[cell + x * shape[5]] >> 8)
 
 
 @jit
 def _decode(
-    a,
-    b,
-    stop_a,
-    stop_b,
-    slots,
-    ranges,
-    lookup,
-    shape,
-    channels,
-    pointers,
-    spaces,
-    sums,
-    chunks,
-    symbols,
-    out,
-    at_a,
-    at_b,
+    live, words, room, ends, source, tables, shape, channels, pointers, space, cells, chunk, out, at
 ):  # pragma: no cover
-    """Samples of words `a` and `b` in step, to `out` from `at_a` and `at_b` on.
+    """Up to four samples in step. Returns -1, or the number of the one that is damaged.
 
-    Returns 0, or 1 or 2 for the one that is damaged.
-
-    A front waits for the one before it. With two samples, a core has something else to do meanwhile.
+    A front waits for the one before it. With several samples, a core has something else to do meanwhile.
     """
-    depth, rows, columns, last, fronts, stride, cells = shape
-    planes, boxed, counts, offsets, weights, biases = pointers
-    space_a, space_b = spaces
-    chunk_a, chunk_b = chunks
-    symbols_a, symbols_b = symbols
+    depth, rows, columns, last, fronts, stride, _ = shape
+    planes, watched, moving, counts, offsets, weights, biases = pointers
     places = (rows - 1) * columns + last
-    a0, a1, a2, a3 = _state(a, 0), _state(a, 1), _state(a, 2), _state(a, 3)
-    b0, b1, b2, b3 = _state(b, 0), _state(b, 1), _state(b, 2), _state(b, 3)
-    if min(min(a0, a1), min(a2, a3)) < FIRST:
-        return 1
-    if min(min(b0, b1), min(b2, b3)) < FIRST:
-        return 2
-    i_a = 2 * LANES
-    i_b = 2 * LANES
+    wide = 4 * WIDTH
+    ia, ib, ic, id_ = 4, room + 4, 2 * room + 4, 3 * room + 4
+    a0, a1 = _state(words, ia - 4), _state(words, ia - 2)
+    b0, b1 = _state(words, ib - 4), _state(words, ib - 2)
+    c0, c1 = _state(words, ic - 4), _state(words, ic - 2)
+    d0, d1 = _state(words, id_ - 4), _state(words, id_ - 2)
+    for sample in range(4):
+        for half in range(2):
+            state = _state(words, sample * room + 2 * half)
+            if state < FIRST or state >= TOP:
+                return sample
     for plane in range(depth):
         phase = min(plane, 2 - (plane & 1))
         for channel in range(channels):
             row = phase * channels + channel
-            values, errors, boxes = planes[3 * row], planes[3 * row + 1], planes[3 * row + 2]
+            values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
             for front in range(fronts):
                 low, high = rows_of(front, rows, columns, last)
                 for first in range(low, high, WIDTH):
                     cell = (front + 4) * stride + 2 + first
                     count = min(high - first, WIDTH)
-                    moved = expect(
-                        space_a, values, stride, cell, channel, row, counts, offsets, weights, biases, chunk_a
-                    )
-                    expect(space_b, values, stride, cell, channel, row, counts, offsets, weights, biases, chunk_b)
+                    for sample in range(live):
+                        expect(
+                            space, values, errors, stride, cell + sample * cells,
+                            row, moved, counts, offsets, weights, biases, chunk, sample * wide,
+                        )  # fmt: skip
+                    la = ha = lb = hb = lc = hc = ld = hd = ZERO
                     i = 0
                     while i + 4 <= count:
-                        symbols_a[i], a0, i_a = _take(a0, i_a, a, slots, ranges, lookup[chunk_a[i]])
-                        symbols_a[i + 1], a1, i_a = _take(a1, i_a, a, slots, ranges, lookup[chunk_a[i + 1]])
-                        symbols_a[i + 2], a2, i_a = _take(a2, i_a, a, slots, ranges, lookup[chunk_a[i + 2]])
-                        symbols_a[i + 3], a3, i_a = _take(a3, i_a, a, slots, ranges, lookup[chunk_a[i + 3]])
-                        symbols_b[i], b0, i_b = _take(b0, i_b, b, slots, ranges, lookup[chunk_b[i]])
-                        symbols_b[i + 1], b1, i_b = _take(b1, i_b, b, slots, ranges, lookup[chunk_b[i + 1]])
-                        symbols_b[i + 2], b2, i_b = _take(b2, i_b, b, slots, ranges, lookup[chunk_b[i + 2]])
-                        symbols_b[i + 3], b3, i_b = _take(b3, i_b, b, slots, ranges, lookup[chunk_b[i + 3]])
+                        sa, a0, a1, ia = _four(i, a0, a1, ia, words, chunk, tables)
+                        sb, b0, b1, ib = _four(wide + i, b0, b1, ib, words, chunk, tables)
+                        shift = np.uint64(8 * (i & 7))
+                        if i < 8:
+                            la |= sa << shift
+                            lb |= sb << shift
+                        else:
+                            ha |= sa << shift
+                            hb |= sb << shift
+                        if live > 2:
+                            sc, c0, c1, ic = _four(2 * wide + i, c0, c1, ic, words, chunk, tables)
+                            sd, d0, d1, id_ = _four(3 * wide + i, d0, d1, id_, words, chunk, tables)
+                            if i < 8:
+                                lc |= sc << shift
+                                ld |= sd << shift
+                            else:
+                                hc |= sc << shift
+                                hd |= sd << shift
                         i += 4
                     if i < count:
-                        i_a, a0, a1, a2 = _tail(i, count, chunk_a, lookup, slots, ranges, a, i_a, a0, a1, a2, symbols_a)
-                        i_b, b0, b1, b2 = _tail(i, count, chunk_b, lookup, slots, ranges, b, i_b, b0, b1, b2, symbols_b)
-                    if i_a > stop_a:
+                        left = count - i
+                        sa, a0, a1, ia = _fewer(i, left, a0, a1, ia, words, chunk, tables)
+                        sb, b0, b1, ib = _fewer(wide + i, left, b0, b1, ib, words, chunk, tables)
+                        shift = np.uint64(8 * (i & 7))
+                        if i < 8:
+                            la |= sa << shift
+                            lb |= sb << shift
+                        else:
+                            ha |= sa << shift
+                            hb |= sb << shift
+                        if live > 2:
+                            sc, c0, c1, ic = _fewer(2 * wide + i, left, c0, c1, ic, words, chunk, tables)
+                            sd, d0, d1, id_ = _fewer(3 * wide + i, left, d0, d1, id_, words, chunk, tables)
+                            if i < 8:
+                                lc |= sc << shift
+                                ld |= sd << shift
+                            else:
+                                hc |= sc << shift
+                                hd |= sd << shift
+                    symbols = joined(la, ha)
+                    if holds(symbols, -ESCAPE):
+                        symbols = _unescaped(la, ha, count, source, ends, 0)
+                    settle(space, values, errors, cell, count, moved, chunk, 0, symbols)
+                    symbols = joined(lb, hb)
+                    if holds(symbols, -ESCAPE):
+                        symbols = _unescaped(lb, hb, count, source, ends, 1)
+                    settle(space, values + cells, errors + cells, cell, count, moved, chunk, wide, symbols)
+                    if live > 2:
+                        symbols = joined(lc, hc)
+                        if holds(symbols, -ESCAPE):
+                            symbols = _unescaped(lc, hc, count, source, ends, 2)
+                        settle(space, values + 2 * cells, errors + 2 * cells, cell, count, moved, chunk, 2 * wide, symbols)
+                        symbols = joined(ld, hd)
+                        if holds(symbols, -ESCAPE):
+                            symbols = _unescaped(ld, hd, count, source, ends, 3)
+                        settle(space, values + 3 * cells, errors + 3 * cells, cell, count, moved, chunk, 3 * wide, symbols)
+                    if ia > ends[8]:
+                        return 0
+                    if ib > ends[9]:
                         return 1
-                    if i_b > stop_b:
+                    if ic > ends[10]:
                         return 2
-                    settle(space_a, values, errors, cell, count, moved, chunk_a, symbols_a)
-                    settle(space_b, values, errors, cell, count, moved, chunk_b, symbols_b)
-            done = (channel * depth + plane) * places
-            _unskew(space_a, values, shape, out, at_a + done)
-            _unskew(space_b, values, shape, out, at_b + done)
-            if boxed[channel]:
-                sum_boxes(space_a, errors, boxes, sums, cells, stride)
-                sum_boxes(space_b, errors, boxes, sums, cells, stride)
-    if i_a != stop_a or a0 != FIRST or a1 != FIRST or a2 != FIRST or a3 != FIRST:
+                    if id_ > ends[11]:
+                        return 3
+            for sample in range(live):
+                _unskew(space, values + sample * cells, shape, out, at[sample] + (channel * depth + plane) * places)
+                if watched[channel]:
+                    smooth(space, errors + sample * cells, planes[3 * row + 2] + sample * cells, shape)
+    if a0 != FIRST or a1 != FIRST or _ragged(ia, room, ends, 0):
+        return 0
+    if b0 != FIRST or b1 != FIRST or _ragged(ib, room, ends, 1):
         return 1
-    if i_b != stop_b or b0 != FIRST or b1 != FIRST or b2 != FIRST or b3 != FIRST:
-        return 2
-    return 0
+    if live > 2:
+        if c0 != FIRST or c1 != FIRST or _ragged(ic, room, ends, 2):
+            return 2
+        if d0 != FIRST or d1 != FIRST or _ragged(id_, room, ends, 3):
+            return 3
+    return -1
 
 
 @jit
-def _words(source, offset, length, words):  # pragma: no cover
-    """A payload's words, with as many zeros behind them as a chunk can take."""
-    stop = length >> 1
-    for i in range(stop):
-        words[i] = np.uint16(source[offset + 2 * i]) | np.uint16(source[offset + 2 * i + 1]) << 8
-    for i in range(stop, stop + MARGIN):
-        words[i] = 0
-    return stop
+def _state(words, at):  # pragma: no cover
+    return np.uint64(words[at]) | np.uint64(words[at + 1]) << WORD
 
 
 @jit
-def decode_batch(buffer, segments, slots, ranges, lookup, plan, work, words, other, out, size):  # pragma: no cover
+def _ragged(cursor, room, ends, sample):  # pragma: no cover
+    """Whether words and escapes do not meet."""
+    return ends[sample] - ends[4 + sample] != 4 * (cursor - sample * room)
+
+
+@jit
+def _unescaped(low, high, count, source, ends, sample):  # pragma: no cover
+    low, ends[sample] = _bytes_for(low, min(count, 8), source, ends[sample], ends[4 + sample])
+    high, ends[sample] = _bytes_for(high, count - 8, source, ends[sample], ends[4 + sample])
+    return joined(low, high)
+
+
+@jit
+def _words(source, offset, length, words, at):  # pragma: no cover
+    """A payload's words, with as many zeros behind them as a chunk can take. Returns one past the last."""
+    for i in range(length >> 2):
+        k = offset + 4 * i
+        words[at + i] = (
+            np.uint32(source[k]) | np.uint32(source[k + 1]) << 8
+            | np.uint32(source[k + 2]) << 16 | np.uint32(source[k + 3]) << 24
+        )  # fmt: skip
+    for i in range(length >> 2, (length >> 2) + WIDTH + 1):
+        words[at + i] = 0
+    return at + (length >> 2)
+
+
+@jit
+def decode_batch(buffer, segments, slots, ranges, lookup, plan, space, chunk, words, ends, at, out, size):  # pragma: no cover
     """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
 
-    `words` and `other` are uint16 `[size // 2 + MARGIN]`, `work` two workspaces.
+    `words` is uint32 `[4, size // 4 + MARGIN]`, `ends` int64 `[12]`, `at` int64 `[8]`.
     """
     pointers = pointers_of(plan)
-    source, target, a = address(buffer), address(out), address(words)
-    b = address(other)
-    spaces = (address(work[0].space), address(work[1].space))
-    chunks = (address(work[0].chunk), address(work[1].chunk))
-    symbols = (address(work[0].symbols), address(work[1].symbols))
-    held = -1
-    stop_a = 0
-    for sample in range(len(segments)):
-        offset = np.int64(segments[sample, 0])
-        length = np.int64(segments[sample, 1])
-        if length == size:
-            for i in range(size):
-                target[sample * size + i] = np.int8(source[offset + i])
-        elif length > size or length & 1 or length < 4 * LANES:
-            return sample
-        elif held < 0:
-            held = sample
-            stop_a = _words(source, offset, length, a)
-        else:
-            stop_b = _words(source, offset, length, b)
+    source, target, stream = address(buffer), address(out), address(words)
+    tables = (address(lookup), address(slots), address(ranges))
+    places, outs = address(ends), address(at)
+    cells = plan.cells
+    room = words.shape[1]
+    held = 0
+    for sample in range(len(segments) + 1):
+        if sample < len(segments):
+            offset, length = np.int64(segments[sample, 0]), np.int64(segments[sample, 1])
+            if length == size:
+                for i in range(size):
+                    target[sample * size + i] = np.int8(source[offset + i])
+                continue
+            if length > size or length < HEADER:
+                return sample
+            outs[4 + held] = sample
+            held += 1
+        if held == 4 or (held and sample == len(segments)):
+            live = 4 if held > 2 else 2
+            for k in range(4):
+                number = outs[4 + min(k, held - 1)]
+                offset, length = np.int64(segments[number, 0]), np.int64(segments[number, 1])
+                places[8 + k] = _words(source, offset, length, stream, k * room)
+                places[k], places[4 + k] = offset + length, offset
+                outs[k] = number * size
             bad = _decode(
-                a, b, stop_a, stop_b, address(slots), address(ranges), address(lookup),
-                plan.shape, len(plan.boxed), pointers, spaces, plan.sums,
-                chunks, symbols, target, held * size, sample * size,
+                live, stream, room, places, source, tables, plan.shape, len(plan.watched), pointers,
+                address(space), cells, address(chunk), target, outs,
             )  # fmt: skip
-            if bad:
-                return held if bad == 1 else sample
-            held = -1
-    if held >= 0 and _decode(
-        a, a, stop_a, stop_a, address(slots), address(ranges), address(lookup), plan.shape, len(plan.boxed), pointers,
-        spaces, plan.sums, chunks, symbols, target, held * size, held * size,
-    ):  # fmt: skip
-        return held
+            if bad >= 0:
+                return outs[4 + min(bad, held - 1)]
+            held = 0
     return -1

@@ -17,15 +17,17 @@ from walloc_data.entropy.rans.lanes import WIDTH, address
 
 __all__ = [
     "BITS",
-    "BYTE",
     "ESCAPE",
     "FIRST",
-    "LANES",
+    "HEADER",
     "LOW",
     "MARGIN",
     "SLOT_BITS",
     "SLOT_MASK",
     "START",
+    "STATES",
+    "TABLE_SHIFT",
+    "TOP",
     "TOTAL",
     "WORD",
     "ZERO",
@@ -34,16 +36,18 @@ __all__ = [
 
 BITS = 10
 TOTAL = 1 << BITS  # slots of a distribution
-LANES = 4
-MARGIN = 2 * WIDTH + 1  # words behind a payload: two a place of a chunk, and the one that may be looked at
-START = 1 << 16  # of every state in the encoder, so where the decoder must end
-ESCAPE = 128  # stands for -128, and before a byte that a distribution has no slot for
+STATES = 2
+HEADER = 8 * STATES  # bytes
+MARGIN = WIDTH + 1  # words behind a payload: more than one each two places of a chunk, and the one that is looked at
+START = 1 << 26  # of every state in the encoder, so where the decoder must end
+ESCAPE = 128  # stands for -128, and for a residual that a distribution has no slot for
 
-WORD = np.uint64(16)
+WORD = np.uint64(32)
 SLOT_BITS = np.uint64(BITS)
+TABLE_SHIFT = np.uint64(BITS - 8)  # of 256 ranges to slots
 SLOT_MASK = np.uint64(TOTAL - 1)
 FIRST = np.uint64(START)
-BYTE = np.uint64(8)
+TOP = np.uint64(START << 32)
 LOW = np.uint64(255)
 ZERO = np.uint64(0)
 
@@ -52,6 +56,6 @@ ZERO = np.uint64(0)
 def pointers_of(plan):  # pragma: no cover  (compiled)
     """Where the arrays of a `Plan` start."""
     return (
-        address(plan.planes), address(plan.boxed), address(plan.counts),
+        address(plan.planes), address(plan.watched), address(plan.moved), address(plan.counts),
         address(plan.offsets), address(plan.weights), address(plan.biases),
     )  # fmt: skip
