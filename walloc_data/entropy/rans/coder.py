@@ -61,7 +61,7 @@ class RansCoder:
         self.mean, self.error, self.references = mean, error, references
         self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
         self.distributions = _distributions(reaches, frequencies)
-        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint16) << 8
+        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint16) << 11
         self._ranges, self._slots = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
@@ -145,7 +145,6 @@ class RansCoder:
             data,
             np.ascontiguousarray(segments),
             self._slots,
-            self._ranges,
             self._lookup,
             plan,
             work.space,
@@ -230,4 +229,5 @@ def _compiled(distributions: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], ND
     first = np.cumsum(distributions, 1, dtype=np.uint32) - distributions
     ranges = np.asarray(distributions << 16 | first, np.uint32)
     symbol = np.tile(np.arange(256, dtype=np.uint8), len(distributions))
-    return ranges.ravel(), np.asarray(np.repeat(symbol, distributions.reshape(-1)), np.uint8)
+    slots = np.asarray(np.repeat(symbol, distributions.reshape(-1)), np.uint8).reshape(len(ranges), -1)
+    return ranges.ravel(), np.concatenate([ranges.view(np.uint8), slots], 1).ravel()

@@ -4,7 +4,7 @@
 import numpy as np
 
 from walloc_data.entropy.rans.context import expect, jit, rows_of, settle, smooth
-from walloc_data.entropy.rans.lanes import WIDTH, address, holds, joined
+from walloc_data.entropy.rans.lanes import WIDTH, address, holds, joined, word
 from walloc_data.entropy.rans.stream import (
     ESCAPE,
     FIRST,
@@ -12,7 +12,6 @@ from walloc_data.entropy.rans.stream import (
     LOW,
     SLOT_BITS,
     SLOT_MASK,
-    TABLE_SHIFT,
     TOP,
     WORD,
     ZERO,
@@ -27,11 +26,11 @@ _8, _16, _HALF = np.uint64(8), np.uint64(16), np.uint64(0xFFFF)
 @jit
 def _take(at, state, chunk, tables):  # pragma: no cover
     """One symbol off a state."""
-    lookup, slots, ranges = tables
-    table = np.uint64(lookup[chunk[at]])
+    lookup, distributions = tables
+    base = np.int64(lookup[chunk[at]])
     slot = state & SLOT_MASK
-    symbol = np.uint64(slots[(table << TABLE_SHIFT) + slot])
-    entry = np.uint64(ranges[table + symbol])
+    symbol = np.uint64(distributions[base + np.int64(slot) + 1024])
+    entry = np.uint64(word(distributions, base + 4 * np.int64(symbol)))
     return symbol, (entry >> _16) * (state >> SLOT_BITS) + slot - (entry & _HALF)
 
 
@@ -246,14 +245,14 @@ def _words(source, offset, length, words, at):  # pragma: no cover
 
 
 @jit
-def decode_batch(buffer, segments, slots, ranges, lookup, plan, space, chunk, words, ends, at, out, size):  # pragma: no cover
+def decode_batch(buffer, segments, slots, lookup, plan, space, chunk, words, ends, at, out, size):  # pragma: no cover
     """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
 
     `words` is uint32 `[4, size // 4 + MARGIN]`, `ends` int64 `[12]`, `at` int64 `[8]`.
     """
     pointers = pointers_of(plan)
     source, target, stream = address(buffer), address(out), address(words)
-    tables = (address(lookup), address(slots), address(ranges))
+    tables = (address(lookup), address(slots))
     places, outs = address(ends), address(at)
     cells = plan.cells
     room = words.shape[1]

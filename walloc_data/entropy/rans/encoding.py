@@ -70,7 +70,7 @@ def encode_batch(
         escaped = 0
         for i in range(size):
             symbol = np.int64(each_symbol[i] & 255)
-            table = np.int64(lookup[each_context[i]])
+            table = np.int64(lookup[each_context[i]]) >> 3
             if symbol == ESCAPE or ranges[table + symbol] >> 16 == 0:
                 escapes[escaped] = symbol
                 escaped += 1

@@ -30,6 +30,7 @@ __all__ = [
     "spread",
     "store",
     "times",
+    "word",
     "xor",
 ]
 
@@ -101,6 +102,17 @@ def load(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]
         return value if element == _INT else builder.sext(value, _VECTOR)
 
     return _lanes(pointer, types.intp), build
+
+
+@intrinsic
+def word(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """The uint32 that starts at byte `index`, which the machine's order of bytes is for."""
+    wide = ir.IntType(32)
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.load(builder.bitcast(builder.gep(args[0], [args[1]]), wide.as_pointer()), align=4)
+
+    return types.uint32(pointer, types.intp), build
 
 
 @intrinsic

@@ -90,8 +90,8 @@ def plan_of(shape: Shape, mean: NDArray[np.int16], error: NDArray[np.int16], ref
     if shape.depth == 1:
         kept = int(watched.sum())
         slot = np.where(watched, np.cumsum(watched) - 1, kept)
-        planes[..., 1], planes[..., 2] = 1 + slot, 2 + kept + slot
-        total = 3 + 2 * kept
+        planes[..., 1], planes[..., 2] = 1, 2 + slot
+        total = 3 + kept
     else:
         planes += np.arange(3) + 3 * np.arange(channels)[:, None]
         planes[1] += 3 * channels
