@@ -150,6 +150,8 @@ class RansCoder:
             work.space,
             work.chunk,
             np.empty((4, size // 4 + MARGIN), np.uint32),
+            np.empty(8, np.uint64),
+            np.empty(4, np.int64),
             np.empty(12, np.int64),
             np.empty(8, np.int64),
             target.reshape(-1),

@@ -1,6 +1,8 @@
 # mypy: disable-error-code="no-untyped-def,var-annotated"
 """The decoder of `rans`, compiled."""
 
+from functools import partial
+
 import numpy as np
 
 from walloc_data.entropy.rans.context import expect, jit, rows_of, settle, smooth
@@ -20,6 +22,8 @@ from walloc_data.entropy.rans.stream import (
 
 __all__ = ["decode_batch"]
 
+CHUNK = 4 * WIDTH
+_inline = partial(jit, forceinline=True)
 _8, _16, _HALF = np.uint64(8), np.uint64(16), np.uint64(0xFFFF)
 
 
@@ -61,16 +65,51 @@ def _four(at, s0, s1, cursor, words, chunk, tables):  # pragma: no cover
 @jit
 def _fewer(at, count, s0, s1, cursor, words, chunk, tables):  # pragma: no cover
     """The last one to three symbols of a chunk."""
-    if count == 1:
-        first, s0 = _take(at, s0, chunk, tables)
-        s0, cursor = _refill(s0, cursor, words)
-        return first, s0, s1, cursor
-    first, s0, cursor = _two(at, s0, cursor, words, chunk, tables)
-    if count == 3:
+    first, s0 = _take(at, s0, chunk, tables)
+    if count > 1:
+        second, s0 = _take(at + 1, s0, chunk, tables)
+        first |= second << _8
+    s0, cursor = _refill(s0, cursor, words)
+    if count > 2:
         third, s1 = _take(at + 2, s1, chunk, tables)
         s1, cursor = _refill(s1, cursor, words)
         first |= third << _16
     return first, s0, s1, cursor
+
+
+@_inline
+def _draw(pair, count, states, cursors, words, chunk, tables):  # pragma: no cover
+    """A chunk's symbols of two samples, as two integers each."""
+    a0, a1, b0, b1 = states[2 * pair], states[2 * pair + 1], states[2 * pair + 2], states[2 * pair + 3]
+    ia, ib = cursors[pair], cursors[pair + 1]
+    la = ha = lb = hb = ZERO
+    a = pair * CHUNK
+    b = a + CHUNK
+    i = 0
+    while i + 4 <= count:
+        sa, a0, a1, ia = _four(a + i, a0, a1, ia, words, chunk, tables)
+        sb, b0, b1, ib = _four(b + i, b0, b1, ib, words, chunk, tables)
+        shift = np.uint64(8 * (i & 7))
+        if i < 8:
+            la |= sa << shift
+            lb |= sb << shift
+        else:
+            ha |= sa << shift
+            hb |= sb << shift
+        i += 4
+    if i < count:
+        sa, a0, a1, ia = _fewer(a + i, count - i, a0, a1, ia, words, chunk, tables)
+        sb, b0, b1, ib = _fewer(b + i, count - i, b0, b1, ib, words, chunk, tables)
+        shift = np.uint64(8 * (i & 7))
+        if i < 8:
+            la |= sa << shift
+            lb |= sb << shift
+        else:
+            ha |= sa << shift
+            hb |= sb << shift
+    states[2 * pair], states[2 * pair + 1], states[2 * pair + 2], states[2 * pair + 3] = a0, a1, b0, b1
+    cursors[pair], cursors[pair + 1] = ia, ib
+    return la, ha, lb, hb
 
 
 @jit
@@ -94,26 +133,22 @@ def _unskew(space, values, shape, out, at):  # pragma: no cover
 
 @jit
 def _decode(
-    live, words, room, ends, source, tables, shape, channels, pointers, space, cells, chunk, out, at
+    live, words, room, states, cursors, ends, source, tables, shape, channels, pointers, space, cells, chunk, out, at
 ):  # pragma: no cover
-    """Up to four samples in step. Returns -1, or the number of the one that is damaged.
+    """Two or four samples in step. Returns -1, or the number of the one that is damaged.
 
     A front waits for the one before it. With several samples, a core has something else to do meanwhile.
     """
     depth, rows, columns, last, fronts, stride, _ = shape
     planes, watched, moving, counts, offsets, weights, biases = pointers
     places = (rows - 1) * columns + last
-    wide = 4 * WIDTH
-    ia, ib, ic, id_ = 4, room + 4, 2 * room + 4, 3 * room + 4
-    a0, a1 = _state(words, ia - 4), _state(words, ia - 2)
-    b0, b1 = _state(words, ib - 4), _state(words, ib - 2)
-    c0, c1 = _state(words, ic - 4), _state(words, ic - 2)
-    d0, d1 = _state(words, id_ - 4), _state(words, id_ - 2)
-    for sample in range(4):
+    for sample in range(live):
+        cursors[sample] = sample * room + 4
         for half in range(2):
             state = _state(words, sample * room + 2 * half)
             if state < FIRST or state >= TOP:
                 return sample
+            states[2 * sample + half] = state
     for plane in range(depth):
         phase = min(plane, 2 - (plane & 1))
         for channel in range(channels):
@@ -127,100 +162,37 @@ def _decode(
                     for sample in range(live):
                         expect(
                             space, values, errors, stride, cell + sample * cells,
-                            row, moved, counts, offsets, weights, biases, chunk, sample * wide,
+                            row, moved, counts, offsets, weights, biases, chunk, sample * CHUNK,
                         )  # fmt: skip
-                    la = ha = lb = hb = lc = hc = ld = hd = ZERO
-                    i = 0
-                    while i + 4 <= count:
-                        sa, a0, a1, ia = _four(i, a0, a1, ia, words, chunk, tables)
-                        sb, b0, b1, ib = _four(wide + i, b0, b1, ib, words, chunk, tables)
-                        shift = np.uint64(8 * (i & 7))
-                        if i < 8:
-                            la |= sa << shift
-                            lb |= sb << shift
-                        else:
-                            ha |= sa << shift
-                            hb |= sb << shift
-                        if live > 2:
-                            sc, c0, c1, ic = _four(2 * wide + i, c0, c1, ic, words, chunk, tables)
-                            sd, d0, d1, id_ = _four(3 * wide + i, d0, d1, id_, words, chunk, tables)
-                            if i < 8:
-                                lc |= sc << shift
-                                ld |= sd << shift
-                            else:
-                                hc |= sc << shift
-                                hd |= sd << shift
-                        i += 4
-                    if i < count:
-                        left = count - i
-                        sa, a0, a1, ia = _fewer(i, left, a0, a1, ia, words, chunk, tables)
-                        sb, b0, b1, ib = _fewer(wide + i, left, b0, b1, ib, words, chunk, tables)
-                        shift = np.uint64(8 * (i & 7))
-                        if i < 8:
-                            la |= sa << shift
-                            lb |= sb << shift
-                        else:
-                            ha |= sa << shift
-                            hb |= sb << shift
-                        if live > 2:
-                            sc, c0, c1, ic = _fewer(2 * wide + i, left, c0, c1, ic, words, chunk, tables)
-                            sd, d0, d1, id_ = _fewer(3 * wide + i, left, d0, d1, id_, words, chunk, tables)
-                            if i < 8:
-                                lc |= sc << shift
-                                ld |= sd << shift
-                            else:
-                                hc |= sc << shift
-                                hd |= sd << shift
-                    symbols = joined(la, ha)
-                    if holds(symbols, -ESCAPE):
-                        symbols = _unescaped(la, ha, count, source, ends, 0)
-                    settle(space, values, errors, cell, count, moved, chunk, 0, symbols)
-                    symbols = joined(lb, hb)
-                    if holds(symbols, -ESCAPE):
-                        symbols = _unescaped(lb, hb, count, source, ends, 1)
-                    settle(space, values + cells, errors + cells, cell, count, moved, chunk, wide, symbols)
-                    if live > 2:
-                        symbols = joined(lc, hc)
-                        if holds(symbols, -ESCAPE):
-                            symbols = _unescaped(lc, hc, count, source, ends, 2)
-                        settle(space, values + 2 * cells, errors + 2 * cells, cell, count, moved, chunk, 2 * wide, symbols)
-                        symbols = joined(ld, hd)
-                        if holds(symbols, -ESCAPE):
-                            symbols = _unescaped(ld, hd, count, source, ends, 3)
-                        settle(space, values + 3 * cells, errors + 3 * cells, cell, count, moved, chunk, 3 * wide, symbols)
-                    if ia > ends[8]:
-                        return 0
-                    if ib > ends[9]:
-                        return 1
-                    if ic > ends[10]:
-                        return 2
-                    if id_ > ends[11]:
-                        return 3
+                    for a in range(0, live, 2):
+                        b = a + 1
+                        la, ha, lb, hb = _draw(a, count, states, cursors, words, chunk, tables)
+                        sa, sb = joined(la, ha), joined(lb, hb)
+                        if holds(sa, -ESCAPE):
+                            sa = _unescaped(la, ha, count, source, ends, a)
+                        if holds(sb, -ESCAPE):
+                            sb = _unescaped(lb, hb, count, source, ends, b)
+                        settle(space, values, errors, cell + a * cells, count, moved, chunk, a * CHUNK, sa)
+                        settle(space, values, errors, cell + b * cells, count, moved, chunk, b * CHUNK, sb)
+                        if cursors[a] > ends[8 + a]:
+                            return a
+                        if cursors[b] > ends[8 + b]:
+                            return b
             for sample in range(live):
                 _unskew(space, values + sample * cells, shape, out, at[sample] + (channel * depth + plane) * places)
                 if watched[channel]:
                     smooth(space, errors + sample * cells, planes[3 * row + 2] + sample * cells, shape)
-    if a0 != FIRST or a1 != FIRST or _ragged(ia, room, ends, 0):
-        return 0
-    if b0 != FIRST or b1 != FIRST or _ragged(ib, room, ends, 1):
-        return 1
-    if live > 2:
-        if c0 != FIRST or c1 != FIRST or _ragged(ic, room, ends, 2):
-            return 2
-        if d0 != FIRST or d1 != FIRST or _ragged(id_, room, ends, 3):
-            return 3
+    for sample in range(live):
+        used = 4 * (cursors[sample] - sample * room)
+        whole = states[2 * sample] == FIRST and states[2 * sample + 1] == FIRST
+        if not whole or used != ends[sample] - ends[4 + sample]:
+            return sample
     return -1
 
 
 @jit
 def _state(words, at):  # pragma: no cover
     return np.uint64(words[at]) | np.uint64(words[at + 1]) << WORD
-
-
-@jit
-def _ragged(cursor, room, ends, sample):  # pragma: no cover
-    """Whether words and escapes do not meet."""
-    return ends[sample] - ends[4 + sample] != 4 * (cursor - sample * room)
 
 
 @jit
@@ -245,7 +217,9 @@ def _words(source, offset, length, words, at):  # pragma: no cover
 
 
 @jit
-def decode_batch(buffer, segments, slots, lookup, plan, space, chunk, words, ends, at, out, size):  # pragma: no cover
+def decode_batch(
+    buffer, segments, slots, lookup, plan, space, chunk, words, states, cursors, ends, at, out, size
+):  # pragma: no cover
     """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
 
     `words` is uint32 `[4, size // 4 + MARGIN]`, `ends` int64 `[12]`, `at` int64 `[8]`.
@@ -277,7 +251,7 @@ def decode_batch(buffer, segments, slots, lookup, plan, space, chunk, words, end
                 places[k], places[4 + k] = offset + length, offset
                 outs[k] = number * size
             bad = _decode(
-                live, stream, room, places, source, tables, plan.shape, len(plan.watched), pointers,
+                live, stream, room, address(states), address(cursors), places, source, tables, plan.shape, len(plan.watched), pointers,
                 address(space), cells, address(chunk), target, outs,
             )  # fmt: skip
             if bad >= 0:
