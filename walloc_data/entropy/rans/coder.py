@@ -17,7 +17,7 @@ from walloc_data.entropy.rans.decoding import decode_batch
 from walloc_data.entropy.rans.encoding import encode_batch, gather
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
 from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
-from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, STATES, TOTAL
+from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, RANGES, STATES, TOTAL
 from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
@@ -61,8 +61,8 @@ class RansCoder:
         self.mean, self.error, self.references = mean, error, references
         self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
         self.distributions = _distributions(reaches, frequencies)
-        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint16) << 11
-        self._ranges, self._slots = _compiled(self.distributions)
+        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.int32) * (RANGES + TOTAL)
+        self._tables = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     @classmethod
@@ -103,7 +103,7 @@ class RansCoder:
         lengths = np.empty(len(latents), np.int64)
         encode_batch(
             upright.reshape(-1),
-            self._ranges,
+            self._tables,
             self._lookup,
             plan,
             workspace_of(plan),
@@ -144,16 +144,14 @@ class RansCoder:
         bad = decode_batch(
             data,
             np.ascontiguousarray(segments),
-            self._slots,
+            self._tables,
             self._lookup,
             plan,
             work.space,
             work.chunk,
             np.empty((4, size // 4 + MARGIN), np.uint32),
             np.empty(8, np.uint64),
-            np.empty(4, np.int64),
-            np.empty(12, np.int64),
-            np.empty(8, np.int64),
+            np.empty(24, np.int64),
             target.reshape(-1),
             size,
         )
@@ -226,10 +224,10 @@ def _distributions(reaches: NDArray[np.uint8], frequencies: NDArray[np.uint16]) 
     return spread
 
 
-def _compiled(distributions: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """By symbol, its frequency and first slot; by slot, the symbol that decoding finds there."""
+def _compiled(distributions: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """A distribution after the other: by symbol, its frequency and first slot; by slot, the symbol found there."""
     first = np.cumsum(distributions, 1, dtype=np.uint32) - distributions
     ranges = np.asarray(distributions << 16 | first, np.uint32)
-    symbol = np.tile(np.arange(256, dtype=np.uint8), len(distributions))
-    slots = np.asarray(np.repeat(symbol, distributions.reshape(-1)), np.uint8).reshape(len(ranges), -1)
-    return ranges.ravel(), np.concatenate([ranges.view(np.uint8), slots], 1).ravel()
+    symbols = np.tile(np.arange(256, dtype=np.uint8), len(distributions))
+    slots = np.asarray(np.repeat(symbols, distributions.reshape(-1)), np.uint8).reshape(len(ranges), -1)
+    return np.concatenate([ranges.view(np.uint8), slots], 1).ravel()

@@ -12,8 +12,10 @@ from walloc_data.entropy.rans.stream import (
     FIRST,
     HEADER,
     LOW,
+    RANGES,
     SLOT_BITS,
     SLOT_MASK,
+    STATES,
     TOP,
     WORD,
     ZERO,
@@ -33,7 +35,7 @@ def _take(at, state, chunk, tables):  # pragma: no cover
     lookup, distributions = tables
     base = np.int64(lookup[chunk[at]])
     slot = state & SLOT_MASK
-    symbol = np.uint64(distributions[base + np.int64(slot) + 1024])
+    symbol = np.uint64(distributions[base + np.int64(slot) + RANGES])
     entry = np.uint64(word(distributions, base + 4 * np.int64(symbol)))
     return symbol, (entry >> _16) * (state >> SLOT_BITS) + slot - (entry & _HALF)
 
@@ -132,65 +134,6 @@ def _unskew(space, values, shape, out, at):  # pragma: no cover
 
 
 @jit
-def _decode(
-    live, words, room, states, cursors, ends, source, tables, shape, channels, pointers, space, cells, chunk, out, at
-):  # pragma: no cover
-    """Two or four samples in step. Returns -1, or the number of the one that is damaged.
-
-    A front waits for the one before it. With several samples, a core has something else to do meanwhile.
-    """
-    depth, rows, columns, last, fronts, stride, _ = shape
-    planes, watched, moving, counts, offsets, weights, biases = pointers
-    places = (rows - 1) * columns + last
-    for sample in range(live):
-        cursors[sample] = sample * room + 4
-        for half in range(2):
-            state = _state(words, sample * room + 2 * half)
-            if state < FIRST or state >= TOP:
-                return sample
-            states[2 * sample + half] = state
-    for plane in range(depth):
-        phase = min(plane, 2 - (plane & 1))
-        for channel in range(channels):
-            row = phase * channels + channel
-            values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
-            for front in range(fronts):
-                low, high = rows_of(front, rows, columns, last)
-                for first in range(low, high, WIDTH):
-                    cell = (front + 4) * stride + 2 + first
-                    count = min(high - first, WIDTH)
-                    for sample in range(live):
-                        expect(
-                            space, values, errors, stride, cell + sample * cells,
-                            row, moved, counts, offsets, weights, biases, chunk, sample * CHUNK,
-                        )  # fmt: skip
-                    for a in range(0, live, 2):
-                        b = a + 1
-                        la, ha, lb, hb = _draw(a, count, states, cursors, words, chunk, tables)
-                        sa, sb = joined(la, ha), joined(lb, hb)
-                        if holds(sa, -ESCAPE):
-                            sa = _unescaped(la, ha, count, source, ends, a)
-                        if holds(sb, -ESCAPE):
-                            sb = _unescaped(lb, hb, count, source, ends, b)
-                        settle(space, values, errors, cell + a * cells, count, moved, chunk, a * CHUNK, sa)
-                        settle(space, values, errors, cell + b * cells, count, moved, chunk, b * CHUNK, sb)
-                        if cursors[a] > ends[8 + a]:
-                            return a
-                        if cursors[b] > ends[8 + b]:
-                            return b
-            for sample in range(live):
-                _unskew(space, values + sample * cells, shape, out, at[sample] + (channel * depth + plane) * places)
-                if watched[channel]:
-                    smooth(space, errors + sample * cells, planes[3 * row + 2] + sample * cells, shape)
-    for sample in range(live):
-        used = 4 * (cursors[sample] - sample * room)
-        whole = states[2 * sample] == FIRST and states[2 * sample + 1] == FIRST
-        if not whole or used != ends[sample] - ends[4 + sample]:
-            return sample
-    return -1
-
-
-@jit
 def _state(words, at):  # pragma: no cover
     return np.uint64(words[at]) | np.uint64(words[at + 1]) << WORD
 
@@ -217,44 +160,101 @@ def _words(source, offset, length, words, at):  # pragma: no cover
 
 
 @jit
+def _load(sample, segments, source, size, words, room, states, cursors, ends, at, numbers, out):  # pragma: no cover
+    """Get up to four payloads ready, and copy what was not coded on the way.
+
+    Returns the number of the next sample; how many wait, two, four or none; and that of a bad one, or -1.
+    """
+    held = 0
+    while held < 4 and sample < len(segments):
+        offset, length = np.int64(segments[sample, 0]), np.int64(segments[sample, 1])
+        if length == size:
+            for i in range(size):
+                out[sample * size + i] = np.int8(source[offset + i])
+        elif length > size or length < HEADER:
+            return sample, 0, sample
+        else:
+            numbers[held] = sample
+            held += 1
+        sample += 1
+    live = held + (held & 1)
+    for k in range(live):
+        number = numbers[min(k, held - 1)]
+        offset, length = np.int64(segments[number, 0]), np.int64(segments[number, 1])
+        ends[8 + k] = _words(source, offset, length, words, k * room)
+        ends[k], ends[4 + k] = offset + length, offset
+        cursors[k] = k * room + HEADER // 4
+        at[k], numbers[k] = number * size, number
+        for half in range(STATES):
+            state = _state(words, k * room + 2 * half)
+            if state < FIRST or state >= TOP:
+                return sample, 0, number
+            states[2 * k + half] = state
+    return sample, live, -1
+
+
+@jit
 def decode_batch(
-    buffer, segments, slots, lookup, plan, space, chunk, words, states, cursors, ends, at, out, size
+    buffer, segments, distributions, lookup, plan, space, chunk, words, states, work, out, size
 ):  # pragma: no cover
     """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
 
-    `words` is uint32 `[4, size // 4 + MARGIN]`, `ends` int64 `[12]`, `at` int64 `[8]`.
+    `words` is uint32 `[4, size // 4 + MARGIN]`, `states` uint64 `[8]`, `work` int64 `[24]`.
+
+    Up to four samples are decoded in step: a front waits for the one before it, and with several samples, a core has
+    something else to do meanwhile. All is one function: numba would optimise one within another twice, and worse.
     """
-    pointers = pointers_of(plan)
-    source, target, stream = address(buffer), address(out), address(words)
-    tables = (address(lookup), address(slots))
-    places, outs = address(ends), address(at)
-    cells = plan.cells
-    room = words.shape[1]
-    held = 0
-    for sample in range(len(segments) + 1):
-        if sample < len(segments):
-            offset, length = np.int64(segments[sample, 0]), np.int64(segments[sample, 1])
-            if length == size:
-                for i in range(size):
-                    target[sample * size + i] = np.int8(source[offset + i])
-                continue
-            if length > size or length < HEADER:
-                return sample
-            outs[4 + held] = sample
-            held += 1
-        if held == 4 or (held and sample == len(segments)):
-            live = 4 if held > 2 else 2
-            for k in range(4):
-                number = outs[4 + min(k, held - 1)]
-                offset, length = np.int64(segments[number, 0]), np.int64(segments[number, 1])
-                places[8 + k] = _words(source, offset, length, stream, k * room)
-                places[k], places[4 + k] = offset + length, offset
-                outs[k] = number * size
-            bad = _decode(
-                live, stream, room, address(states), address(cursors), places, source, tables, plan.shape, len(plan.watched), pointers,
-                address(space), cells, address(chunk), target, outs,
-            )  # fmt: skip
-            if bad >= 0:
-                return outs[4 + min(bad, held - 1)]
-            held = 0
-    return -1
+    depth, rows, columns, last, fronts, stride, _ = plan.shape
+    planes, watched, moving, counts, offsets, weights, biases = pointers_of(plan)
+    channels = len(plan.watched)
+    places = (rows - 1) * columns + last
+    cells, room = plan.cells, words.shape[1]
+    source, target, stream, held = address(buffer), address(out), address(words), address(states)
+    space_, front_ = address(space), address(chunk)
+    tables = (address(lookup), address(distributions))
+    cursors, ends, at, numbers = address(work), address(work[4:]), address(work[16:]), address(work[20:])
+    sample = 0
+    while True:
+        sample, live, bad = _load(
+            sample, segments, source, size, stream, room, held, cursors, ends, at, numbers, target
+        )
+        if live == 0:
+            return bad
+        for plane in range(depth):
+            phase = min(plane, 2 - (plane & 1))
+            for channel in range(channels):
+                row = phase * channels + channel
+                values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
+                for front in range(fronts):
+                    low, high = rows_of(front, rows, columns, last)
+                    for first in range(low, high, WIDTH):
+                        cell = (front + 4) * stride + 2 + first
+                        count = min(high - first, WIDTH)
+                        for k in range(live):
+                            expect(
+                                space_, values, errors, stride, cell + k * cells,
+                                row, moved, counts, offsets, weights, biases, front_, k * CHUNK,
+                            )  # fmt: skip
+                        for a in range(0, live, 2):
+                            b = a + 1
+                            la, ha, lb, hb = _draw(a, count, held, cursors, stream, front_, tables)
+                            sa, sb = joined(la, ha), joined(lb, hb)
+                            if holds(sa, -ESCAPE):
+                                sa = _unescaped(la, ha, count, source, ends, a)
+                            if holds(sb, -ESCAPE):
+                                sb = _unescaped(lb, hb, count, source, ends, b)
+                            settle(space_, values, errors, cell + a * cells, count, moved, front_, a * CHUNK, sa)
+                            settle(space_, values, errors, cell + b * cells, count, moved, front_, b * CHUNK, sb)
+                            if cursors[a] > ends[8 + a]:
+                                return numbers[a]
+                            if cursors[b] > ends[8 + b]:
+                                return numbers[b]
+                for k in range(live):
+                    _unskew(space_, values + k * cells, plan.shape, target, at[k] + (channel * depth + plane) * places)
+                    if watched[channel]:
+                        smooth(space_, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
+        for k in range(live):
+            used = 4 * (cursors[k] - k * room)
+            whole = held[2 * k] == FIRST and held[2 * k + 1] == FIRST
+            if not whole or used != ends[k] - ends[4 + k]:
+                return numbers[k]

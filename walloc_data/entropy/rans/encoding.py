@@ -4,7 +4,7 @@
 import numpy as np
 
 from walloc_data.entropy.rans.context import expect, jit, rows_of, smooth, unsettle
-from walloc_data.entropy.rans.lanes import WIDTH, address
+from walloc_data.entropy.rans.lanes import WIDTH, address, word
 from walloc_data.entropy.rans.stream import BITS, ESCAPE, FIRST, HEADER, SLOT_BITS, STATES, WORD, ZERO, pointers_of
 
 __all__ = ["encode_batch", "gather"]
@@ -55,12 +55,13 @@ def _put(state, entry):  # pragma: no cover
 
 @jit
 def encode_batch(
-    latents, ranges, lookup, plan, work, contexts, coded, entries, words, escapes, states, payloads, lengths, size
+    latents, distributions, lookup, plan, work, contexts, coded, entries, words, escapes, states, payloads, lengths, size
 ):  # pragma: no cover
     """Payloads of int8 `[N * size]`, each at the start of its `size` bytes of `payloads`, and their lengths."""
     pointers = pointers_of(plan)
     channels = len(plan.watched)
     source, target, stream, states_ = address(latents), address(payloads), address(words), address(states)
+    table = address(distributions)
     each_context, each_symbol = address(contexts), address(coded)
     for sample in range(len(lengths)):
         _analyse(
@@ -70,12 +71,12 @@ def encode_batch(
         escaped = 0
         for i in range(size):
             symbol = np.int64(each_symbol[i] & 255)
-            table = np.int64(lookup[each_context[i]]) >> 3
-            if symbol == ESCAPE or ranges[table + symbol] >> 16 == 0:
+            base = np.int64(lookup[each_context[i]])
+            if symbol == ESCAPE or word(table, base + 4 * symbol) >> 16 == 0:
                 escapes[escaped] = symbol
                 escaped += 1
                 symbol = ESCAPE
-            entries[i] = ranges[table + symbol]
+            entries[i] = word(table, base + 4 * symbol)
         for lane in range(STATES):
             states_[lane] = FIRST
         top = len(words)

@@ -22,11 +22,11 @@ __all__ = [
     "HEADER",
     "LOW",
     "MARGIN",
+    "RANGES",
     "SLOT_BITS",
     "SLOT_MASK",
     "START",
     "STATES",
-    "TABLE_SHIFT",
     "TOP",
     "TOTAL",
     "WORD",
@@ -36,6 +36,7 @@ __all__ = [
 
 BITS = 10
 TOTAL = 1 << BITS  # slots of a distribution
+RANGES = 4 * 256  # bytes of a distribution's ranges, uint32 each, before the symbols of its slots
 STATES = 2
 HEADER = 8 * STATES  # bytes
 MARGIN = WIDTH + 1  # words behind a payload: more than one each two places of a chunk, and the one that is looked at
@@ -44,7 +45,6 @@ ESCAPE = 128  # stands for -128, and for a residual that a distribution has no s
 
 WORD = np.uint64(32)
 SLOT_BITS = np.uint64(BITS)
-TABLE_SHIFT = np.uint64(BITS - 8)  # of 256 ranges to slots
 SLOT_MASK = np.uint64(TOTAL - 1)
 FIRST = np.uint64(START)
 TOP = np.uint64(START << 32)
