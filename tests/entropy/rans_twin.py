@@ -162,7 +162,9 @@ class _Model:
 
     def distribution(self, context: int) -> NDArray[np.uint32]:
         """Frequencies of the 256 symbols, that of the escape at 128."""
-        run = int(np.searchsorted(self.coder.starts, context, side="right")) - 1
+        bin_, level = divmod(context, 128)
+        rank = 32 * bin_ + level if level < 32 else 3 * 32 + min(level, 87)
+        run = int(np.searchsorted(self.coder.starts, rank, side="right")) - 1
         return np.asarray(self.coder.distributions[run])
 
     def _at(self, array: NDArray[np.int64], channel: int, plane: int, y: int, x: int) -> int:
@@ -180,5 +182,7 @@ def _blurred(three: list[int]) -> int:
 
 def _weighed(weights: list[int], values: list[int]) -> int:
     """The ninth weight is a bias; sums are of 16 bits."""
-    total = weights[8] + sum(weight * value >> 16 for weight, value in zip(weights[:8] + weights[9:], values, strict=True))
+    total = weights[8] + sum(
+        weight * value >> 16 for weight, value in zip(weights[:8] + weights[9:], values, strict=True)
+    )
     return (total + (1 << 15)) % (1 << 16) - (1 << 15)

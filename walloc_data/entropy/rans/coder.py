@@ -1,8 +1,8 @@
 """The coder `rans`: a distribution a latent, chosen by its neighbours, and interleaved rANS. The smallest.
 
-Payload: the four states, uint32, and the words that refill them, uint16, all little-endian; or, where that
-would not be smaller, the latents as they are, which the length tells. Planes of more than four times as many rows as
-columns are coded with the two exchanged.
+Payload: the two states, uint64, the words that refill them, uint32, all little-endian, and bytes that no
+distribution has a slot for, the first one last; or, where that would not be smaller, the latents as they are, which
+the length tells. Planes of more than four times as many rows as columns are coded with the two exchanged.
 Duda, "Asymmetric numeral systems", 2013 (rANS); Giesen, "Interleaved entropy coders", 2014.
 """
 
@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, REFERENCES
-from walloc_data.entropy.rans.decoding import decode_batch
+from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, RANKS, REFERENCES, ranks
+from walloc_data.entropy.rans.decoding import STEP, decode_batch
 from walloc_data.entropy.rans.encoding import encode_batch, gather
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
 from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
-from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, RANGES, STATES, TOTAL
+from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, RANGES, TOTAL
 from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
@@ -53,15 +53,15 @@ class RansCoder:
             raise CoderError(f"rans tables: {channels} channels with {runs} distributions, not 1 to {MAXIMUM}")
         if (references >= np.maximum(np.arange(channels), 1)[:, None]).any():
             raise CoderError("rans tables: a channel refers to one that is not decoded before it")
-        if starts[0] or (np.diff(starts.astype(np.int64)) <= 0).any() or starts[-1] >= CONTEXTS:
-            raise CoderError(f"rans tables: starts must rise from 0 to below {CONTEXTS}")
+        if starts[0] or (np.diff(starts.astype(np.int64)) <= 0).any() or starts[-1] >= RANKS:
+            raise CoderError(f"rans tables: starts must rise from 0 to below {RANKS}")
         if reaches.max() > 127:
             raise CoderError("rans tables: a distribution reaches beyond 127")
         _expect("frequencies", frequencies, np.uint16, (int((2 * reaches.astype(np.int64) + 1).sum()),))
         self.mean, self.error, self.references = mean, error, references
         self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
         self.distributions = _distributions(reaches, frequencies)
-        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.int32) * (RANGES + TOTAL)
+        self._lookup = (np.searchsorted(starts, ranks(), side="right") - 1).astype(np.int32) * (RANGES + TOTAL)
         self._tables = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
@@ -112,7 +112,6 @@ class RansCoder:
             np.empty(size, np.uint32),
             np.empty(size, np.uint32),
             np.empty(size, np.uint8),
-            np.empty(STATES, np.uint64),
             payloads.reshape(-1),
             lengths,
             size,
@@ -140,18 +139,15 @@ class RansCoder:
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
         plan = self._plan(upright.shape[2:])
         size = out[0].size
-        work = workspace_of(plan, 4)
+        streams = np.empty((STEP, size // 4 + MARGIN), np.uint32)
         bad = decode_batch(
             data,
             np.ascontiguousarray(segments),
             self._tables,
             self._lookup,
             plan,
-            work.space,
-            work.chunk,
-            np.empty((4, size // 4 + MARGIN), np.uint32),
-            np.empty(8, np.uint64),
-            np.empty(24, np.int64),
+            workspace_of(plan, STEP),
+            streams,
             target.reshape(-1),
             size,
         )

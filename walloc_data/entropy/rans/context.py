@@ -20,6 +20,9 @@ first counts planes, and "back" is the same place in the plane before.
 
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from walloc_data.entropy.compiled import compiled
 from walloc_data.entropy.rans.lanes import (
     WIDTH,
@@ -42,16 +45,19 @@ __all__ = [
     "BINS",
     "CONTEXTS",
     "ERROR_TAPS",
+    "FINE",
     "LEVELS",
     "MEAN_TAPS",
     "NEAR",
     "OTHERS",
+    "RANKS",
     "REFERENCES",
     "ROOM",
     "TAPS",
     "UNIT",
     "expect",
     "jit",
+    "ranks",
     "rows_of",
     "settle",
     "smooth",
@@ -66,14 +72,25 @@ UNIT = 1 << 14  # a weight of one
 BINS = 4  # of the mean's distance from an integer, mirrored
 STEPS = 8  # levels an octave of the expected error
 LEVELS = 11 * STEPS  # from 0 to all that 15 bits hold
+FINE = 32  # levels whose bins are told apart
 ROOM = 7  # bits of a level, and the literal in `_write_mean`: bins lie 128 contexts apart
 CONTEXTS = BINS << ROOM
+RANKS = (BINS - 1) * FINE + LEVELS
 OTHERS = 2 + REFERENCES  # taps of the error that lie in other planes
 TAPS = 2 * NEAR + 2 + OTHERS
 _FIRST = (127 + 4) * STEPS  # the level of 1/8 (16 units) as `octave` gives it
 
 jit = partial(compiled, boundscheck=False, error_model="numpy")
 _inline = partial(jit, forceinline=True)
+
+
+def ranks() -> NDArray[np.int64]:
+    """The order of contexts in which runs of them share a distribution, `[CONTEXTS]`, below `RANKS`.
+
+    Where large errors are expected, what is behind the point matters no more: there, all bins have one rank.
+    """
+    bin_, level = np.divmod(np.arange(CONTEXTS), 1 << ROOM)
+    return np.where(level < FINE, bin_ * FINE + level, BINS * FINE + np.minimum(level, LEVELS - 1) - FINE)
 
 
 @jit
@@ -114,7 +131,9 @@ def _write_mean(mean, level, chunk, at):  # pragma: no cover
 
 
 @_inline
-def expect(space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, at):  # pragma: no cover
+def expect(
+    space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, at
+):  # pragma: no cover
     """Contexts of `WIDTH` places from `cell` of a plane on, whether they lie in it or not.
 
     Fills `chunk`, int16 `[4 * WIDTH]`, with contexts and, where the channel has a mean at all (`moved`),

@@ -22,18 +22,19 @@ from walloc_data.entropy.rans.stream import (
     pointers_of,
 )
 
-__all__ = ["decode_batch"]
+__all__ = ["STEP", "decode_batch"]
 
-CHUNK = 4 * WIDTH
-_inline = partial(jit, forceinline=True)
+STEP = 4  # samples at a time: one waits for its last front, and a core has something else to do meanwhile
+_CHUNK = 4 * WIDTH  # numbers that `expect` writes of a sample
 _8, _16, _HALF = np.uint64(8), np.uint64(16), np.uint64(0xFFFF)
+_inlined = partial(jit, forceinline=True)
 
 
 @jit
-def _take(at, state, chunk, tables):  # pragma: no cover
+def _take(at, state, contexts, tables):  # pragma: no cover
     """One symbol off a state."""
     lookup, distributions = tables
-    base = np.int64(lookup[chunk[at]])
+    base = np.int64(lookup[contexts[at]])
     slot = state & SLOT_MASK
     symbol = np.uint64(distributions[base + np.int64(slot) + RANGES])
     entry = np.uint64(word(distributions, base + 4 * np.int64(symbol)))
@@ -42,76 +43,68 @@ def _take(at, state, chunk, tables):  # pragma: no cover
 
 @jit
 def _refill(state, cursor, words):  # pragma: no cover
-    word = np.uint64(words[cursor])
+    following = np.uint64(words[cursor])
     if state < FIRST:
-        state = state << WORD | word
+        state = state << WORD | following
         cursor += 1
     return state, cursor
 
 
 @jit
-def _two(at, state, cursor, words, chunk, tables):  # pragma: no cover
-    first, state = _take(at, state, chunk, tables)
-    second, state = _take(at + 1, state, chunk, tables)
+def _two(at, state, cursor, words, contexts, tables):  # pragma: no cover
+    first, state = _take(at, state, contexts, tables)
+    second, state = _take(at + 1, state, contexts, tables)
     state, cursor = _refill(state, cursor, words)
     return first | second << _8, state, cursor
 
 
 @jit
-def _four(at, s0, s1, cursor, words, chunk, tables):  # pragma: no cover
-    first, s0, cursor = _two(at, s0, cursor, words, chunk, tables)
-    second, s1, cursor = _two(at + 2, s1, cursor, words, chunk, tables)
+def _four(at, s0, s1, cursor, words, contexts, tables):  # pragma: no cover
+    first, s0, cursor = _two(at, s0, cursor, words, contexts, tables)
+    second, s1, cursor = _two(at + 2, s1, cursor, words, contexts, tables)
     return first | second << _16, s0, s1, cursor
 
 
 @jit
-def _fewer(at, count, s0, s1, cursor, words, chunk, tables):  # pragma: no cover
+def _fewer(at, count, s0, s1, cursor, words, contexts, tables):  # pragma: no cover
     """The last one to three symbols of a chunk."""
-    first, s0 = _take(at, s0, chunk, tables)
+    symbols, s0 = _take(at, s0, contexts, tables)
     if count > 1:
-        second, s0 = _take(at + 1, s0, chunk, tables)
-        first |= second << _8
+        second, s0 = _take(at + 1, s0, contexts, tables)
+        symbols |= second << _8
     s0, cursor = _refill(s0, cursor, words)
     if count > 2:
-        third, s1 = _take(at + 2, s1, chunk, tables)
+        third, s1 = _take(at + 2, s1, contexts, tables)
         s1, cursor = _refill(s1, cursor, words)
-        first |= third << _16
-    return first, s0, s1, cursor
+        symbols |= third << _16
+    return symbols, s0, s1, cursor
 
 
-@_inline
-def _draw(pair, count, states, cursors, words, chunk, tables):  # pragma: no cover
-    """A chunk's symbols of two samples, as two integers each."""
-    a0, a1, b0, b1 = states[2 * pair], states[2 * pair + 1], states[2 * pair + 2], states[2 * pair + 3]
-    ia, ib = cursors[pair], cursors[pair + 1]
-    la = ha = lb = hb = ZERO
-    a = pair * CHUNK
-    b = a + CHUNK
+@_inlined
+def _draw(a, b, count, states, cursors, words, contexts, tables):  # pragma: no cover
+    """A chunk's symbols of samples `a` and `b`, eight in an integer."""
+    a0, a1, b0, b1 = states[2 * a], states[2 * a + 1], states[2 * b], states[2 * b + 1]
+    at_a, at_b = cursors[a], cursors[b]
+    low_a = high_a = low_b = high_b = ZERO
     i = 0
-    while i + 4 <= count:
-        sa, a0, a1, ia = _four(a + i, a0, a1, ia, words, chunk, tables)
-        sb, b0, b1, ib = _four(b + i, b0, b1, ib, words, chunk, tables)
+    while i < count:
+        if i + 4 <= count:
+            of_a, a0, a1, at_a = _four(a * _CHUNK + i, a0, a1, at_a, words, contexts, tables)
+            of_b, b0, b1, at_b = _four(b * _CHUNK + i, b0, b1, at_b, words, contexts, tables)
+        else:
+            of_a, a0, a1, at_a = _fewer(a * _CHUNK + i, count - i, a0, a1, at_a, words, contexts, tables)
+            of_b, b0, b1, at_b = _fewer(b * _CHUNK + i, count - i, b0, b1, at_b, words, contexts, tables)
         shift = np.uint64(8 * (i & 7))
         if i < 8:
-            la |= sa << shift
-            lb |= sb << shift
+            low_a |= of_a << shift
+            low_b |= of_b << shift
         else:
-            ha |= sa << shift
-            hb |= sb << shift
+            high_a |= of_a << shift
+            high_b |= of_b << shift
         i += 4
-    if i < count:
-        sa, a0, a1, ia = _fewer(a + i, count - i, a0, a1, ia, words, chunk, tables)
-        sb, b0, b1, ib = _fewer(b + i, count - i, b0, b1, ib, words, chunk, tables)
-        shift = np.uint64(8 * (i & 7))
-        if i < 8:
-            la |= sa << shift
-            lb |= sb << shift
-        else:
-            ha |= sa << shift
-            hb |= sb << shift
-    states[2 * pair], states[2 * pair + 1], states[2 * pair + 2], states[2 * pair + 3] = a0, a1, b0, b1
-    cursors[pair], cursors[pair + 1] = ia, ib
-    return la, ha, lb, hb
+    states[2 * a], states[2 * a + 1], states[2 * b], states[2 * b + 1] = a0, a1, b0, b1
+    cursors[a], cursors[b] = at_a, at_b
+    return low_a, high_a, low_b, high_b
 
 
 @jit
@@ -126,23 +119,18 @@ def _bytes_for(symbols, count, source, end, begin):  # pragma: no cover
 
 
 @jit
+def _unescaped(low, high, count, source, begins, ends, k):  # pragma: no cover
+    low, ends[k] = _bytes_for(low, min(count, 8), source, ends[k], begins[k])
+    high, ends[k] = _bytes_for(high, count - 8, source, ends[k], begins[k])
+    return joined(low, high)
+
+
+@jit
 def _unskew(space, values, shape, out, at):  # pragma: no cover
     for y in range(shape[1]):
         cell = values + (2 * y + 4) * shape[5] + 2 + y
         for x in range(shape[3] if y == shape[1] - 1 else shape[2]):
             out[at + y * shape[2] + x] = np.int8(space[cell + x * shape[5]] >> 8)
-
-
-@jit
-def _state(words, at):  # pragma: no cover
-    return np.uint64(words[at]) | np.uint64(words[at + 1]) << WORD
-
-
-@jit
-def _unescaped(low, high, count, source, ends, sample):  # pragma: no cover
-    low, ends[sample] = _bytes_for(low, min(count, 8), source, ends[sample], ends[4 + sample])
-    high, ends[sample] = _bytes_for(high, count - 8, source, ends[sample], ends[4 + sample])
-    return joined(low, high)
 
 
 @jit
@@ -160,13 +148,14 @@ def _words(source, offset, length, words, at):  # pragma: no cover
 
 
 @jit
-def _load(sample, segments, source, size, words, room, states, cursors, ends, at, numbers, out):  # pragma: no cover
-    """Get up to four payloads ready, and copy what was not coded on the way.
+def _load(sample, segments, source, size, words, room, states, work, out):  # pragma: no cover
+    """Get the next samples ready to be decoded, and copy those that were not coded on the way.
 
-    Returns the number of the next sample; how many wait, two, four or none; and that of a bad one, or -1.
+    Returns where to go on; how many are ready, an even number; and the number of a bad one, or -1.
     """
+    numbers, begins, ends, stops, cursors = work
     held = 0
-    while held < 4 and sample < len(segments):
+    while held < STEP and sample < len(segments):
         offset, length = np.int64(segments[sample, 0]), np.int64(segments[sample, 1])
         if length == size:
             for i in range(size):
@@ -177,47 +166,45 @@ def _load(sample, segments, source, size, words, room, states, cursors, ends, at
             numbers[held] = sample
             held += 1
         sample += 1
-    live = held + (held & 1)
-    for k in range(live):
-        number = numbers[min(k, held - 1)]
-        offset, length = np.int64(segments[number, 0]), np.int64(segments[number, 1])
-        ends[8 + k] = _words(source, offset, length, words, k * room)
-        ends[k], ends[4 + k] = offset + length, offset
+    if held & 1:
+        numbers[held] = numbers[held - 1]
+        held += 1
+    for k in range(held):
+        begins[k] = np.int64(segments[numbers[k], 0])
+        length = np.int64(segments[numbers[k], 1])
+        ends[k] = begins[k] + length
+        stops[k] = _words(source, begins[k], length, words, k * room)
         cursors[k] = k * room + HEADER // 4
-        at[k], numbers[k] = number * size, number
-        for half in range(STATES):
-            state = _state(words, k * room + 2 * half)
+        for i in range(STATES):
+            at = k * room + 2 * i
+            state = np.uint64(words[at]) | np.uint64(words[at + 1]) << WORD
             if state < FIRST or state >= TOP:
-                return sample, 0, number
-            states[2 * k + half] = state
-    return sample, live, -1
+                return sample, 0, numbers[k]
+            states[STATES * k + i] = state
+    return sample, held, -1
 
 
 @jit
-def decode_batch(
-    buffer, segments, distributions, lookup, plan, space, chunk, words, states, work, out, size
-):  # pragma: no cover
+def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, out, size):  # pragma: no cover
     """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
 
-    `words` is uint32 `[4, size // 4 + MARGIN]`, `states` uint64 `[8]`, `work` int64 `[24]`.
-
-    Up to four samples are decoded in step: a front waits for the one before it, and with several samples, a core has
-    something else to do meanwhile. All is one function: numba would optimise one within another twice, and worse.
+    `work` is a workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
     """
+    # This is one function on purpose: numba would optimise one within another twice, and lose a third of the speed.
     depth, rows, columns, last, fronts, stride, _ = plan.shape
     planes, watched, moving, counts, offsets, weights, biases = pointers_of(plan)
-    channels = len(plan.watched)
-    places = (rows - 1) * columns + last
-    cells, room = plan.cells, words.shape[1]
-    source, target, stream, held = address(buffer), address(out), address(words), address(states)
-    space_, front_ = address(space), address(chunk)
+    channels, cells, room = len(plan.watched), plan.cells, streams.shape[1]
+    source, target, words = address(buffer), address(out), address(streams)
+    space, chunk, states = address(work.space), address(work.chunk), address(work.states)
     tables = (address(lookup), address(distributions))
-    cursors, ends, at, numbers = address(work), address(work[4:]), address(work[16:]), address(work[20:])
+    samples = (
+        address(work.samples[0]), address(work.samples[1]), address(work.samples[2]), address(work.samples[3]),
+        address(work.samples[4]),
+    )  # fmt: skip
+    numbers, begins, ends, stops, cursors = samples
     sample = 0
     while True:
-        sample, live, bad = _load(
-            sample, segments, source, size, stream, room, held, cursors, ends, at, numbers, target
-        )
+        sample, live, bad = _load(sample, segments, source, size, words, room, states, samples, target)
         if live == 0:
             return bad
         for plane in range(depth):
@@ -232,29 +219,29 @@ def decode_batch(
                         count = min(high - first, WIDTH)
                         for k in range(live):
                             expect(
-                                space_, values, errors, stride, cell + k * cells,
-                                row, moved, counts, offsets, weights, biases, front_, k * CHUNK,
+                                space, values, errors, stride, cell + k * cells, row, moved, counts,
+                                offsets, weights, biases, chunk, k * _CHUNK,
                             )  # fmt: skip
                         for a in range(0, live, 2):
                             b = a + 1
-                            la, ha, lb, hb = _draw(a, count, held, cursors, stream, front_, tables)
-                            sa, sb = joined(la, ha), joined(lb, hb)
-                            if holds(sa, -ESCAPE):
-                                sa = _unescaped(la, ha, count, source, ends, a)
-                            if holds(sb, -ESCAPE):
-                                sb = _unescaped(lb, hb, count, source, ends, b)
-                            settle(space_, values, errors, cell + a * cells, count, moved, front_, a * CHUNK, sa)
-                            settle(space_, values, errors, cell + b * cells, count, moved, front_, b * CHUNK, sb)
-                            if cursors[a] > ends[8 + a]:
+                            low_a, high_a, low_b, high_b = _draw(a, b, count, states, cursors, words, chunk, tables)
+                            of_a, of_b = joined(low_a, high_a), joined(low_b, high_b)
+                            if holds(of_a, -ESCAPE):
+                                of_a = _unescaped(low_a, high_a, count, source, begins, ends, a)
+                            if holds(of_b, -ESCAPE):
+                                of_b = _unescaped(low_b, high_b, count, source, begins, ends, b)
+                            settle(space, values, errors, cell + a * cells, count, moved, chunk, a * _CHUNK, of_a)
+                            settle(space, values, errors, cell + b * cells, count, moved, chunk, b * _CHUNK, of_b)
+                            if cursors[a] > stops[a]:
                                 return numbers[a]
-                            if cursors[b] > ends[8 + b]:
+                            if cursors[b] > stops[b]:
                                 return numbers[b]
+                place = (channel * depth + plane) * ((rows - 1) * columns + last)
                 for k in range(live):
-                    _unskew(space_, values + k * cells, plan.shape, target, at[k] + (channel * depth + plane) * places)
+                    _unskew(space, values + k * cells, plan.shape, target, numbers[k] * size + place)
                     if watched[channel]:
-                        smooth(space_, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
+                        smooth(space, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
         for k in range(live):
-            used = 4 * (cursors[k] - k * room)
-            whole = held[2 * k] == FIRST and held[2 * k + 1] == FIRST
-            if not whole or used != ends[k] - ends[4 + k]:
+            whole = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
+            if not whole or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
                 return numbers[k]

@@ -5,7 +5,7 @@ import numpy as np
 
 from walloc_data.entropy.rans.context import expect, jit, rows_of, smooth, unsettle
 from walloc_data.entropy.rans.lanes import WIDTH, address, word
-from walloc_data.entropy.rans.stream import BITS, ESCAPE, FIRST, HEADER, SLOT_BITS, STATES, WORD, ZERO, pointers_of
+from walloc_data.entropy.rans.stream import BITS, ESCAPE, FIRST, HEADER, SLOT_BITS, STATES, WORD, pointers_of
 
 __all__ = ["encode_batch", "gather"]
 
@@ -16,7 +16,7 @@ _ONCE, _TWICE = np.uint64(58 - BITS), np.uint64(58 - 2 * BITS)  # a state stays 
 @jit
 def _analyse(latents, at, shape, channels, pointers, space, chunk, symbols, contexts, coded):  # pragma: no cover
     """Context, and place in its chunk and symbol, of every latent of a sample, in coding order."""
-    depth, rows, columns, last, fronts, stride, cells = shape
+    depth, rows, columns, last, fronts, stride, _ = shape
     planes, watched, moving, counts, offsets, weights, biases = pointers
     places = (rows - 1) * columns + last
     done = 0
@@ -35,9 +35,7 @@ def _analyse(latents, at, shape, channels, pointers, space, chunk, symbols, cont
                 for first in range(low, high, WIDTH):
                     cell = (front + 4) * stride + 2 + first
                     count = min(high - first, WIDTH)
-                    expect(
-                        space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, 0
-                    )
+                    expect(space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, 0)
                     unsettle(space, values, errors, cell, count, moved, chunk, 0, symbols)
                     for i in range(count):
                         contexts[done] = chunk[i]
@@ -55,12 +53,12 @@ def _put(state, entry):  # pragma: no cover
 
 @jit
 def encode_batch(
-    latents, distributions, lookup, plan, work, contexts, coded, entries, words, escapes, states, payloads, lengths, size
+    latents, distributions, lookup, plan, work, contexts, coded, entries, words, escapes, payloads, lengths, size
 ):  # pragma: no cover
     """Payloads of int8 `[N * size]`, each at the start of its `size` bytes of `payloads`, and their lengths."""
     pointers = pointers_of(plan)
     channels = len(plan.watched)
-    source, target, stream, states_ = address(latents), address(payloads), address(words), address(states)
+    source, target, stream, states_ = address(latents), address(payloads), address(words), address(work.states)
     table = address(distributions)
     each_context, each_symbol = address(contexts), address(coded)
     for sample in range(len(lengths)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import BINS, ERROR_TAPS, LEVELS, REFERENCES, ROOM, UNIT
+from walloc_data.entropy.rans.context import ERROR_TAPS, RANKS, REFERENCES, UNIT, ranks
 from walloc_data.entropy.rans.layout import Shape, shape_of
 from walloc_data.entropy.rans.stream import ESCAPE, TOTAL
 
@@ -220,9 +220,10 @@ _lgamma = np.frompyfunc(math.lgamma, 1, 1)
 
 
 def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """First contexts and histograms of the runs: fine ones merged with a neighbour while that costs least."""
-    starts = ((np.arange(BINS)[:, None] << ROOM) + np.arange(LEVELS)).ravel()
-    sums = np.add.reduceat(counts, starts, axis=0).astype(np.float64)
+    """First ranks and histograms of the runs: single ranks merged with a neighbour while that costs least."""
+    starts = list(range(RANKS))
+    sums = np.zeros((RANKS, 256))
+    np.add.at(sums, ranks(), counts)
     cost = _cost(sums, prior)
     loss = _cost(sums[1:] + sums[:-1], prior) - cost[1:] - cost[:-1]
     while len(starts) > 1:
@@ -231,9 +232,10 @@ def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArr
             break
         sums[at] += sums[at + 1]
         cost[at] = _cost(sums[at], prior)
-        starts, sums, cost = (np.delete(x, at + 1, axis=0) for x in (starts, sums, cost))
+        del starts[at + 1]
+        sums, cost = np.delete(sums, at + 1, axis=0), np.delete(cost, at + 1)
         loss = np.delete(loss, at)
         for side in (at - 1, at):
             if 0 <= side < len(loss):
                 loss[side] = _cost(sums[side] + sums[side + 1], prior) - cost[side] - cost[side + 1]
-    return starts, sums
+    return np.array(starts), sums

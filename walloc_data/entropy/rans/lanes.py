@@ -1,5 +1,5 @@
 # mypy: disable-error-code="untyped-decorator,no-untyped-call,call-arg"
-"""Sixteen 32-bit integers at a time in compiled code.
+"""Sixteen 16-bit integers at a time in compiled code.
 
 LLVM vectorises few of the short loops that contexts need, and other ones in every version; so `Lanes`
 is a type of its own, an LLVM vector, which every target has (as AVX-512, AVX2, SSE or NEON registers).
@@ -202,7 +202,7 @@ def med(typing: Any, w: Any, n: Any, nw: Any) -> tuple[Any, Callable[..., Any]]:
 
 @intrinsic
 def octave(typing: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
-    """Twice the value's logarithm ... : exponent and three bits behind it, as a float32 holds them, of values from 1 on."""
+    """`8 * (127 + e) + m` for values from `(8 + m) / 8 * 2**e` on, eight steps an octave: the top bits of a float32."""
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         real = builder.sitofp(builder.sext(args[0], _WIDE), ir.VectorType(ir.FloatType(), WIDTH))

@@ -1,11 +1,11 @@
 """How samples of one shape lie in memory while `rans` works on them, and which neighbours its kernels look at."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import NEAR, OTHERS, REFERENCES, TAPS
+from walloc_data.entropy.rans.context import NEAR, OTHERS, TAPS
 from walloc_data.entropy.rans.lanes import WIDTH
 
 __all__ = ["Plan", "Shape", "Workspace", "plan_of", "shape_of", "workspace_of"]
@@ -70,13 +70,18 @@ class Workspace(NamedTuple):
     space: NDArray[np.int16]
     chunk: NDArray[np.int16]
     symbols: NDArray[np.int8]
+    states: NDArray[np.uint64]
+    samples: NDArray[np.int64]
 
 
 def workspace_of(plan: Plan, samples: int = 1) -> Workspace:
-    """A `Workspace` for samples of this plan, so many at a time."""
-    cells = plan.cells
+    """A `Workspace` for so many samples of this plan at a time."""
     return Workspace(
-        np.zeros(samples * cells, np.int16), np.zeros(samples * 4 * WIDTH, np.int16), np.zeros(WIDTH, np.int8)
+        np.zeros(samples * plan.cells, np.int16),
+        np.zeros(samples * 4 * WIDTH, np.int16),
+        np.zeros(WIDTH, np.int8),
+        np.zeros(2 * samples, np.uint64),
+        np.zeros((5, samples), np.int64),
     )
 
 
@@ -118,5 +123,5 @@ def plan_of(shape: Shape, mean: NDArray[np.int16], error: NDArray[np.int16], ref
                 weights[phase, channel, 2 * NEAR + 2 + i] = weight
     biases = np.tile(np.stack([mean[:, 8], error[:, 8]], 1).astype(np.int64), (3, 1, 1))
     sizes = (*shape, shape.fronts, stride, cells)
-    moved = mean.any(1).astype(np.int64)
+    moved = np.asarray(mean.any(1), np.int64)
     return Plan(sizes, total * cells, planes, watched, moved, counts, offsets, weights, biases)

@@ -1,13 +1,17 @@
 # mypy: disable-error-code="no-untyped-def,var-annotated"
 """The stream of `rans`, and what its compiled loops share: a batch a call, without the GIL.
 
-Four rANS states of 32 bits share one stream of 16-bit words; place `i` of a front belongs to state `i % 4`.
+Two rANS states of 64 bits share one stream of 32-bit words. A front is cut into chunks of `WIDTH` places, a chunk into
+pairs of places, which the states take by turns; a state is refilled after its pair (or the one place left over), for
+two symbols take no more than 20 of its 58 bits. Escaped residuals are bytes at the payload's end, the last one first.
 Nothing that a payload says can reach beyond an array:
 
-- a front takes at most two words a place, words are copied to where as many lie behind them, and the
-  cursor is held to the payload's words after every chunk;
-- a state stays within 32 bits (frequencies stay below `TOTAL`), and a distribution's slot is its low bits;
-- a context is clamped to `CONTEXTS`, and `RansCoder` has checked that `lookup` and `slots` cover all of them.
+- a chunk takes at most one word a pair, words are copied to where `MARGIN` zeros lie behind them, and the cursor is
+  held to the payload's words after every chunk; escapes end where their payload begins;
+- a state stays within 64 bits (it is below `TOP` to begin with and after a refill, and frequencies are below `TOTAL`),
+  and a distribution's slot is its low bits;
+- a context is made of a level and a bin that are clamped to `LEVELS` and `BINS`, and `RansCoder` has checked that
+  the distributions that `lookup` names cover all their slots.
 """
 
 import numpy as np
