@@ -20,6 +20,11 @@ ROOT = Path(__file__).parents[1]
 RESULTS = {
     "loading": "Loading, samples a second on one core ({photographs} photographs; each input is {latents_a_sample:,} "
     "latents of `{codec}` at 224 pixels; the JPEG pipeline is Pillow decode, RandomResizedCrop and flip)",
+    "streaming": "Streaming, shuffled batches of 256 from local files that the page cache holds ({samples:,} samples; "
+    "latents of `rgb-f8c12` at 256 pixels; JPEGs of 256 pixels are decoded by Pillow and cropped; medians of {turns} "
+    "turns, slowest and fastest in brackets; `MosaicML Streaming` and `LitData` carry the same latents as int8 arrays, "
+    "and compressed as their `zstd`). A worker of ours held {memory[latents, walloc_data zstd]} MB, one that imports "
+    "the same and does nothing {idle} MB",
     "encoding": "Encoding, on one core, 256 pixels. The peer is the same codec as separable convolutions in torch; "
     "latents differ by one, on ties. The whole of `walloc-shard` with one worker took {sharding_over_pillow} times as "
     "long as Pillow alone takes to decode and resize the same {photographs} JPEGs",

@@ -15,6 +15,7 @@ __all__ = ["ZstdCoder"]
 
 _DICTIONARY_BYTES = 4096
 _DICTIONARY_MOST = 1 << 16  # latents of a sample; one of more has statistics enough of its own
+_CACHED = 1 << 18  # bytes
 _DICTIONARY_WORTH = 0.99  # of the bytes without: below it, the dictionary stays
 
 
@@ -97,21 +98,12 @@ class ZstdCoder:
         if starts.max() > room or (lengths > room - starts).any():
             raise CoderError(f"a payload lies outside of the {room} bytes it should be in")
         size = out[0].nbytes
-        sizes = np.full(len(segments), size, np.uint64)
         try:
             if not hasattr(self._local, "decompressor"):
                 self._local.decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
-            frames = zstandard.BufferWithSegments(buffer, np.ascontiguousarray(segments, np.uint64).tobytes())
-            decoded = self._local.decompressor.multi_decompress_to_buffer(
-                frames, decompressed_sizes=sizes.tobytes(), threads=1
-            )
+            self._expand(buffer, np.ascontiguousarray(segments, np.uint64), out)
         except (zstandard.ZstdError, ValueError) as error:
             raise CoderError(f"a payload is no Zstandard frame of {size} latents: {error}") from error
-        for index, sample in enumerate(out):
-            segment: Any = decoded[index]
-            if len(segment) != size:
-                raise CoderError(f"payload {index} holds {len(segment)} latents, not {size}")
-            sample.reshape(-1)[:] = np.frombuffer(segment, np.int8)
         from_residuals(out, self.predictors)
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
@@ -126,6 +118,24 @@ class ZstdCoder:
                 counts[channel] += np.bincount(residuals.ravel().view(np.uint8), minlength=256)
         share = counts / counts.sum(1, keepdims=True)
         return np.asarray(-(share * np.log2(np.where(share > 0, share, 1.0))).sum(1), np.float64)
+
+    def _expand(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
+        """Frames to `out`, as many at a time as stay in the processor's cache until they are copied there."""
+        flat = out.reshape(len(out), -1)
+        size = flat.shape[1]
+        step = max(1, _CACHED // max(1, size))
+        sizes = np.full(step, size, np.uint64).tobytes()
+        for start in range(0, len(flat), step):
+            part = segments[start : start + step]
+            frames = zstandard.BufferWithSegments(buffer, part.tobytes())
+            decoded: Any = self._local.decompressor.multi_decompress_to_buffer(
+                frames, decompressed_sizes=sizes[: 8 * len(part)], threads=1
+            )
+            for index, row in enumerate(flat[start : start + step]):
+                segment = decoded[index]
+                if len(segment) != size:
+                    raise CoderError(f"payload {start + index} holds {len(segment)} latents, not {size}")
+                row[:] = np.frombuffer(segment, np.int8)
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """`predictors` uint8 `[c]`, and `dictionary` uint8 where there is one."""

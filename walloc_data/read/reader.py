@@ -1,26 +1,28 @@
 """The samples of a split by number, wherever it lies; or of a split of several datasets, one behind the other."""
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy import Coder
-from walloc_data.errors import CoderError, FormatError, WallocError
+from walloc_data.errors import FormatError, WallocError
 from walloc_data.format import Record
 from walloc_data.read.opened import OpenedDataset
+from walloc_data.read.payloads import Payload, decode_payloads
+from walloc_data.read.recent import Recent
 from walloc_data.read.record_files import RecordFiles
 
 __all__ = ["Samples", "SplitReader"]
 
 _T = TypeVar("_T")
 _FETCHES = 16  # requests at a time
+_PARSED = 1 << 15  # samples whose headers and columns are kept; a record counts for 64 more
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class _Group(NamedTuple):
 
 class _Opened(NamedTuple):
     record: Record
+    columns: dict[str, list[Any]]  # that were read so far
     buffer: Any
     where: str
     coder: Coder
@@ -96,6 +99,7 @@ class SplitReader:
         self._base = np.cumsum([0, *counts])
         samples = [shard.samples for source in self._sources for shard in source.files.shards]
         self._first = np.concatenate([[0], np.cumsum(samples, dtype=np.int64)])
+        self._parsed: Recent[tuple[int, int], tuple[Record, dict[str, list[Any]]]] = Recent(_PARSED)
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -105,34 +109,34 @@ class SplitReader:
 
         Raises an error that names shard, record and sample where something is damaged; with `skip`, leaves that out.
         """
-        groups: list[_Group] = []
-        opened: list[_Opened] = []
-        values: list[dict[str, list[Any]]] = []
+        payloads: dict[int, Payload] = {}
+        values: dict[str, dict[int, Any]] = {name: {} for name in columns}
         damaged: list[str] = []
         asked = list(self._groups(indices))
         self._fetch(asked)
         for group in asked:
+            slots, places = group.slots.tolist(), group.places.tolist()
             try:
-                found, chosen = self._reading(group.shard, group.number, partial(_chosen, group.slots, columns))
+                found, chosen = self._reading(group.shard, group.number, partial(_chosen, slots, columns))
             except WallocError as error:
                 if not skip:
                     raise
-                damaged += [str(error)] * len(group.slots)
+                damaged += [str(error)] * len(slots)
                 continue
-            groups.append(group)
-            opened.append(found)
-            values.append(chosen)
-        latents, broken = self._decode(groups, opened)
-        for message in self._mend(groups, latents, broken):
+            payloads.update(zip(places, found, strict=True))
+            for name, column in chosen.items():
+                values[name].update(zip(places, column, strict=True))
+        kept = sorted(payloads)
+        latents, broken = decode_payloads([payloads[place] for place in kept])
+        for message in self._mend(indices[kept], latents, broken):
             if not skip:
                 raise FormatError(message)
             damaged.append(message)
-        order = np.argsort(np.concatenate([np.zeros(0, np.int64), *(group.places for group in groups)]))
-        order = order[~broken[order]]
-        if len(order) != len(latents) or (np.diff(order) != 1).any():
-            latents = latents[order] if isinstance(latents, np.ndarray) else [latents[i] for i in order]
-        merged = {name: [value for chosen in values for value in chosen[name]] for name in columns}
-        return Samples(latents, {name: [column[i] for i in order] for name, column in merged.items()}, damaged)
+        if broken.any():
+            whole = np.flatnonzero(~broken).tolist()
+            latents = latents[whole] if isinstance(latents, np.ndarray) else [latents[i] for i in whole]
+            kept = [kept[i] for i in whole]
+        return Samples(latents, {name: [found[place] for place in kept] for name, found in values.items()}, damaged)
 
     def columns(self, index: int) -> dict[str, Any]:
         """Every column of one sample."""
@@ -146,7 +150,7 @@ class SplitReader:
         values: list[Any] = []
         for shard, (block, samples) in enumerate(zip(self._block, np.diff(self._first), strict=True)):
             for number in range(-(-samples // block)):
-                slots = np.arange(min(block, samples - number * block))
+                slots = range(min(block, samples - number * block))
                 values += self._reading(shard, number, partial(_chosen, slots, [name]))[1][name]
         return values
 
@@ -182,15 +186,19 @@ class SplitReader:
 
     def _open(self, shard: int, number: int, *, anew: bool = False) -> _Opened:
         source, (buffer, offset, size, samples, where) = self._find(shard, number, anew)
-        record = Record.parse(buffer, offset=offset, size=size, where=where)
-        if len(record) != samples:
-            raise FormatError(f"{where}: {len(record)} samples, and its index says {samples}")
-        if record.fingerprint != self.fingerprint or record.coder_id != source.coder.id:
-            raise FormatError(
-                f"{where}: made by codec {record.fingerprint} with coder {record.coder_id}, and this dataset's are "
-                f"{self.fingerprint} and {source.coder.id}: the shard belongs to another dataset"
-            )
-        return _Opened(record, buffer, where, source.coder)
+        parsed = None if anew else self._parsed.get((shard, number))
+        if parsed is None:
+            record = Record.parse(buffer, offset=offset, size=size, where=where)
+            if len(record) != samples:
+                raise FormatError(f"{where}: {len(record)} samples, and its index says {samples}")
+            if record.fingerprint != self.fingerprint or record.coder_id != source.coder.id:
+                raise FormatError(
+                    f"{where}: made by codec {record.fingerprint} with coder {record.coder_id}, and this dataset's are "
+                    f"{self.fingerprint} and {source.coder.id}: the shard belongs to another dataset"
+                )
+            parsed = record, {}
+            self._parsed.put((shard, number), parsed, len(record) + 64)
+        return _Opened(*parsed, buffer, where, source.coder)
 
     def _find(self, shard: int, number: int, anew: bool = False) -> "tuple[_Source, tuple[Any, int, int, int, str]]":
         source, inside = self._at(shard)
@@ -202,76 +210,48 @@ class SplitReader:
         return self._sources[source], shard - int(self._base[source])
 
     def _remote(self, shard: int) -> bool:
-        source, inside = self._at(shard)
-        return source.files.remote(inside)
+        return self._at(shard)[0].files.remote
 
-    def _decode(self, groups: list[_Group], opened: list[_Opened]) -> tuple[Any, NDArray[np.bool_]]:
-        """Latents of all samples, group after group, and which of them are broken."""
-        shapes = [o.record.latent_shape(slot) for g, o in zip(groups, opened, strict=True) for slot in g.slots.tolist()]
-        broken = np.zeros(len(shapes), bool)
-        if len(set(shapes)) > 1:
-            latents: Any = [np.empty(shape, np.int8) for shape in shapes]
-        else:
-            latents = np.empty((len(shapes), *(shapes or [(0,)])[0]), np.int8)
-        start = 0
-        for _, same in groupby(zip(groups, opened, strict=True), key=lambda pair: id(pair[1].buffer)):
-            pairs = list(same)
-            segments = np.concatenate([o.record.segments[g.slots] for g, o in pairs])
-            crcs = np.concatenate([o.record.crcs[g.slots] for g, o in pairs])
-            stop, _, (_, buffer, _, coder) = start + len(crcs), *pairs[0]
-            if isinstance(latents, list):
-                for i in range(start, stop):
-                    one = slice(i - start, i - start + 1)
-                    broken[i] = bool(_broken(coder, buffer, segments[one], crcs[one], latents[i][None]))
-            else:
-                broken[[start + i for i in _broken(coder, buffer, segments, crcs, latents[start:stop])]] = True
-            start = stop
-        return latents, broken
-
-    def _mend(self, groups: list[_Group], latents: Any, broken: NDArray[np.bool_]) -> Iterator[str]:
+    def _mend(self, indices: NDArray[np.int64], latents: Any, broken: NDArray[np.bool_]) -> Iterator[str]:
         """Decode what is broken and remote once more, from bytes fetched anew; say what is wrong with the rest."""
         renewed: dict[tuple[int, int], _Opened] = {}
-        everything = [(group, slot) for group in groups for slot in group.slots.tolist()] if broken.any() else []
         for place in np.flatnonzero(broken).tolist():
-            (shard, number, *_), slot = everything[place]
+            [(shard, number, _, slots)] = self._groups(indices[place : place + 1])
             if (shard, number) not in renewed:
                 renewed[shard, number] = self._open(shard, number, anew=self._remote(shard))
-            record, buffer, where, coder = renewed[shard, number]
-            one = slice(slot, slot + 1)
-            if _broken(coder, buffer, record.segments[one], record.crcs[one], latents[place][None]):
-                index = int(self._first[shard]) + number * int(self._block[shard]) + slot
+            opened = renewed[shard, number]
+            [again], [still] = decode_payloads(_payloads(opened, slots.tolist()))
+            if still or again.shape != latents[place].shape:
                 yield (
-                    f"{where}, sample {slot} ({index} of the split): damaged; copy the shard again, or shard the data "
-                    "anew"
+                    f"{opened.where}, sample {slots[0]} ({indices[place]} of the split): damaged; copy the shard "
+                    "again, or shard the data anew"
                 )
             else:
+                latents[place][...] = again
                 broken[place] = False
 
 
-def _chosen(slots: NDArray[np.int64], names: Sequence[str], opened: _Opened) -> tuple[_Opened, dict[str, list[Any]]]:
-    """Columns of some samples of a record, None where it has no such column."""
-    record, buffer, where, _ = opened
-    only = names[0] if len(names) == 1 else None
-    found = record.columns(buffer, where=where, only=only) if names else {}
-    values: dict[str, list[Any]] = {}
-    for name in names:
-        column = found.get(name)
-        if column is None:
-            values[name] = [None] * len(slots)
-        else:
-            values[name] = column[slots].tolist() if isinstance(column, np.ndarray) else [column[i] for i in slots]
-    return opened, values
+def _payloads(opened: _Opened, slots: Sequence[int]) -> list[Payload]:
+    """Some samples of a record, as they are stored."""
+    record, coder, data = opened.record, opened.coder, memoryview(opened.buffer)
+    segments, crcs = record.segments.tolist(), record.crcs.tolist()
+    ragged = len(record.shapes) > 1
+    shape = record.latent_shape(0)
+    payloads = []
+    for slot in slots:
+        start, size = segments[slot]
+        here = record.latent_shape(slot) if ragged else shape
+        payloads.append(Payload(data[start : start + size], crcs[slot], here, coder))
+    return payloads
 
 
-def _broken(
-    coder: Coder, buffer: Any, segments: NDArray[np.uint64], crcs: NDArray[np.uint32], out: NDArray[np.int8]
-) -> list[int]:
-    """Decode samples of one buffer to `out`; which of them are damaged."""
-    try:
-        coder.decode(buffer, segments, out)
-    except CoderError:
-        if len(out) == 1:
-            return [0]
-        ones = [slice(i, i + 1) for i in range(len(out))]
-        return [one.start for one in ones if _broken(coder, buffer, segments[one], crcs[one], out[one])]
-    return [i for i, sample in enumerate(out) if zlib.crc32(sample) != crcs[i]]
+def _chosen(slots: Sequence[int], names: Sequence[str], opened: _Opened) -> tuple[list[Payload], dict[str, list[Any]]]:
+    """Payloads and columns of some samples of a record; None where it has no such column."""
+    record, columns, buffer, where, _ = opened
+    unread = [name for name in names if name not in columns]
+    if unread:
+        found = record.columns(buffer, where=where, only=unread[0] if len(unread) == 1 else None)
+        for name in unread:
+            column = found.get(name, [None] * len(record))
+            columns[name] = column.tolist() if isinstance(column, np.ndarray) else list(column)
+    return _payloads(opened, slots), {name: [columns[name][slot] for slot in slots] for name in names}

@@ -2,7 +2,6 @@
 
 import mmap
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import ShardInfo, Storage, parse_index, read_parsed
+from walloc_data.read.recent import Recent
 
 __all__ = ["RecordFiles"]
 
@@ -25,7 +25,7 @@ _LOCKS = 64
 class RecordFiles:
     """Records by shard and number in it. A run is `per_run` records in a row: what is fetched, and shuffled, as one.
 
-    Threads may share it; a pickled copy opens its own files.
+    `remote` says whether they have to be fetched. Threads may share it; a pickled copy opens its own files.
     """
 
     def __init__(self, storage: Storage, shards: Sequence[ShardInfo], *, per_run: int) -> None:
@@ -42,9 +42,8 @@ class RecordFiles:
     def _open(self) -> None:
         self._index = lru_cache(_INDICES)(self._read_index)
         self._map = lru_cache(_MAPS)(self._mapped)
-        self._runs: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-        self._held = 0
-        self._lock = threading.Lock()
+        self.remote = bool(self.shards) and self.storage.path(self.shards[0].name) is None
+        self._runs: Recent[tuple[int, int], bytes] = Recent(_RUN_BYTES)
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def find(self, shard: int, record: int, *, anew: bool = False) -> tuple[Any, int, int, int, str]:
@@ -55,36 +54,27 @@ class RecordFiles:
         entries = self._index(shard)
         offset, size, samples = entries[record].item()
         where = f"{self.storage.url}/{self.shards[shard].name}, record at byte {offset}"
-        if not self.remote(shard):
+        if not self.remote:
             return self._map(shard), offset, size, samples, where
         first = record - record % self.per_run
         run = self._run(shard, first, entries, anew)
         return run, offset - int(entries[first]["offset"]), size, samples, where
 
-    def remote(self, shard: int) -> bool:
-        """Whether a shard has to be fetched."""
-        return self.storage.path(self.shards[shard].name) is None
-
     def at_hand(self, shard: int, record: int) -> bool:
         """Whether `find` has nothing to wait for."""
-        return not self.remote(shard) or (shard, record - record % self.per_run) in self._runs
+        return not self.remote or (shard, record - record % self.per_run) in self._runs
 
     def _run(self, shard: int, first: int, entries: NDArray[np.void], anew: bool) -> bytes:
         key = (shard, first)
         with self._locks[hash(key) % _LOCKS]:  # whoever comes second finds what the first fetched
-            with self._lock:
-                if key in self._runs and not anew:
-                    self._runs.move_to_end(key)
-                    return self._runs[key]
+            kept = None if anew else self._runs.get(key)
+            if kept is not None:
+                return kept
             last = entries[min(first + self.per_run, len(entries)) - 1]
             start, stop = int(entries[first]["offset"]), int(last["offset"] + last["bytes"])
             info = self.shards[shard]
             data = self.storage.read_range(info.name, start, stop, version=info.sha256, anew=anew)
-            with self._lock:
-                self._held += len(data) - len(self._runs.pop(key, b""))
-                self._runs[key] = data
-                while self._held > _RUN_BYTES and len(self._runs) > 1:
-                    self._held -= len(self._runs.popitem(last=False)[1])
+            self._runs.put(key, data, len(data))
         return data
 
     def _read_index(self, shard: int) -> NDArray[np.void]:

@@ -1,0 +1,140 @@
+"""Streams of training batches, ours against those of others: `python -m benchmarks.streaming --data FOLDER`.
+
+The same photographs, each stored `--samples` / their number times, so that an epoch lasts: as JPEGs of 256 pixels for
+`webdataset`, and as the same latents of `rgb-f8c12` for all others. See `formats` for how each is stored and loaded. A
+turn runs every format once with each number of workers, in a process of its own, from the first batch of an epoch to
+its last or to the end of `--seconds`; figures are medians of the turns and, in brackets, the slowest and the fastest.
+Files are in the page cache.
+
+Peers are no extra, because their pins exclude one another's: `pip install litdata`, `pip install --no-deps
+mosaicml-streaming` and what that imports, `transformers zstd xxhash Brotli catalogue python-snappy`, and `torchvision`
+of the same build as torch.
+
+Memory is that of a worker at its largest without files that are mapped (anonymous and shared, so also what it shares
+with the process it was forked from); beside it, that of a worker that imports the same and gives nothing but zeros.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.formats import FORMATS, Photographs
+from benchmarks.results import save
+from walloc_data.sources import list_images
+
+WORKERS, CLASSES = (1, 2), 10
+IDLE = "nothing"
+
+
+def main() -> None:
+    """Store, measure in turns, print, save."""
+    parser = argparse.ArgumentParser(description="Streams of training batches.")
+    parser.add_argument("--data", type=Path, help="folder of photographs, 1,000 or so")
+    parser.add_argument("--samples", type=int, default=50_000, help="samples to store, about")
+    parser.add_argument("--seconds", type=float, default=5.0, help="the longest that one format runs in a turn")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--one", nargs=3, metavar=("FORMAT", "FOLDER", "WORKERS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        name, folder, workers = arguments.one
+        print(json.dumps(epoch(name, Path(folder), int(workers), arguments.seconds)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        photographs = gather(arguments.data, Path(scratch), arguments.samples)
+        folders = {name: Path(scratch) / f"format{number}" for number, name in enumerate(FORMATS)}
+        sizes = {}
+        for name, folder in folders.items():
+            folder.mkdir()
+            FORMATS[name].store(photographs, folder)
+            sizes[name] = sum(path.stat().st_size for path in folder.iterdir())
+            print(f"stored {name}", flush=True)
+        runs = list(product(WORKERS, [*FORMATS, IDLE]))
+        found: dict[tuple[int, str], list[tuple[float, float]]] = {run: [] for run in runs}
+        for _, (workers, name) in product(range(arguments.turns), runs):
+            folder = folders.get(name, Path(scratch))
+            found[workers, name].append(apart(name, folder, workers, arguments.seconds))
+            print(workers, name, *(f"{figure:,.0f}" for figure in found[workers, name][-1]), flush=True)
+    samples = len(photographs.labels) * photographs.copies
+    report(found, {name: size / samples for name, size in sizes.items()}, samples=samples, turns=arguments.turns)
+
+
+def report(found: dict[tuple[int, str], list[tuple[float, float]]], sizes: dict[str, float], **facts: int) -> None:
+    """The table, and the memory of workers."""
+    head = ["input", "bytes a sample"]
+    rows = [[name, f"{size:,.0f}"] for name, size in sizes.items()]
+    for workers in WORKERS:
+        head += [f"{workers} worker{'s' * (workers > 1)}, samples/s", "times the JPEGs"]
+        jpegs = statistics.median(rate for rate, _ in found[workers, next(iter(sizes))])
+        for row in rows:
+            rates = [rate for rate, _ in found[workers, row[0]]]
+            median = statistics.median(rates)
+            row += [f"{median:,.0f} ({min(rates):,.0f} to {max(rates):,.0f})", f"{median / jpegs:.1f}"]
+    memory = {name: round(max(most for _, most in found[1, name]) / 1e6) for name in [*sizes, IDLE]}
+    save("streaming", [head, *rows], **facts, memory=memory, idle=memory[IDLE])
+
+
+def gather(data: Path, scratch: Path, samples: int) -> Photographs:
+    """Links to photographs in class folders, since a flat folder has no labels, and their latents."""
+    for number, path in enumerate(sorted(list_images(data))):
+        link = scratch / "photographs" / "train" / f"class{number % CLASSES}" / f"{number:05d}{path.suffix}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.resolve())
+    return Photographs.encode(scratch / "photographs", scratch / "encoded", samples)
+
+
+def apart(name: str, folder: Path, workers: int, seconds: float) -> tuple[float, float]:
+    """`epoch` in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.streaming", "--seconds", str(seconds)]
+    command += ["--one", name, str(folder), str(workers)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rate, most = json.loads(done.stdout.splitlines()[-1])
+    shutil.rmtree(folder.with_name(f"{folder.name}-local"), ignore_errors=True)
+    return rate, most
+
+
+def epoch(name: str, folder: Path, workers: int, seconds: float) -> tuple[float, float]:
+    """Samples a second of an epoch, and the most bytes that a worker held."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    idle = DataLoader(TensorDataset(torch.zeros(16, 1)), num_workers=workers)
+    batches: Iterable[Any] = idle if name == IDLE else FORMATS[name].load(folder, workers)
+    given = iter(batches)
+    next(given)
+    started = time.perf_counter()
+    samples, most = 0, worker_bytes()
+    for number, batch in enumerate(given):
+        samples += len(batch["x"] if isinstance(batch, dict) else batch[0])
+        if number % 8 == 0:
+            most = max(most, worker_bytes())
+        if time.perf_counter() - started > seconds:
+            break
+    return samples / (time.perf_counter() - started), most
+
+
+def worker_bytes() -> int:
+    """Anonymous and shared memory of the largest process that this one has started."""
+    most = 0
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            lines = Path("/proc", child, "status").read_text().splitlines()
+            fields = dict(line.split(":", 1) for line in lines)
+            kilobytes = [int(fields.get(kind, "0 kB").split()[0]) for kind in ("RssAnon", "RssShmem")]
+            most = max(most, 1024 * sum(kilobytes))
+    return most
+
+
+if __name__ == "__main__":
+    main()
