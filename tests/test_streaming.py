@@ -146,6 +146,7 @@ def test_resume_with_another_number_of_ranks(dataset, order):
         assert got + [key for step in steps for part in step for key in part[2]] == order[0]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torchdata, in a forked child
 def test_a_killed_worker_takes_nothing_with_it(dataset, order):
     loader = stream(dataset).loader(num_workers=2)
     batches = iter(loader)
@@ -202,14 +203,14 @@ def test_drop_last(dataset, order):
 def test_datasets_are_mixed_by_weight(dataset, samples_dataset):
     one = StreamingLatentDataset({dataset: 1, samples_dataset: 3}, batch_size=16, seed=3, epoch_samples=4096)
     assert len(one) == 256
-    numbers = np.concatenate([one.numbers(0, done) for done in range(0, 4096, 16)])
+    numbers = np.concatenate([one._steps.numbers(0, done) for done in range(0, 4096, 16)])
     assert (numbers < 60).sum() == 1024
     plain, again = LatentDataset(dataset), LatentDataset(samples_dataset)
     for x, y in list(one)[:3]:
         assert x.shape == (16, 12, 8, 8)
         assert y.shape == (16,)
     x, y = next(iter(one))
-    for latents, label, number in zip(x, y, one.numbers(1, 0), strict=True):
+    for latents, label, number in zip(x, y, one._steps.numbers(1, 0), strict=True):
         known = plain[number] if number < 60 else again[number - 60]
         assert torch.equal(latents, known[0])
         assert label == known[1]
@@ -224,11 +225,10 @@ def test_what_cannot_be_mixed(dataset, ragged_dataset, photos, tmp_path, sharded
 
 
 def test_columns(dataset, ragged_dataset):
-    x, size, key, nothing = next(iter(StreamingLatentDataset(dataset, batch_size=5, columns=("size", "key", "other"))))
+    x, size, key = next(iter(StreamingLatentDataset(dataset, batch_size=5, columns=("size", "key"))))
     assert x.shape == (5, 12, 8, 8)
     assert size.tolist() == [[64, 64]] * 5
     assert all(isinstance(name, str) for name in key)
-    assert nothing == [None] * 5
     latents, labels = next(iter(StreamingLatentDataset(ragged_dataset, batch_size=12)))
     assert labels.tolist() == [-1] * 12
     assert len({tuple(z.shape) for z in latents}) > 3
@@ -311,3 +311,13 @@ def test_rank_and_world_from_the_environment(dataset, monkeypatch):
     monkeypatch.setenv("RANK", "x")
     with pytest.raises(DatasetError, match="RANK"):
         stream(dataset)
+
+
+def test_what_a_user_may_get_wrong(dataset):
+    with pytest.raises(DatasetError, match=r"no column foo: there are label, size, original_size, key"):
+        next(iter(StreamingLatentDataset(dataset, batch_size=3, columns=["foo", "label"])))
+    with pytest.raises(DatasetError, match=r"shuffle cannot be given to the loader"):
+        stream(dataset).loader(shuffle=True)
+    with pytest.raises(DatasetError, match=r"several with their weights"):
+        StreamingLatentDataset([dataset, dataset], batch_size=3)
+    assert "9 steps of 7, rank 0 of 1, codec rgb-f8c12" in repr(stream(dataset))

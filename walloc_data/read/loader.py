@@ -11,7 +11,7 @@ __all__ = ["Stream", "StreamingLoader"]
 
 
 class Stream(Protocol):
-    """What a loader needs of `StreamingLatentDataset`."""
+    """What a loader needs of `Steps`."""
 
     def begin(self) -> tuple[int, range]:
         """The epoch to give now, and how many of its samples are done before each step that is left of it."""
@@ -47,9 +47,13 @@ class StreamingLoader(StatefulDataLoader[Any]):
 
     def __iter__(self) -> Any:
         epoch, left = self._order.epoch, self._order.left = self.stream.begin()
-        for done, batch in zip(left, super().__iter__(), strict=True):
-            self.stream.reach(epoch, done)
-            yield batch
+        try:
+            for done, batch in zip(left, super().__iter__(), strict=True):
+                self.stream.reach(epoch, done)
+                yield batch
+        finally:
+            if not self.persistent_workers:
+                self._iterator = None  # or its workers would stay until the next iteration, and be forked with it
 
     def __len__(self) -> int:
         return len(self.stream)

@@ -100,6 +100,7 @@ class SplitReader:
         samples = [shard.samples for source in self._sources for shard in source.files.shards]
         self._first = np.concatenate([[0], np.cumsum(samples, dtype=np.int64)])
         self._parsed: Recent[tuple[int, int], tuple[Record, dict[str, list[Any]]]] = Recent(_PARSED)
+        self._lost: dict[tuple[int, int], str] = {}  # records that are damaged, and how
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -116,11 +117,16 @@ class SplitReader:
         self._fetch(asked)
         for group in asked:
             slots, places = group.slots.tolist(), group.places.tolist()
+            if skip and (group.shard, group.number) in self._lost:
+                damaged += [self._lost[group.shard, group.number]] * len(slots)
+                continue
             try:
                 found, chosen = self._reading(group.shard, group.number, partial(_chosen, slots, columns))
             except WallocError as error:
                 if not skip:
                     raise
+                if isinstance(error, FormatError):  # all else may pass
+                    self._lost[group.shard, group.number] = str(error)
                 damaged += [str(error)] * len(slots)
                 continue
             payloads.update(zip(places, found, strict=True))
