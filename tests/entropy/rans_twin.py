@@ -12,7 +12,8 @@ from walloc_data.entropy.rans import RansCoder
 
 __all__ = ["decode", "encode"]
 
-_LOW = 1 << 16
+_LOW = 1 << 26
+_WORD = 1 << 32
 _SLOTS = 1 << 10
 _NEAR = ((0, -1), (-1, 0), (-1, 1), (-1, -1), (0, -2), (-2, 0))
 
@@ -21,27 +22,34 @@ def encode(coder: RansCoder, sample: NDArray[np.int8]) -> bytes:
     """The payload of one sample, int8 `[c, *space]`."""
     model = _Model(coder, sample.shape)
     truth = model.folded(sample)
-    coded = []
-    for place, lane in model.places():
-        context, guess, sign, eighths = model.context(place)
-        value = int(truth[place])
-        model.keep(place, value, eighths)
-        coded.append((lane, context, (sign * (value - guess)) % 256))
-    states, words = [_LOW] * 4, list[int]()
-
-    def put(lane: int, frequency: int, first: int, bits: int) -> None:
-        if states[lane] >= frequency << (32 - bits):
-            words.append(states[lane] % _LOW)
-            states[lane] >>= 16
-        states[lane] = (states[lane] // frequency << bits) + states[lane] % frequency + first
-
-    for lane, context, symbol in reversed(coded):
-        frequencies = model.distribution(context)
-        if symbol == 128 or not frequencies[symbol]:
-            put(lane, 1, symbol, 8)
-            symbol = 128
-        put(lane, int(frequencies[symbol]), int(frequencies[:symbol].sum()), 10)
-    payload = np.array(states, "<u4").tobytes() + np.array(words[::-1], "<u2").tobytes()
+    runs, escapes = list[tuple[int, list[tuple[int, int]]]](), list[int]()
+    for lane, places in model.runs():
+        run = []
+        for place in places:
+            context, guess, sign, mean = model.context(place)
+            value = int(truth[place])
+            model.keep(place, value, mean)
+            symbol = (sign * (value - guess)) % 256
+            frequencies = model.distribution(context)
+            if symbol == 128 or not frequencies[symbol]:
+                escapes.append(symbol)
+                symbol = 128
+            run.append((int(frequencies[symbol]), int(frequencies[:symbol].sum())))
+        runs.append((lane, run))
+    states, words = [_LOW] * 2, list[int]()
+    for lane, run in reversed(runs):
+        state = states[lane]
+        after = state
+        for frequency, first in reversed(run):
+            after = after // frequency * _SLOTS + after % frequency + first
+        if after >= _LOW * _WORD:
+            words.append(state % _WORD)
+            state //= _WORD
+            for frequency, first in reversed(run):
+                state = state // frequency * _SLOTS + state % frequency + first
+            after = state
+        states[lane] = after
+    payload = np.array(states, "<u8").tobytes() + np.array(words[::-1], "<u4").tobytes() + bytes(escapes[::-1])
     return payload if len(payload) < sample.size else model.upright(sample).tobytes()
 
 
@@ -51,34 +59,33 @@ def decode(coder: RansCoder, payload: bytes, shape: tuple[int, ...]) -> NDArray[
     if len(payload) == np.prod(shape):
         raw = np.frombuffer(payload, np.int8)
         return model.upright(raw.reshape(*shape[:-2], shape[-1], shape[-2])) if model.sideways else raw.reshape(shape)
-    if len(payload) % 2 or not 16 <= len(payload) < np.prod(shape):
+    if not 16 <= len(payload) < np.prod(shape):
         raise ValueError("no payload has this length")
-    states = [int(state) for state in np.frombuffer(payload[:16], "<u4")]
-    if min(states) < _LOW:
-        raise ValueError("a state is too low")
-    words = iter(np.frombuffer(payload[16:], "<u2"))
-
-    def refill(state: int) -> int:
-        if state >= _LOW:
-            return state
-        word = next(words, None)
-        if word is None:
-            raise ValueError("words are missing")
-        return state << 16 | int(word)
-
-    for place, lane in model.places():
-        context, guess, sign, eighths = model.context(place)
-        frequencies = model.distribution(context)
-        bounds = np.cumsum(frequencies)
-        slot = states[lane] % _SLOTS
-        symbol = int(np.searchsorted(bounds, slot, side="right"))
-        first = int(bounds[symbol] - frequencies[symbol])
-        states[lane] = refill(int(frequencies[symbol]) * (states[lane] // _SLOTS) + slot - first)
-        if symbol == 128:
-            symbol = states[lane] % 256
-            states[lane] = refill(states[lane] >> 8)
-        model.keep(place, _byte(guess + sign * _byte(symbol)), eighths)
-    if next(words, None) is not None or states != [_LOW] * 4:
+    states = [int(state) for state in np.frombuffer(payload[:16], "<u8")]
+    if min(states) < _LOW or max(states) >= _LOW * _WORD:
+        raise ValueError("a state is out of bounds")
+    at, end = 16, len(payload)
+    for lane, places in model.runs():
+        for place in places:
+            context, guess, sign, mean = model.context(place)
+            frequencies = model.distribution(context)
+            bounds = np.cumsum(frequencies)
+            slot = states[lane] % _SLOTS
+            symbol = int(np.searchsorted(bounds, slot, side="right"))
+            states[lane] = int(frequencies[symbol]) * (states[lane] // _SLOTS) + slot
+            states[lane] -= int(bounds[symbol] - frequencies[symbol])
+            if symbol == 128:
+                end -= 1
+                if end < at:
+                    raise ValueError("bytes are missing")
+                symbol = payload[end]
+            model.keep(place, _byte(guess + sign * _byte(symbol)), mean)
+        if states[lane] < _LOW:
+            if at + 4 > end:
+                raise ValueError("words are missing")
+            states[lane] = states[lane] * _WORD + int.from_bytes(payload[at : at + 4], "little")
+            at += 4
+    if at != end or states != [_LOW] * 2:
         raise ValueError("the payload goes on, or ends wrongly")
     return model.unfolded(shape)
 
@@ -120,50 +127,62 @@ class _Model:
             return flat.reshape(shape)
         return np.ascontiguousarray(flat.reshape(*shape[:-2], shape[-1], shape[-2]).swapaxes(-1, -2))
 
-    def places(self) -> Iterator[tuple[Place, int]]:
-        """All places in coding order, and the state that each belongs to."""
+    def runs(self) -> Iterator[tuple[int, list[Place]]]:
+        """All places in coding order, in runs of two or one that a state codes at once, with its number."""
         for plane in range(self.depth):
             for channel in range(len(self.values)):
                 for front in range(self.columns + 2 * self.rows - 2):
                     row = [(y, front - 2 * y) for y in range(self.rows)]
                     row = [(y, x) for y, x in row if 0 <= x < self.columns and y * self.columns + x < self.coded]
-                    for index, (y, x) in enumerate(row):
-                        yield (channel, plane, y, x), index % 4
+                    for index in range(0, len(row), 2):
+                        yield index // 2 % 2, [(channel, plane, y, x) for y, x in row[index : index + 2]]
 
     def context(self, place: Place) -> tuple[int, int, int, int]:
-        """The context, prediction, sign of residuals, and mean in eighths, of a place."""
+        """The context, prediction, sign of residuals, and mean in 64ths, of a place."""
         channel, plane, y, x = place
-        mean, error = (table[channel].astype(int).tolist() for table in (self.coder.mean, self.coder.error))
-        values = [self._at(self.values, channel, plane, y + dy, x + dx) for dy, dx in _NEAR]
+        means, errors = (table[channel].astype(int).tolist() for table in (self.coder.mean, self.coder.error))
+        values = [256 * self._at(self.values, channel, plane, y + dy, x + dx) for dy, dx in _NEAR]
         w, n, nw = values[0], values[1], values[3]
-        values += [sorted((w, n, w + n - nw))[1], self._at(self.values, channel, plane - 1, y, x), 1]
-        eighths = min(max(_dot(mean, values) >> 7, -1024), 1023)
-        guess = (eighths + 4) >> 3
-        fraction = eighths - 8 * guess
-        errors = [self._at(self.errors, channel, plane, y + dy, x + dx) for dy, dx in _NEAR]
-        errors += [self._at(self.errors, channel, plane - 1, y, x), self._around(channel, plane - 1, y, x), 32]
+        values += [sorted((w, n, w + n - nw))[1], 256 * self._at(self.values, channel, plane - 1, y, x)]
+        mean = min(max(_weighed(means, values), -8192), 8191)
+        guess = (mean + 32) >> 6
+        fraction = mean - 64 * guess
+        near = [self._at(self.errors, channel, plane, y + dy, x + dx) for dy, dx in _NEAR]
+        near += [self._at(self.errors, channel, plane - 1, y, x), self._smooth(channel, plane - 1, y, x)]
         others = [int(other) for other in self.coder.references[channel]]
-        errors += [self._at(self.errors, other, plane, y, x) if other != channel else 0 for other in others]
-        errors += [self._around(other, plane, y, x) if other != channel else 0 for other in others]
-        expected = min(max(_dot(error, errors) >> 10, 0), 4095)
-        return (fraction if fraction >= 0 else ~fraction) * 4096 + expected, guess, -1 if fraction < 0 else 1, eighths
+        near += [self._smooth(other, plane, y, x) if other != channel else 0 for other in others]
+        expected = min(max(_weighed(errors, near), 0), 32751) + 16
+        octave = expected.bit_length() - 1  # from 4 on
+        level = 8 * (octave - 4) + (expected * 8 >> octave) - 8
+        return ((fraction if fraction >= 0 else ~fraction) >> 3) * 128 + level, guess, -1 if fraction < 0 else 1, mean
 
-    def keep(self, place: Place, value: int, eighths: int) -> None:
+    def keep(self, place: Place, value: int, mean: int) -> None:
         self.values[place] = value
-        self.errors[place] = min(abs(8 * value - eighths), 2047)
+        self.errors[place] = 8 * min(abs(64 * value - mean), 4095)
 
     def distribution(self, context: int) -> NDArray[np.uint32]:
         """Frequencies of the 256 symbols, that of the escape at 128."""
-        run = int(np.searchsorted(self.coder.starts, context, side="right")) - 1
+        bin_, level = divmod(context, 128)
+        rank = 32 * bin_ + level if level < 32 else 3 * 32 + min(level, 87)
+        run = int(np.searchsorted(self.coder.starts, rank, side="right")) - 1
         return np.asarray(self.coder.distributions[run])
 
     def _at(self, array: NDArray[np.int64], channel: int, plane: int, y: int, x: int) -> int:
         inside = plane >= 0 and 0 <= y < self.rows and 0 <= x < self.columns
         return int(array[channel, plane, y, x]) if inside else 0
 
-    def _around(self, channel: int, plane: int, y: int, x: int) -> int:
-        return sum(self._at(self.errors, channel, plane, y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+    def _smooth(self, channel: int, plane: int, y: int, x: int) -> int:
+        rows = [[self._at(self.errors, channel, plane, y + dy, x + dx) for dx in (-1, 0, 1)] for dy in (-1, 0, 1)]
+        return _blurred([_blurred(row) for row in rows])
 
 
-def _dot(weights: list[int], values: list[int]) -> int:
-    return sum(weight * value for weight, value in zip(weights, values, strict=True))
+def _blurred(three: list[int]) -> int:
+    return (three[0] >> 2) + (three[1] >> 1) + (three[2] >> 2)
+
+
+def _weighed(weights: list[int], values: list[int]) -> int:
+    """The ninth weight is a bias; sums are of 16 bits."""
+    total = weights[8] + sum(
+        weight * value >> 16 for weight, value in zip(weights[:8] + weights[9:], values, strict=True)
+    )
+    return (total + (1 << 15)) % (1 << 16) - (1 << 15)

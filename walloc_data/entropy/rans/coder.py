@@ -1,8 +1,8 @@
 """The coder `rans`: a distribution a latent, chosen by its neighbours, and interleaved rANS. The smallest.
 
-Payload: the four states, uint32, and the words that refill them, uint16, all little-endian; or, where that
-would not be smaller, the latents as they are, which the length tells. Planes of more than four times as many rows as
-columns are coded with the two exchanged.
+Payload: the two states, uint64, the words that refill them, uint32, all little-endian, and bytes that no
+distribution has a slot for, the first one last; or, where that would not be smaller, the latents as they are, which
+the length tells. Planes of more than four times as many rows as columns are coded with the two exchanged.
 Duda, "Asymmetric numeral systems", 2013 (rANS); Giesen, "Interleaved entropy coders", 2014.
 """
 
@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, REFERENCES
-from walloc_data.entropy.rans.decoding import decode_batch
+from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, RANKS, REFERENCES, ranks
+from walloc_data.entropy.rans.decoding import STEP, decode_batch
 from walloc_data.entropy.rans.encoding import encode_batch, gather
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
-from walloc_data.entropy.rans.layout import Plan, error_bound, plan_of, shape_of, workspace_of
-from walloc_data.entropy.rans.stream import ESCAPE, LANES, MARGIN, TOTAL
+from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
+from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, RANGES, TOTAL
 from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
@@ -44,7 +44,7 @@ class RansCoder:
         """The arrays of `tables`. Raises `CoderError` unless every payload, true or false, decodes safely with them."""
         channels = len(mean) if mean.ndim == 2 else 0
         _expect("mean", mean, np.int16, (channels, len(MEAN_TAPS)))
-        _expect("error", error, np.int16, (channels, len(ERROR_TAPS) + 2 * REFERENCES))
+        _expect("error", error, np.int16, (channels, len(ERROR_TAPS)))
         _expect("references", references, np.uint16, (channels, REFERENCES))
         runs = len(starts) if starts.ndim == 1 else 0
         _expect("starts", starts, np.uint16, (runs,))
@@ -53,18 +53,16 @@ class RansCoder:
             raise CoderError(f"rans tables: {channels} channels with {runs} distributions, not 1 to {MAXIMUM}")
         if (references >= np.maximum(np.arange(channels), 1)[:, None]).any():
             raise CoderError("rans tables: a channel refers to one that is not decoded before it")
-        if error_bound(error) >= 1 << 31:
-            raise CoderError("rans tables: error weights exceed 32 bits")
-        if starts[0] or (np.diff(starts.astype(np.int64)) <= 0).any() or starts[-1] >= CONTEXTS:
-            raise CoderError(f"rans tables: starts must rise from 0 to below {CONTEXTS}")
+        if starts[0] or (np.diff(starts.astype(np.int64)) <= 0).any() or starts[-1] >= RANKS:
+            raise CoderError(f"rans tables: starts must rise from 0 to below {RANKS}")
         if reaches.max() > 127:
             raise CoderError("rans tables: a distribution reaches beyond 127")
         _expect("frequencies", frequencies, np.uint16, (int((2 * reaches.astype(np.int64) + 1).sum()),))
         self.mean, self.error, self.references = mean, error, references
         self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
         self.distributions = _distributions(reaches, frequencies)
-        self._lookup = (np.searchsorted(starts, np.arange(CONTEXTS), side="right") - 1).astype(np.uint8)
-        self._ranges, self._slots = _compiled(self.distributions)
+        self._lookup = (np.searchsorted(starts, ranks(), side="right") - 1).astype(np.int32) * (RANGES + TOTAL)
+        self._tables = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     @classmethod
@@ -91,7 +89,7 @@ class RansCoder:
         counts = np.zeros((CONTEXTS, 256), np.uint32)
         for sample in samples:
             plan = blank._plan(sample.shape[1:])
-            contexts, coded = np.empty(sample.size, np.int32), np.empty(sample.size, np.uint16)
+            contexts, coded = np.empty(sample.size, np.int16), np.empty(sample.size, np.uint16)
             gather(sample.reshape(-1), plan, workspace_of(plan), contexts, coded, counts, sample.size)
         return cls(*weights, *fit_distributions(counts))
 
@@ -105,14 +103,15 @@ class RansCoder:
         lengths = np.empty(len(latents), np.int64)
         encode_batch(
             upright.reshape(-1),
-            self._ranges,
+            self._tables,
             self._lookup,
             plan,
             workspace_of(plan),
-            np.empty(size, np.int32),
+            np.empty(size, np.int16),
             np.empty(size, np.uint16),
-            np.empty(2 * size, np.uint16),
-            np.empty(LANES, np.uint64),
+            np.empty(size, np.uint32),
+            np.empty(size, np.uint32),
+            np.empty(size, np.uint8),
             payloads.reshape(-1),
             lengths,
             size,
@@ -140,18 +139,15 @@ class RansCoder:
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
         plan = self._plan(upright.shape[2:])
         size = out[0].size
-        words = np.empty((2, size // 2 + MARGIN), np.uint16)
-        work = (workspace_of(plan), workspace_of(plan))
+        streams = np.empty((STEP, size // 4 + MARGIN), np.uint32)
         bad = decode_batch(
             data,
             np.ascontiguousarray(segments),
-            self._slots,
-            self._ranges,
+            self._tables,
             self._lookup,
             plan,
-            work,
-            words[0],
-            words[1],
+            workspace_of(plan, STEP),
+            streams,
             target.reshape(-1),
             size,
         )
@@ -163,7 +159,7 @@ class RansCoder:
     def tables(self) -> dict[str, NDArray[Any]]:
         """All that decoding needs besides payloads.
 
-        `mean` int16 `[c, 9]`, `error` int16 `[c, 17]` and `references` uint16 `[c, 4]` (see `context`); `starts` uint16
+        `mean` int16 `[c, 9]`, `error` int16 `[c, 13]` and `references` uint16 `[c, 4]` (see `context`); `starts` uint16
         `[n]`, the first context of each distribution; `reaches` uint8 `[n]`, its largest residual; and
         `frequencies` uint16, those of all residuals from -reach to reach, a distribution after the other.
         """
@@ -224,9 +220,10 @@ def _distributions(reaches: NDArray[np.uint8], frequencies: NDArray[np.uint16]) 
     return spread
 
 
-def _compiled(distributions: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """By symbol, its frequency and first slot; by slot, the symbol that decoding finds there."""
+def _compiled(distributions: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """A distribution after the other: by symbol, its frequency and first slot; by slot, the symbol found there."""
     first = np.cumsum(distributions, 1, dtype=np.uint32) - distributions
     ranges = np.asarray(distributions << 16 | first, np.uint32)
-    symbol = np.tile(np.arange(256, dtype=np.uint8), len(distributions))
-    return ranges.ravel(), np.asarray(np.repeat(symbol, distributions.reshape(-1)), np.uint8)
+    symbols = np.tile(np.arange(256, dtype=np.uint8), len(distributions))
+    slots = np.asarray(np.repeat(symbols, distributions.reshape(-1)), np.uint8).reshape(len(ranges), -1)
+    return np.concatenate([ranges.view(np.uint8), slots], 1).ravel()

@@ -6,18 +6,22 @@ all that a latent is predicted from (its row to the left, the two rows above as 
 lies in earlier fronts, so a front's contexts are computed together, in vector registers, though
 each sees its left neighbour. Planes are kept skewed, a front a row, so a neighbour is a constant distance away.
 
-Two linear forms a latent, both of integers:
+Two linear forms a latent, both of integers of 16 bits, sums of `value * weight >> 16`:
 
-- its **mean**, from eight latents of its own channel (`MEAN_TAPS`), to an eighth;
-- its expected **error**, from the errors of eight places of its own channel (`ERROR_TAPS`) and, in up to four
-  earlier channels, from the error at the same place and the sum over the 3x3 places around it.
+- its **mean**, in 64ths, from eight latents of its own channel (`MEAN_TAPS`), taken in 256ths;
+- its expected **error**, in 128ths, from the errors of eight places of its own channel and, in up to four
+  earlier channels, from the smoothed error of the same place (`ERROR_TAPS`), taken in 512ths. "Smooth" is the
+  average over the 3x3 places around, weighted 1 2 1 both ways.
 
-The error, in 32nds and up to 4095, and the mean's distance from the next integer make the context. One
+The error's logarithm (`STEPS` steps an octave) and the mean's distance from the next integer make the context. One
 set of distributions serves all channels. One space dimension is folded into rows; of three, the
 first counts planes, and "back" is the same place in the plane before.
 """
 
 from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from walloc_data.entropy.compiled import compiled
 from walloc_data.entropy.rans.lanes import (
@@ -26,8 +30,9 @@ from walloc_data.entropy.rans.lanes import (
     load,
     magnitude,
     masked,
-    median,
+    med,
     minus,
+    octave,
     plus,
     shifted,
     spread,
@@ -39,33 +44,53 @@ from walloc_data.entropy.rans.lanes import (
 __all__ = [
     "BINS",
     "CONTEXTS",
-    "ERROR_SHIFT",
     "ERROR_TAPS",
-    "LIMIT",
-    "MEAN_SHIFT",
+    "FINE",
+    "LEVELS",
     "MEAN_TAPS",
+    "NEAR",
+    "OTHERS",
+    "RANKS",
     "REFERENCES",
+    "ROOM",
     "TAPS",
-    "TOP",
+    "UNIT",
     "expect",
     "jit",
+    "ranks",
     "rows_of",
     "settle",
-    "sum_boxes",
+    "smooth",
     "unsettle",
 ]
 
-MEAN_TAPS = ("w", "n", "ne", "nw", "ww", "nn", "med", "back", "bias")
-ERROR_TAPS = ("w", "n", "ne", "nw", "ww", "nn", "back", "back3x3", "bias")
 REFERENCES = 4
-MEAN_SHIFT, ERROR_SHIFT = 7, 10  # weights are 1024ths and 4096ths; means come out in eighths, errors in 32nds
-LIMIT = 4096  # of expected errors
+NEAR = 6  # taps that lie in the same plane
+MEAN_TAPS = ("w", "n", "ne", "nw", "ww", "nn", "med", "back", "bias")
+ERROR_TAPS = ("w", "n", "ne", "nw", "ww", "nn", "back", "back smooth", "bias", *["reference smooth"] * REFERENCES)
+UNIT = 1 << 14  # a weight of one
 BINS = 4  # of the mean's distance from an integer, mirrored
-CONTEXTS = BINS * LIMIT
-TOP = 2047  # the largest error in eighths
-TAPS = 24  # 8 of the mean, 16 of the error
+STEPS = 8  # levels an octave of the expected error
+LEVELS = 11 * STEPS  # from 0 to all that 15 bits hold
+FINE = 32  # levels whose bins are told apart
+ROOM = 7  # bits of a level, and the literal in `_write_mean`: bins lie 128 contexts apart
+CONTEXTS = BINS << ROOM
+RANKS = (BINS - 1) * FINE + LEVELS
+OTHERS = 2 + REFERENCES  # taps of the error that lie in other planes
+TAPS = 2 * NEAR + 2 + OTHERS
+_FIRST = (127 + 4) * STEPS  # the level of 1/8 (16 units) as `octave` gives it
 
 jit = partial(compiled, boundscheck=False, error_model="numpy")
+_inline = partial(jit, forceinline=True)
+
+
+def ranks() -> NDArray[np.int64]:
+    """The order of contexts in which runs of them share a distribution, `[CONTEXTS]`, below `RANKS`.
+
+    Where large errors are expected, what is behind the point matters no more: there, all bins have one rank.
+    """
+    bin_, level = np.divmod(np.arange(CONTEXTS), 1 << ROOM)
+    return np.where(level < FINE, bin_ * FINE + level, BINS * FINE + np.minimum(level, LEVELS - 1) - FINE)
 
 
 @jit
@@ -78,105 +103,109 @@ def rows_of(front, rows, columns, last):  # pragma: no cover  (compiled)
     return low, high
 
 
-@jit
-def _weigh(space, cell, first, count, offsets, weights, bias):  # pragma: no cover
-    total = spread(bias)
-    for k in range(first, first + count):
-        total = times(total, load(space, cell + offsets[k]), weights[k])
-    return total
+@_inline
+def _near(total, space, here, stride, weights, first):  # pragma: no cover
+    total = times(total, load(space, here - 2 * stride - 1), weights[first + 1])
+    total = times(total, load(space, here - 3 * stride - 1), weights[first + 3])
+    total = times(total, load(space, here - 2 * stride), weights[first + 4])
+    total = times(total, load(space, here - 4 * stride - 2), weights[first + 5])
+    total = times(total, load(space, here - stride - 1), weights[first + 2])
+    return times(total, load(space, here - stride), weights[first])  # last what was last written
 
 
-@jit
-def _median(space, here, stride):  # pragma: no cover
-    left = load(space, here - stride)
-    above = load(space, here - 2 * stride - 1)
-    corner = load(space, here - 3 * stride - 1)
-    return median(left, above, minus(plus(left, above), corner))
+@_inline
+def _gradient(space, here, stride):  # pragma: no cover
+    return med(load(space, here - stride), load(space, here - 2 * stride - 1), load(space, here - 3 * stride - 1))
 
 
-@jit
-def _write_context(error, chunk):  # pragma: no cover
-    store(chunk, 0, clip(shifted(error, ERROR_SHIFT), 0, LIMIT - 1))
+@_inline
+def _write_mean(mean, level, chunk, at):  # pragma: no cover
+    mean = clip(mean, -8192, 8191)
+    guess = shifted(plus(mean, spread(32)), 6)
+    fraction = minus(mean, shifted(guess, -6))
+    flip = shifted(fraction, 15)
+    store(chunk, at, plus(level, shifted(shifted(xor(fraction, flip), 3), -7)))
+    store(chunk, at + WIDTH, guess)
+    store(chunk, at + 2 * WIDTH, flip)
+    store(chunk, at + 3 * WIDTH, mean)
 
 
-@jit
-def _write_mean(mean, chunk):  # pragma: no cover
-    mean = clip(shifted(mean, MEAN_SHIFT), -1024, 1023)
-    guess = shifted(plus(mean, spread(4)), 3)
-    fraction = minus(mean, shifted(guess, -3))
-    flip = shifted(fraction, 31)
-    store(chunk, 0, plus(load(chunk, 0), shifted(xor(fraction, flip), -12)))
-    store(chunk, WIDTH, guess)
-    store(chunk, 2 * WIDTH, flip)
-    store(chunk, 3 * WIDTH, mean)
-
-
-@jit
-def expect(space, values, stride, cell, channel, row, counts, offsets, weights, biases, chunk):  # pragma: no cover
+@_inline
+def expect(
+    space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, at
+):  # pragma: no cover
     """Contexts of `WIDTH` places from `cell` of a plane on, whether they lie in it or not.
 
-    Fills `chunk`, int32 `[4 * WIDTH]`, with contexts and, where the channel has a mean at all (which is returned),
-    with predictions, signs (0 or -1) and means in eighths.
+    Fills `chunk`, int16 `[4 * WIDTH]`, with contexts and, where the channel has a mean at all (`moved`),
+    with predictions, signs (0 or -1) and means in 64ths.
     """
     taps = row * TAPS
-    bias, med = biases[3 * channel], biases[3 * channel + 2]
-    count = counts[2 * row]
-    _write_context(_weigh(space, cell, taps + 8, counts[2 * row + 1], offsets, weights, biases[3 * channel + 1]), chunk)
-    moved = count != 0 or bias != 0 or med != 0
+    error = _near(spread(biases[2 * row + 1]), space, errors + cell, stride, weights, taps + NEAR + 2)
+    first = taps + 2 * NEAR + 2
+    for k in range(counts[2 * row + 1]):
+        error = times(error, load(space, cell + offsets[(OTHERS + 1) * row + 1 + k]), weights[first + k])
+    level = minus(octave(plus(clip(error, 0, 32751), spread(16))), spread(_FIRST))
     if moved:
-        mean = _weigh(space, cell, taps, count, offsets, weights, bias)
-        if med != 0:
-            mean = times(mean, _median(space, values + cell, stride), med)
-        _write_mean(mean, chunk)
-    return moved
+        mean = _near(spread(biases[2 * row]), space, values + cell, stride, weights, taps)
+        mean = times(mean, _gradient(space, values + cell, stride), weights[taps + NEAR])
+        if counts[2 * row]:
+            mean = times(mean, load(space, cell + offsets[(OTHERS + 1) * row]), weights[taps + NEAR + 1])
+        _write_mean(mean, level, chunk, at)
+    else:
+        store(chunk, at, level)
 
 
-@jit
-def settle(space, values, errors, cell, count, moved, chunk, symbols):  # pragma: no cover
-    """Turn `count` symbols, int8 `[WIDTH]`, into values and errors at `cell`.
+@_inline
+def settle(space, values, errors, cell, count, moved, chunk, at, symbols):  # pragma: no cover
+    """Turn `count` symbols, lanes, into values and errors at `cell`.
 
     Beyond them it writes zeros: there, a front has no places, or has them coded next.
     """
-    value = load(symbols, 0)
+    value = symbols
     if moved:
-        flip = load(chunk, 2 * WIDTH)
-        value = plus(load(chunk, WIDTH), minus(xor(value, flip), flip))
-        value = shifted(shifted(value, -24), 24)
-        error = magnitude(minus(shifted(value, -3), load(chunk, 3 * WIDTH)))
+        flip = load(chunk, at + 2 * WIDTH)
+        value = shifted(plus(load(chunk, at + WIDTH), minus(xor(value, flip), flip)), -8)
+        _keep(minus(shifted(value, 2), load(chunk, at + 3 * WIDTH)), space, errors + cell, count)
     else:
-        error = magnitude(shifted(value, -3))
+        value = shifted(value, -8)
+        _keep(shifted(value, 2), space, errors + cell, count)
     store(space, values + cell, masked(value, count))
-    store(space, errors + cell, masked(clip(error, 0, TOP), count))
 
 
-@jit
-def unsettle(space, values, errors, cell, count, moved, chunk, symbols):  # pragma: no cover
-    """The inverse of `settle`: symbols, and errors, of values that are there."""
+@_inline
+def _keep(difference, space, here, count):  # pragma: no cover
+    """An error in 512ths, below 64, of a difference in 64ths."""
+    store(space, here, masked(shifted(clip(magnitude(difference), 0, 4095), -3), count))
+
+
+@_inline
+def unsettle(space, values, errors, cell, count, moved, chunk, at, symbols):  # pragma: no cover
+    """The inverse of `settle`: symbols, int8 `[WIDTH]`, and errors, of values that are there."""
     value = load(space, values + cell)
-    symbol = value
+    symbol = shifted(value, 8)
     if moved:
-        flip = load(chunk, 2 * WIDTH)
-        symbol = minus(xor(minus(value, load(chunk, WIDTH)), flip), flip)
-        error = magnitude(minus(shifted(value, -3), load(chunk, 3 * WIDTH)))
+        flip = load(chunk, at + 2 * WIDTH)
+        symbol = minus(xor(minus(symbol, load(chunk, at + WIDTH)), flip), flip)
+        _keep(minus(shifted(value, 2), load(chunk, at + 3 * WIDTH)), space, errors + cell, count)
     else:
-        error = magnitude(shifted(value, -3))
+        _keep(shifted(value, 2), space, errors + cell, count)
     store(symbols, 0, symbol)
-    store(space, errors + cell, masked(clip(error, 0, TOP), count))
 
 
 @jit
-def sum_boxes(space, errors, boxes, sums, cells, stride):  # pragma: no cover
-    """Sums over the 3x3 places around each of a plane's errors; `sums` is scratch, int16 `[cells]`.
+def smooth(space, errors, target, shape):  # pragma: no cover
+    """Averages over the 3x3 places around each of a plane's errors."""
+    _, rows, columns, _, fronts, stride, _ = shape
+    for front in range(fronts):
+        low, high = rows_of(front, rows, columns, columns)
+        for i in range((front + 4) * stride + 2 + low, (front + 4) * stride + 2 + high, WIDTH):
+            above = _across(space, errors + i - 2 * stride - 1, stride)
+            below = _across(space, errors + i + 2 * stride + 1, stride)
+            row = _across(space, errors + i, stride)
+            store(space, target + i, plus(plus(shifted(above, 2), shifted(below, 2)), shifted(row, 1)))
 
-    What margins and places outside the plane get is never read.
-    """
-    for i in range(stride, cells - stride - WIDTH, WIDTH):
-        row = plus(load(space, errors + i), plus(load(space, errors + i - stride), load(space, errors + i + stride)))
-        store(space, sums + i, row)
-    reach = 2 * stride + 1
-    for i in range(reach, cells - reach - WIDTH, WIDTH):
-        store(
-            space,
-            boxes + i,
-            plus(load(space, sums + i), plus(load(space, sums + i - reach), load(space, sums + i + reach))),
-        )
+
+@_inline
+def _across(space, here, stride):  # pragma: no cover
+    sides = plus(shifted(load(space, here - stride), 2), shifted(load(space, here + stride), 2))
+    return plus(sides, shifted(load(space, here), 1))

@@ -1,60 +1,128 @@
 # mypy: disable-error-code="no-untyped-def,var-annotated"
 """The decoder of `rans`, compiled."""
 
+from functools import partial
+
 import numpy as np
 
-from walloc_data.entropy.rans.context import expect, jit, rows_of, settle, sum_boxes
-from walloc_data.entropy.rans.lanes import WIDTH, address
+from walloc_data.entropy.rans.context import expect, jit, rows_of, settle, smooth
+from walloc_data.entropy.rans.lanes import WIDTH, address, holds, joined, word
 from walloc_data.entropy.rans.stream import (
-    BYTE,
     ESCAPE,
     FIRST,
-    LANES,
+    HEADER,
     LOW,
-    MARGIN,
+    RANGES,
     SLOT_BITS,
     SLOT_MASK,
+    STATES,
+    TOP,
     WORD,
+    ZERO,
     pointers_of,
 )
 
-__all__ = ["decode_batch"]
+__all__ = ["STEP", "decode_batch"]
+
+STEP = 4  # samples at a time: one waits for its last front, and a core has something else to do meanwhile
+_CHUNK = 4 * WIDTH  # numbers that `expect` writes of a sample
+_8, _16, _HALF = np.uint64(8), np.uint64(16), np.uint64(0xFFFF)
+_inlined = partial(jit, forceinline=True)
 
 
 @jit
-def _take(state, cursor, words, slots, ranges, table):  # pragma: no cover
-    """One symbol off a state: `(symbol, state, cursor)`."""
+def _take(at, state, contexts, tables):  # pragma: no cover
+    """One symbol off a state."""
+    lookup, distributions = tables
+    base = np.int64(lookup[contexts[at]])
     slot = state & SLOT_MASK
-    symbol = np.uint64(slots[(np.uint64(table) << SLOT_BITS) | slot])
-    entry = np.uint64(ranges[(np.uint64(table) << BYTE) | symbol])
-    state = (entry >> WORD) * (state >> SLOT_BITS) + slot - (entry & np.uint64(0xFFFF))
-    word = np.uint64(words[cursor])
+    symbol = np.uint64(distributions[base + np.int64(slot) + RANGES])
+    entry = np.uint64(word(distributions, base + 4 * np.int64(symbol)))
+    return symbol, (entry >> _16) * (state >> SLOT_BITS) + slot - (entry & _HALF)
+
+
+@jit
+def _refill(state, cursor, words):  # pragma: no cover
+    following = np.uint64(words[cursor])
     if state < FIRST:
-        state = (state << WORD) | word
+        state = state << WORD | following
         cursor += 1
-    if symbol == np.uint64(ESCAPE):
-        symbol = state & LOW
-        state >>= BYTE
-        if state < FIRST:
-            state = (state << WORD) | np.uint64(words[cursor])
-            cursor += 1
-    return np.int8(np.uint8(symbol)), state, cursor
+    return state, cursor
 
 
 @jit
-def _tail(i, count, contexts, lookup, slots, ranges, words, cursor, s0, s1, s2, symbols):  # pragma: no cover
+def _two(at, state, cursor, words, contexts, tables):  # pragma: no cover
+    first, state = _take(at, state, contexts, tables)
+    second, state = _take(at + 1, state, contexts, tables)
+    state, cursor = _refill(state, cursor, words)
+    return first | second << _8, state, cursor
+
+
+@jit
+def _four(at, s0, s1, cursor, words, contexts, tables):  # pragma: no cover
+    first, s0, cursor = _two(at, s0, cursor, words, contexts, tables)
+    second, s1, cursor = _two(at + 2, s1, cursor, words, contexts, tables)
+    return first | second << _16, s0, s1, cursor
+
+
+@jit
+def _fewer(at, count, s0, s1, cursor, words, contexts, tables):  # pragma: no cover
     """The last one to three symbols of a chunk."""
-    symbols[i], s0, cursor = _take(s0, cursor, words, slots, ranges, lookup[contexts[i]])
-    if i + 1 < count:
-        symbols[i + 1], s1, cursor = _take(s1, cursor, words, slots, ranges, lookup[contexts[i + 1]])
-    if i + 2 < count:
-        symbols[i + 2], s2, cursor = _take(s2, cursor, words, slots, ranges, lookup[contexts[i + 2]])
-    return cursor, s0, s1, s2
+    symbols, s0 = _take(at, s0, contexts, tables)
+    if count > 1:
+        second, s0 = _take(at + 1, s0, contexts, tables)
+        symbols |= second << _8
+    s0, cursor = _refill(s0, cursor, words)
+    if count > 2:
+        third, s1 = _take(at + 2, s1, contexts, tables)
+        s1, cursor = _refill(s1, cursor, words)
+        symbols |= third << _16
+    return symbols, s0, s1, cursor
+
+
+@_inlined
+def _draw(a, b, count, states, cursors, words, contexts, tables):  # pragma: no cover
+    """A chunk's symbols of samples `a` and `b`, eight in an integer."""
+    a0, a1, b0, b1 = states[2 * a], states[2 * a + 1], states[2 * b], states[2 * b + 1]
+    at_a, at_b = cursors[a], cursors[b]
+    low_a = high_a = low_b = high_b = ZERO
+    i = 0
+    while i < count:
+        if i + 4 <= count:
+            of_a, a0, a1, at_a = _four(a * _CHUNK + i, a0, a1, at_a, words, contexts, tables)
+            of_b, b0, b1, at_b = _four(b * _CHUNK + i, b0, b1, at_b, words, contexts, tables)
+        else:
+            of_a, a0, a1, at_a = _fewer(a * _CHUNK + i, count - i, a0, a1, at_a, words, contexts, tables)
+            of_b, b0, b1, at_b = _fewer(b * _CHUNK + i, count - i, b0, b1, at_b, words, contexts, tables)
+        shift = np.uint64(8 * (i & 7))
+        if i < 8:
+            low_a |= of_a << shift
+            low_b |= of_b << shift
+        else:
+            high_a |= of_a << shift
+            high_b |= of_b << shift
+        i += 4
+    states[2 * a], states[2 * a + 1], states[2 * b], states[2 * b + 1] = a0, a1, b0, b1
+    cursors[a], cursors[b] = at_a, at_b
+    return low_a, high_a, low_b, high_b
 
 
 @jit
-def _state(words, lane):  # pragma: no cover
-    return np.uint64(words[2 * lane]) | np.uint64(words[2 * lane + 1]) << WORD
+def _bytes_for(symbols, count, source, end, begin):  # pragma: no cover
+    """Symbols with bytes for escapes, which end at `end`; and where those left end."""
+    for i in range(count):
+        shift = np.uint64(8 * i)
+        if symbols >> shift & LOW == np.uint64(ESCAPE) and end > begin:
+            end -= 1
+            symbols = symbols & ~(LOW << shift) | np.uint64(source[end]) << shift
+    return symbols, end
+
+
+@jit
+def _unescaped(low, high, count, source, begins, ends, k):  # pragma: no cover
+    low, ends[k] = _bytes_for(low, min(count, 8), source, ends[k], begins[k])
+    high, ends[k] = _bytes_for(high, count - 8, source, ends[k], begins[k])
+    return joined(low, high)
 
 
 @jit
@@ -62,145 +130,118 @@ def _unskew(space, values, shape, out, at):  # pragma: no cover
     for y in range(shape[1]):
         cell = values + (2 * y + 4) * shape[5] + 2 + y
         for x in range(shape[3] if y == shape[1] - 1 else shape[2]):
-            out[at + y * shape[2] + x] = np.int8(space[cell + x * shape[5]])
+            out[at + y * shape[2] + x] = np.int8(space[cell + x * shape[5]] >> 8)
 
 
 @jit
-def _decode(
-    a,
-    b,
-    stop_a,
-    stop_b,
-    slots,
-    ranges,
-    lookup,
-    shape,
-    channels,
-    pointers,
-    spaces,
-    sums,
-    chunks,
-    symbols,
-    out,
-    at_a,
-    at_b,
-):  # pragma: no cover
-    """Samples of words `a` and `b` in step, to `out` from `at_a` and `at_b` on.
+def _words(source, offset, length, words, at):  # pragma: no cover
+    """A payload's words, with as many zeros behind them as a chunk can take. Returns one past the last."""
+    for i in range(length >> 2):
+        k = offset + 4 * i
+        words[at + i] = (
+            np.uint32(source[k]) | np.uint32(source[k + 1]) << 8
+            | np.uint32(source[k + 2]) << 16 | np.uint32(source[k + 3]) << 24
+        )  # fmt: skip
+    for i in range(length >> 2, (length >> 2) + WIDTH + 1):
+        words[at + i] = 0
+    return at + (length >> 2)
 
-    Returns 0, or 1 or 2 for the one that is damaged.
 
-    A front waits for the one before it. With two samples, a core has something else to do meanwhile.
+@jit
+def _load(sample, segments, source, size, words, room, states, work, out):  # pragma: no cover
+    """Get the next samples ready to be decoded, and copy those that were not coded on the way.
+
+    Returns where to go on; how many are ready, an even number; and the number of a bad one, or -1.
     """
-    depth, rows, columns, last, fronts, stride, cells = shape
-    planes, boxed, counts, offsets, weights, biases = pointers
-    space_a, space_b = spaces
-    chunk_a, chunk_b = chunks
-    symbols_a, symbols_b = symbols
-    places = (rows - 1) * columns + last
-    a0, a1, a2, a3 = _state(a, 0), _state(a, 1), _state(a, 2), _state(a, 3)
-    b0, b1, b2, b3 = _state(b, 0), _state(b, 1), _state(b, 2), _state(b, 3)
-    if min(min(a0, a1), min(a2, a3)) < FIRST:
-        return 1
-    if min(min(b0, b1), min(b2, b3)) < FIRST:
-        return 2
-    i_a = 2 * LANES
-    i_b = 2 * LANES
-    for plane in range(depth):
-        phase = min(plane, 2 - (plane & 1))
-        for channel in range(channels):
-            row = phase * channels + channel
-            values, errors, boxes = planes[3 * row], planes[3 * row + 1], planes[3 * row + 2]
-            for front in range(fronts):
-                low, high = rows_of(front, rows, columns, last)
-                for first in range(low, high, WIDTH):
-                    cell = (front + 4) * stride + 2 + first
-                    count = min(high - first, WIDTH)
-                    moved = expect(
-                        space_a, values, stride, cell, channel, row, counts, offsets, weights, biases, chunk_a
-                    )
-                    expect(space_b, values, stride, cell, channel, row, counts, offsets, weights, biases, chunk_b)
-                    i = 0
-                    while i + 4 <= count:
-                        symbols_a[i], a0, i_a = _take(a0, i_a, a, slots, ranges, lookup[chunk_a[i]])
-                        symbols_a[i + 1], a1, i_a = _take(a1, i_a, a, slots, ranges, lookup[chunk_a[i + 1]])
-                        symbols_a[i + 2], a2, i_a = _take(a2, i_a, a, slots, ranges, lookup[chunk_a[i + 2]])
-                        symbols_a[i + 3], a3, i_a = _take(a3, i_a, a, slots, ranges, lookup[chunk_a[i + 3]])
-                        symbols_b[i], b0, i_b = _take(b0, i_b, b, slots, ranges, lookup[chunk_b[i]])
-                        symbols_b[i + 1], b1, i_b = _take(b1, i_b, b, slots, ranges, lookup[chunk_b[i + 1]])
-                        symbols_b[i + 2], b2, i_b = _take(b2, i_b, b, slots, ranges, lookup[chunk_b[i + 2]])
-                        symbols_b[i + 3], b3, i_b = _take(b3, i_b, b, slots, ranges, lookup[chunk_b[i + 3]])
-                        i += 4
-                    if i < count:
-                        i_a, a0, a1, a2 = _tail(i, count, chunk_a, lookup, slots, ranges, a, i_a, a0, a1, a2, symbols_a)
-                        i_b, b0, b1, b2 = _tail(i, count, chunk_b, lookup, slots, ranges, b, i_b, b0, b1, b2, symbols_b)
-                    if i_a > stop_a:
-                        return 1
-                    if i_b > stop_b:
-                        return 2
-                    settle(space_a, values, errors, cell, count, moved, chunk_a, symbols_a)
-                    settle(space_b, values, errors, cell, count, moved, chunk_b, symbols_b)
-            done = (channel * depth + plane) * places
-            _unskew(space_a, values, shape, out, at_a + done)
-            _unskew(space_b, values, shape, out, at_b + done)
-            if boxed[channel]:
-                sum_boxes(space_a, errors, boxes, sums, cells, stride)
-                sum_boxes(space_b, errors, boxes, sums, cells, stride)
-    if i_a != stop_a or a0 != FIRST or a1 != FIRST or a2 != FIRST or a3 != FIRST:
-        return 1
-    if i_b != stop_b or b0 != FIRST or b1 != FIRST or b2 != FIRST or b3 != FIRST:
-        return 2
-    return 0
-
-
-@jit
-def _words(source, offset, length, words):  # pragma: no cover
-    """A payload's words, with as many zeros behind them as a chunk can take."""
-    stop = length >> 1
-    for i in range(stop):
-        words[i] = np.uint16(source[offset + 2 * i]) | np.uint16(source[offset + 2 * i + 1]) << 8
-    for i in range(stop, stop + MARGIN):
-        words[i] = 0
-    return stop
-
-
-@jit
-def decode_batch(buffer, segments, slots, ranges, lookup, plan, work, words, other, out, size):  # pragma: no cover
-    """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
-
-    `words` and `other` are uint16 `[size // 2 + MARGIN]`, `work` two workspaces.
-    """
-    pointers = pointers_of(plan)
-    source, target, a = address(buffer), address(out), address(words)
-    b = address(other)
-    spaces = (address(work[0].space), address(work[1].space))
-    chunks = (address(work[0].chunk), address(work[1].chunk))
-    symbols = (address(work[0].symbols), address(work[1].symbols))
-    held = -1
-    stop_a = 0
-    for sample in range(len(segments)):
-        offset = np.int64(segments[sample, 0])
-        length = np.int64(segments[sample, 1])
+    numbers, begins, ends, stops, cursors = work
+    held = 0
+    while held < STEP and sample < len(segments):
+        offset, length = np.int64(segments[sample, 0]), np.int64(segments[sample, 1])
         if length == size:
             for i in range(size):
-                target[sample * size + i] = np.int8(source[offset + i])
-        elif length > size or length & 1 or length < 4 * LANES:
-            return sample
-        elif held < 0:
-            held = sample
-            stop_a = _words(source, offset, length, a)
+                out[sample * size + i] = np.int8(source[offset + i])
+        elif length > size or length < HEADER:
+            return sample, 0, sample
         else:
-            stop_b = _words(source, offset, length, b)
-            bad = _decode(
-                a, b, stop_a, stop_b, address(slots), address(ranges), address(lookup),
-                plan.shape, len(plan.boxed), pointers, spaces, plan.sums,
-                chunks, symbols, target, held * size, sample * size,
-            )  # fmt: skip
-            if bad:
-                return held if bad == 1 else sample
-            held = -1
-    if held >= 0 and _decode(
-        a, a, stop_a, stop_a, address(slots), address(ranges), address(lookup), plan.shape, len(plan.boxed), pointers,
-        spaces, plan.sums, chunks, symbols, target, held * size, held * size,
-    ):  # fmt: skip
-        return held
-    return -1
+            numbers[held] = sample
+            held += 1
+        sample += 1
+    if held & 1:
+        numbers[held] = numbers[held - 1]
+        held += 1
+    for k in range(held):
+        begins[k] = np.int64(segments[numbers[k], 0])
+        length = np.int64(segments[numbers[k], 1])
+        ends[k] = begins[k] + length
+        stops[k] = _words(source, begins[k], length, words, k * room)
+        cursors[k] = k * room + HEADER // 4
+        for i in range(STATES):
+            at = k * room + 2 * i
+            state = np.uint64(words[at]) | np.uint64(words[at + 1]) << WORD
+            if state < FIRST or state >= TOP:
+                return sample, 0, numbers[k]
+            states[STATES * k + i] = state
+    return sample, held, -1
+
+
+@jit
+def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, out, size):  # pragma: no cover
+    """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
+
+    `work` is a workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
+    """
+    # This is one function on purpose: numba would optimise one within another twice, and lose a third of the speed.
+    depth, rows, columns, last, fronts, stride, _ = plan.shape
+    planes, watched, moving, counts, offsets, weights, biases = pointers_of(plan)
+    channels, cells, room = len(plan.watched), plan.cells, streams.shape[1]
+    source, target, words = address(buffer), address(out), address(streams)
+    space, chunk, states = address(work.space), address(work.chunk), address(work.states)
+    tables = (address(lookup), address(distributions))
+    samples = (
+        address(work.samples[0]), address(work.samples[1]), address(work.samples[2]), address(work.samples[3]),
+        address(work.samples[4]),
+    )  # fmt: skip
+    numbers, begins, ends, stops, cursors = samples
+    sample = 0
+    while True:
+        sample, live, bad = _load(sample, segments, source, size, words, room, states, samples, target)
+        if live == 0:
+            return bad
+        for plane in range(depth):
+            phase = min(plane, 2 - (plane & 1))
+            for channel in range(channels):
+                row = phase * channels + channel
+                values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
+                for front in range(fronts):
+                    low, high = rows_of(front, rows, columns, last)
+                    for first in range(low, high, WIDTH):
+                        cell = (front + 4) * stride + 2 + first
+                        count = min(high - first, WIDTH)
+                        for k in range(live):
+                            expect(
+                                space, values, errors, stride, cell + k * cells, row, moved, counts,
+                                offsets, weights, biases, chunk, k * _CHUNK,
+                            )  # fmt: skip
+                        for a in range(0, live, 2):
+                            b = a + 1
+                            low_a, high_a, low_b, high_b = _draw(a, b, count, states, cursors, words, chunk, tables)
+                            of_a, of_b = joined(low_a, high_a), joined(low_b, high_b)
+                            if holds(of_a, -ESCAPE):
+                                of_a = _unescaped(low_a, high_a, count, source, begins, ends, a)
+                            if holds(of_b, -ESCAPE):
+                                of_b = _unescaped(low_b, high_b, count, source, begins, ends, b)
+                            settle(space, values, errors, cell + a * cells, count, moved, chunk, a * _CHUNK, of_a)
+                            settle(space, values, errors, cell + b * cells, count, moved, chunk, b * _CHUNK, of_b)
+                            if cursors[a] > stops[a]:
+                                return numbers[a]
+                            if cursors[b] > stops[b]:
+                                return numbers[b]
+                place = (channel * depth + plane) * ((rows - 1) * columns + last)
+                for k in range(live):
+                    _unskew(space, values + k * cells, plan.shape, target, numbers[k] * size + place)
+                    if watched[channel]:
+                        smooth(space, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
+        for k in range(live):
+            whole = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
+            if not whole or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
+                return numbers[k]

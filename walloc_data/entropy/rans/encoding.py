@@ -3,101 +3,119 @@
 
 import numpy as np
 
-from walloc_data.entropy.rans.context import expect, jit, rows_of, sum_boxes, unsettle
-from walloc_data.entropy.rans.lanes import WIDTH, address
-from walloc_data.entropy.rans.stream import BITS, BYTE, ESCAPE, FIRST, LANES, SLOT_BITS, WORD, ZERO, pointers_of
+from walloc_data.entropy.rans.context import expect, jit, rows_of, smooth, unsettle
+from walloc_data.entropy.rans.lanes import WIDTH, address, word
+from walloc_data.entropy.rans.stream import BITS, ESCAPE, FIRST, HEADER, SLOT_BITS, STATES, WORD, pointers_of
 
 __all__ = ["encode_batch", "gather"]
 
+_16, _HALF = np.uint64(16), np.uint64(0xFFFF)
+_ONCE, _TWICE = np.uint64(58 - BITS), np.uint64(58 - 2 * BITS)  # a state stays below START << 32
+
 
 @jit
-def _analyse(latents, at, shape, channels, pointers, space, sums, chunk, symbols, contexts, coded):  # pragma: no cover
-    """Context, and state's number and symbol, of every latent of a sample, in coding order."""
-    depth, rows, columns, last, fronts, stride, cells = shape
-    planes, boxed, counts, offsets, weights, biases = pointers
+def _analyse(latents, at, shape, channels, pointers, space, chunk, symbols, contexts, coded):  # pragma: no cover
+    """Context, and place in its chunk and symbol, of every latent of a sample, in coding order."""
+    depth, rows, columns, last, fronts, stride, _ = shape
+    planes, watched, moving, counts, offsets, weights, biases = pointers
     places = (rows - 1) * columns + last
     done = 0
     for plane in range(depth):
         phase = min(plane, 2 - (plane & 1))
         for channel in range(channels):
             row = phase * channels + channel
-            values, errors, boxes = planes[3 * row], planes[3 * row + 1], planes[3 * row + 2]
+            values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
             source = at + (channel * depth + plane) * places
             for y in range(rows):
                 cell = values + (2 * y + 4) * stride + 2 + y
                 for x in range(last if y == rows - 1 else columns):
-                    space[cell + x * stride] = latents[source + y * columns + x]
+                    space[cell + x * stride] = np.int16(latents[source + y * columns + x]) << 8
             for front in range(fronts):
                 low, high = rows_of(front, rows, columns, last)
                 for first in range(low, high, WIDTH):
                     cell = (front + 4) * stride + 2 + first
                     count = min(high - first, WIDTH)
-                    moved = expect(space, values, stride, cell, channel, row, counts, offsets, weights, biases, chunk)
-                    unsettle(space, values, errors, cell, count, moved, chunk, symbols)
+                    expect(space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, 0)
+                    unsettle(space, values, errors, cell, count, moved, chunk, 0, symbols)
                     for i in range(count):
                         contexts[done] = chunk[i]
-                        coded[done] = (i & 3) << 8 | np.uint8(symbols[i])
+                        coded[done] = i << 8 | np.uint8(symbols[i])
                         done += 1
-            if boxed[channel]:
-                sum_boxes(space, errors, boxes, sums, cells, stride)
+            if watched[channel]:
+                smooth(space, errors, planes[3 * row + 2], shape)
 
 
 @jit
-def _put(state, cursor, words, frequency, start):  # pragma: no cover
-    if state >= frequency << np.uint64(32 - BITS):
-        cursor -= 1
-        words[cursor] = np.uint16(state)
-        state >>= WORD
-    return (state // frequency << SLOT_BITS) + state % frequency + start, cursor
+def _put(state, entry):  # pragma: no cover
+    frequency = entry >> _16
+    return (state // frequency << SLOT_BITS) + state % frequency + (entry & _HALF)
 
 
 @jit
 def encode_batch(
-    latents, ranges, lookup, plan, work, contexts, coded, words, states, payloads, lengths, size
+    latents, distributions, lookup, plan, work, contexts, coded, entries, words, escapes, payloads, lengths, size
 ):  # pragma: no cover
     """Payloads of int8 `[N * size]`, each at the start of its `size` bytes of `payloads`, and their lengths."""
     pointers = pointers_of(plan)
-    channels = len(plan.boxed)
-    source, target, stream, states_ = address(latents), address(payloads), address(words), address(states)
+    channels = len(plan.watched)
+    source, target, stream, states_ = address(latents), address(payloads), address(words), address(work.states)
+    table = address(distributions)
     each_context, each_symbol = address(contexts), address(coded)
     for sample in range(len(lengths)):
         _analyse(
             source, sample * size, plan.shape, channels, pointers, address(work.space),
-            plan.sums, address(work.chunk), address(work.symbols), each_context, each_symbol,
+            address(work.chunk), address(work.symbols), each_context, each_symbol,
         )  # fmt: skip
-        for lane in range(LANES):
+        escaped = 0
+        for i in range(size):
+            symbol = np.int64(each_symbol[i] & 255)
+            base = np.int64(lookup[each_context[i]])
+            if symbol == ESCAPE or word(table, base + 4 * symbol) >> 16 == 0:
+                escapes[escaped] = symbol
+                escaped += 1
+                symbol = ESCAPE
+            entries[i] = word(table, base + 4 * symbol)
+        for lane in range(STATES):
             states_[lane] = FIRST
         top = len(words)
         cursor = top
-        for back in range(size):
-            i = size - 1 - back
-            symbol = np.uint64(each_symbol[i] & 255)
-            lane = np.int64(each_symbol[i] >> 8)
-            table = np.uint64(lookup[each_context[i]]) << BYTE
+        i = size
+        while i > 0:
+            i -= 1
+            place = each_symbol[i] >> 8
+            lane = np.int64(place >> 1 & 1)
             state = states_[lane]
-            entry = np.uint64(ranges[table | symbol])
-            if entry >> WORD == ZERO or symbol == np.uint64(ESCAPE):
-                if state >= np.uint64(1 << 24):
+            entry = np.uint64(entries[i])
+            if place & 1:
+                before = np.uint64(entries[i - 1])
+                if state >= (entry >> _16) * (before >> _16) << _TWICE:
                     cursor -= 1
-                    stream[cursor] = np.uint16(state)
+                    stream[cursor] = np.uint32(state)
                     state >>= WORD
-                state = state << BYTE | symbol
-                entry = np.uint64(ranges[table | np.uint64(ESCAPE)])
-            states_[lane], cursor = _put(state, cursor, stream, entry >> WORD, entry & np.uint64(0xFFFF))
+                i -= 1
+                state = _put(_put(state, entry), before)
+            else:
+                if state >= entry >> _16 << _ONCE:
+                    cursor -= 1
+                    stream[cursor] = np.uint32(state)
+                    state >>= WORD
+                state = _put(state, entry)
+            states_[lane] = state
         payload = sample * size
-        length = 2 * (top - cursor) + 4 * LANES
+        length = HEADER + 4 * (top - cursor) + escaped
         if length >= size:
             for i in range(size):
                 target[payload + i] = np.uint8(source[payload + i])
             lengths[sample] = size
             continue
-        for lane in range(LANES):
-            for byte in range(4):
-                target[payload + 4 * lane + byte] = np.uint8(states_[lane] >> np.uint64(8 * byte))
-        payload += 4 * LANES
+        for lane in range(STATES):
+            for byte in range(8):
+                target[payload + 8 * lane + byte] = np.uint8(states_[lane] >> np.uint64(8 * byte))
         for i in range(top - cursor):
-            target[payload + 2 * i] = np.uint8(stream[cursor + i])
-            target[payload + 2 * i + 1] = np.uint8(stream[cursor + i] >> 8)
+            for byte in range(4):
+                target[payload + HEADER + 4 * i + byte] = np.uint8(stream[cursor + i] >> (8 * byte))
+        for i in range(escaped):
+            target[payload + length - 1 - i] = escapes[i]
         lengths[sample] = length
 
 
@@ -105,11 +123,11 @@ def encode_batch(
 def gather(latents, plan, work, contexts, coded, frequencies, size):  # pragma: no cover
     """Add up how often each symbol stands in each context, uint32 `[CONTEXTS, 256]`, over int8 `[N * size]`."""
     pointers = pointers_of(plan)
-    channels = len(plan.boxed)
+    channels = len(plan.watched)
     for sample in range(len(latents) // size):
         _analyse(
             address(latents), sample * size, plan.shape, channels, pointers, address(work.space),
-            plan.sums, address(work.chunk), address(work.symbols), address(contexts), address(coded),
+            address(work.chunk), address(work.symbols), address(contexts), address(coded),
         )  # fmt: skip
         for i in range(size):
             frequencies[contexts[i], coded[i] & 255] += 1

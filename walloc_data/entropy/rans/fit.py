@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import ERROR_SHIFT, LIMIT, MEAN_SHIFT, REFERENCES
-from walloc_data.entropy.rans.layout import Shape, error_bound, shape_of
+from walloc_data.entropy.rans.context import ERROR_TAPS, RANKS, REFERENCES, UNIT, ranks
+from walloc_data.entropy.rans.layout import Shape, shape_of
 from walloc_data.entropy.rans.stream import ESCAPE, TOTAL
 
 __all__ = ["fit_distributions", "fit_weights"]
@@ -24,11 +24,11 @@ MAXIMUM = 32  # distributions, so that their slots stay near a core
 
 
 def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.uint16]]:
-    """Weights of the mean, of the error, and reference channels: int16 `[c, 9]`, int16 `[c, 17]`, uint16 `[c, 4]`."""
+    """Weights of the mean, of the error, and reference channels: int16 `[c, 9]`, int16 `[c, 13]`, uint16 `[c, 4]`."""
     channels = latents[0].shape[0]
     groups = _groups(latents, min(_PLACES, _BUDGET // channels))
     mean = np.zeros((channels, 9), np.int16)
-    error = np.zeros((channels, 9 + 2 * REFERENCES), np.int16)
+    error = np.zeros((channels, len(ERROR_TAPS)), np.int16)
     references = np.zeros((channels, REFERENCES), np.uint16)
     errors: list[list[Floats]] = []  # a channel, a group: float32 [n, depth, rows, columns], in latents
     flat: list[Floats] = []  # the same a channel, of coded places alone, standardised: correlations are dot products
@@ -39,8 +39,7 @@ def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16],
         taps = np.append(taps, np.ones((len(taps), 1), np.float32), 1)
         chosen = _references(flat, np.abs(target))
         outside = [np.ones_like(target)]
-        outside += [_places(errors[r], groups) for r in chosen]
-        outside += [_places([_box(e) for e in errors[r]], groups) for r in chosen]
+        outside += [_places([_smooth(e) for e in errors[r]], groups) for r in chosen]
         trust = np.ones_like(target)
         plain, _, zero = _fit_error([np.abs(p) for p in planes], groups, outside)
         for _ in range(_ROUNDS):
@@ -49,14 +48,13 @@ def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16],
             scale, off, solution = _fit_error([np.abs(m) for m in moved], groups, outside)
             trust = 1 / (scale * np.maximum(off, 0.3 * scale) + 0.05)
         if np.log2(plain).mean() - np.log2(scale).mean() > _WORTH:
-            rounding = np.append(np.zeros(8), 1 << (MEAN_SHIFT - 1))
-            mean[channel] = np.clip(np.round(weights * (8 << MEAN_SHIFT)) + rounding, -32768, 32767)
+            mean[channel] = _integers(weights, 64)
         else:
             moved, solution = planes, zero
         errors.append([np.abs(m) for m in moved])
         flat.append(_standard(_places(errors[-1], groups)))
         references[channel, : len(chosen)] = chosen
-        error[channel] = _integers(solution, len(chosen))
+        error[channel, : 9 + len(chosen)] = _integers(solution, 128)
     return mean, error, references
 
 
@@ -99,9 +97,9 @@ def _back(planes: Floats) -> Floats:
     return back
 
 
-def _box(planes: Floats) -> Floats:
-    across = _shifted(planes, 0, -1) + planes + _shifted(planes, 0, 1)
-    return _shifted(across, -1, 0) + across + _shifted(across, 1, 0)
+def _smooth(planes: Floats) -> Floats:
+    across = _shifted(planes, 0, -1) + 2 * planes + _shifted(planes, 0, 1)
+    return np.asarray((_shifted(across, -1, 0) + 2 * across + _shifted(across, 1, 0)) / 16, np.float32)
 
 
 def _mean_tap(planes: Floats, tap: int) -> Floats:
@@ -136,7 +134,7 @@ def _fit_error(
     Maximum likelihood of a Laplace distribution whose scale is linear in the taps, by Fisher scoring.
     """
     taps = [_places([_shifted(e, *near) for e in errors], groups) for near in _NEAR]
-    taps += [_places([_back(e) for e in errors], groups), _places([_box(_back(e)) for e in errors], groups)]
+    taps += [_places([_back(e) for e in errors], groups), _places([_smooth(_back(e)) for e in errors], groups)]
     features = np.stack(taps + outside, 1)
     actual = _places(errors, groups)
     scale = np.full_like(actual, actual.mean() + 0.05)
@@ -146,18 +144,11 @@ def _fit_error(
     return scale, actual, weights
 
 
-def _integers(weights: Floats, references: int) -> NDArray[np.int16]:
-    """A kernel's error weights. Its errors are eighths, its result 32nds, its bias counts 32 of them."""
-    unit = 4 << ERROR_SHIFT
-    row = np.zeros(9 + 2 * REFERENCES, np.float64)
-    row[:9] = weights[:9] * unit
-    row[8] *= 8 / 32
-    row[9 : 9 + references] = weights[9 : 9 + references] * unit
-    row[13 : 13 + references] = weights[9 + references :] * unit
-    whole = np.clip(np.round(row), -32768, 32767).astype(np.int16)
-    while error_bound(whole) >= 1 << 31:
-        whole //= 2
-    return whole
+def _integers(weights: Floats, parts: int) -> NDArray[np.int16]:
+    """A kernel's weights: the ninth is a bias, in `parts` of a latent, and makes up for what all others round down."""
+    row = np.round(weights.astype(np.float64) * UNIT)
+    row[8] = np.round(weights[8] * parts + np.count_nonzero(np.delete(row, 8)) / 2)
+    return np.clip(row, -32768, 32767).astype(np.int16)
 
 
 def _standard(errors: Floats) -> Floats:
@@ -229,10 +220,10 @@ _lgamma = np.frompyfunc(math.lgamma, 1, 1)
 
 
 def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """First contexts and histograms of the runs: fine ones merged with a neighbour while that costs least."""
-    ladder = np.unique(np.concatenate([[0], np.geomspace(1, LIMIT - 1, 120).astype(int)]))
-    starts = (np.arange(len(counts) // LIMIT)[:, None] * LIMIT + ladder).ravel()
-    sums = np.add.reduceat(counts, starts, axis=0).astype(np.float64)
+    """First ranks and histograms of the runs: single ranks merged with a neighbour while that costs least."""
+    starts = list(range(RANKS))
+    sums = np.zeros((RANKS, 256))
+    np.add.at(sums, ranks(), counts)
     cost = _cost(sums, prior)
     loss = _cost(sums[1:] + sums[:-1], prior) - cost[1:] - cost[:-1]
     while len(starts) > 1:
@@ -241,9 +232,10 @@ def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArr
             break
         sums[at] += sums[at + 1]
         cost[at] = _cost(sums[at], prior)
-        starts, sums, cost = (np.delete(x, at + 1, axis=0) for x in (starts, sums, cost))
+        del starts[at + 1]
+        sums, cost = np.delete(sums, at + 1, axis=0), np.delete(cost, at + 1)
         loss = np.delete(loss, at)
         for side in (at - 1, at):
             if 0 <= side < len(loss):
                 loss[side] = _cost(sums[side] + sums[side + 1], prior) - cost[side] - cost[side + 1]
-    return starts, sums
+    return np.array(starts), sums

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="untyped-decorator,no-untyped-call,call-arg"
-"""Sixteen 32-bit integers at a time in compiled code.
+"""Sixteen 16-bit integers at a time in compiled code.
 
 LLVM vectorises few of the short loops that contexts need, and other ones in every version; so `Lanes`
 is a type of its own, an LLVM vector, which every target has (as AVX-512, AVX2, SSE or NEON registers).
@@ -17,28 +17,33 @@ __all__ = [
     "WIDTH",
     "address",
     "clip",
+    "holds",
+    "joined",
     "load",
     "magnitude",
     "masked",
-    "median",
+    "med",
     "minus",
+    "octave",
     "plus",
     "shifted",
     "spread",
     "store",
     "times",
+    "word",
     "xor",
 ]
 
 WIDTH = 16
 intrinsic: Any = extending.intrinsic
-_INT = ir.IntType(32)
+_INT = ir.IntType(16)
+_WIDE = ir.VectorType(ir.IntType(32), WIDTH)
 _VECTOR = ir.VectorType(_INT, WIDTH)
 
 
 class _Lanes(types.Type):
     def __init__(self) -> None:
-        super().__init__(name="Int32x16")
+        super().__init__(name="Int16x16")
 
 
 _lanes = _Lanes()
@@ -53,10 +58,14 @@ class _LanesModel(models.PrimitiveModel):
 def _splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     if value.type != _INT:
         value = builder.trunc(value, _INT)
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(_INT, 0))
+    nothing, zero = ir.Constant(_VECTOR, ir.Undefined), ir.Constant(ir.IntType(32), 0)
     return builder.shuffle_vector(
-        first, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(_VECTOR, [ir.Constant(_INT, 0)] * WIDTH)
+        builder.insert_element(nothing, value, zero), nothing, ir.Constant(_WIDE, [zero] * WIDTH)
     )
+
+
+def _same(vector: ir.Type, number: int) -> ir.Value:
+    return ir.Constant(vector, [ir.Constant(vector.element, number)] * WIDTH)
 
 
 def _least(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -85,7 +94,7 @@ def _at(builder: ir.IRBuilder, pointer: ir.Value, index: ir.Value, element: ir.T
 
 @intrinsic
 def load(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
-    """Sixteen neighbours from `index` on, of 8, 16 or 32 signed bits each."""
+    """Sixteen neighbours from `index` on, of 8 or 16 signed bits each."""
     element = ir.IntType(pointer.dtype.bitwidth)
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -93,6 +102,17 @@ def load(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]
         return value if element == _INT else builder.sext(value, _VECTOR)
 
     return _lanes(pointer, types.intp), build
+
+
+@intrinsic
+def word(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """The uint32 that starts at byte `index`, which the machine's order of bytes is for."""
+    wide = ir.IntType(32)
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.load(builder.bitcast(builder.gep(args[0], [args[1]]), wide.as_pointer()), align=4)
+
+    return types.uint32(pointer, types.intp), build
 
 
 @intrinsic
@@ -116,10 +136,12 @@ def spread(typing: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
 
 @intrinsic
 def times(typing: Any, total: Any, value: Any, weight: Any) -> tuple[Any, Callable[..., Any]]:
-    """`total + value * weight`, `weight` an integer."""
+    """`total + (value * weight >> 16)`, `weight` an integer: one multiplication and one sum on every machine."""
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        return builder.add(args[0], builder.mul(args[1], _splat(builder, args[2])))
+        value, weight = builder.sext(args[1], _WIDE), builder.sext(_splat(builder, args[2]), _WIDE)
+        product = builder.ashr(builder.mul(value, weight), _same(_WIDE, 16))
+        return builder.add(args[0], builder.trunc(product, _VECTOR))
 
     return _lanes(_lanes, _lanes, types.int64), build
 
@@ -150,7 +172,7 @@ def shifted(typing: Any, value: Any, bits: Any) -> tuple[Any, Callable[..., Any]
     count = bits.literal_value
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        by = ir.Constant(_VECTOR, [ir.Constant(_INT, abs(count))] * WIDTH)
+        by = _same(_VECTOR, abs(count))
         return builder.ashr(args[0], by) if count > 0 else builder.shl(args[0], by)
 
     return _lanes(_lanes, bits), build
@@ -167,14 +189,52 @@ def clip(typing: Any, value: Any, low: Any, high: Any) -> tuple[Any, Callable[..
 
 
 @intrinsic
-def median(typing: Any, a: Any, b: Any, c: Any) -> tuple[Any, Callable[..., Any]]:
-    """The middle one of three."""
+def med(typing: Any, w: Any, n: Any, nw: Any) -> tuple[Any, Callable[..., Any]]:
+    """The middle one of `w`, `n` and `w + n - nw`, whatever these are: sums that wrap come back."""
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        a, b, c = args
-        return _most(builder, _least(builder, a, b), _least(builder, _most(builder, a, b), c))
+        w, n, nw = args
+        corner = _least(builder, _most(builder, nw, _least(builder, w, n)), _most(builder, w, n))
+        return builder.sub(builder.add(w, n), corner)
 
     return _lanes(_lanes, _lanes, _lanes), build
+
+
+@intrinsic
+def octave(typing: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
+    """`8 * (127 + e) + m` for values from `(8 + m) / 8 * 2**e` on, eight steps an octave: the top bits of a float32."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        real = builder.sitofp(builder.sext(args[0], _WIDE), ir.VectorType(ir.FloatType(), WIDTH))
+        bits = builder.lshr(builder.bitcast(real, _WIDE), _same(_WIDE, 20))
+        return builder.trunc(bits, _VECTOR)
+
+    return _lanes(_lanes), build
+
+
+@intrinsic
+def holds(typing: Any, value: Any, number: Any) -> tuple[Any, Callable[..., Any]]:
+    """Whether an integer stands in any lane."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        same = builder.icmp_signed("==", args[0], _splat(builder, args[1]))
+        bits = ir.IntType(WIDTH)
+        return builder.icmp_unsigned("!=", builder.bitcast(same, bits), ir.Constant(bits, 0))
+
+    return types.boolean(_lanes, types.int64), build
+
+
+@intrinsic
+def joined(typing: Any, low: Any, high: Any) -> tuple[Any, Callable[..., Any]]:
+    """Sixteen signed bytes from two integers of 64 bits."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        pair: ir.Value = ir.Constant(ir.VectorType(ir.IntType(64), 2), ir.Undefined)
+        for place, half in enumerate(args):
+            pair = builder.insert_element(pair, half, ir.Constant(ir.IntType(32), place))
+        return builder.sext(builder.bitcast(pair, ir.VectorType(ir.IntType(8), WIDTH)), _VECTOR)
+
+    return _lanes(types.uint64, types.uint64), build
 
 
 @intrinsic
@@ -194,6 +254,6 @@ def masked(typing: Any, value: Any, count: Any) -> tuple[Any, Callable[..., Any]
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         numbers = ir.Constant(_VECTOR, [ir.Constant(_INT, i) for i in range(WIDTH)])
         inside = builder.icmp_signed("<", numbers, _splat(builder, args[1]))
-        return builder.select(inside, args[0], ir.Constant(_VECTOR, [ir.Constant(_INT, 0)] * WIDTH))
+        return builder.select(inside, args[0], _same(_VECTOR, 0))
 
     return _lanes(_lanes, types.int64), build

@@ -1,14 +1,14 @@
 """How samples of one shape lie in memory while `rans` works on them, and which neighbours its kernels look at."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import REFERENCES, TOP
+from walloc_data.entropy.rans.context import NEAR, OTHERS, TAPS
 from walloc_data.entropy.rans.lanes import WIDTH
 
-__all__ = ["Plan", "Shape", "Workspace", "error_bound", "plan_of", "shape_of", "workspace_of"]
+__all__ = ["Plan", "Shape", "Workspace", "plan_of", "shape_of", "workspace_of"]
 
 _FOLD = 16  # rows that one space dimension is folded into
 
@@ -46,84 +46,82 @@ def shape_of(space: tuple[int, ...]) -> Shape:
     return Shape(depth, rows, columns, columns)
 
 
-def error_bound(weights: NDArray[Any]) -> int:
-    """The largest sum that error weights, int `[..., 9 + 2 * REFERENCES]`, can reach; lanes hold 31 bits."""
-    reach = np.array([TOP] * 7 + [9 * TOP, 32] + [TOP] * REFERENCES + [9 * TOP] * REFERENCES, np.int64)
-    return int((np.abs(weights.astype(np.int64)) @ reach).max())
-
-
 class Plan(NamedTuple):
     """What the kernels need of a model for samples of one shape. All but `shape` are int64 arrays.
 
-    Planes of values, errors and 3x3 sums of errors lie in one workspace of int16. `phase` is 0 for the first plane of a
+    Planes of values, errors and smoothed errors lie in one workspace of int16. `phase` is 0 for the first plane of a
     sample, then 1 and 2 by turns: planes are kept for as long as the next one looks back.
     """
 
     shape: tuple[int, int, int, int, int, int, int]  # Shape's fields, then fronts, stride, cells
-    sums: int  # where scratch of a plane starts in the workspace, after all planes
-    planes: NDArray[np.int64]  # [phase, c, 3]: where a channel's values, errors and sums start
-    boxed: NDArray[np.int64]  # [c]: whether anything looks at its sums
-    counts: NDArray[np.int64]  # [phase, c, 2]: taps of its mean and of its error
-    offsets: NDArray[np.int64]  # [phase, c, 8 + 16]: a tap's place less the latent's own; means, then errors
-    weights: NDArray[np.int64]  # [phase, c, 8 + 16]
-    biases: NDArray[np.int64]  # [c, 3]: of the mean, of the error, and the weight of the median
+    cells: int  # of a workspace
+    planes: NDArray[np.int64]  # [phase, c, 3]: where a channel's values, errors and smoothed errors start
+    watched: NDArray[np.int64]  # [c]: whether anything looks at its smoothed errors
+    moved: NDArray[np.int64]  # [c]: whether it has a mean
+    counts: NDArray[np.int64]  # [phase, c, 2]: taps of its mean and of its error in other planes
+    offsets: NDArray[np.int64]  # [phase, c, 1 + OTHERS]: their places less the latent's own
+    weights: NDArray[np.int16]  # [phase, c, TAPS]: of the mean, NEAR, the median and another plane; of the error
+    biases: NDArray[np.int64]  # [phase, c, 2]: of the mean, of the error
 
 
 class Workspace(NamedTuple):
     """What a kernel writes while it works; zeros to begin with, and again what margins hold afterwards."""
 
     space: NDArray[np.int16]
-    chunk: NDArray[np.int32]
+    chunk: NDArray[np.int16]
     symbols: NDArray[np.int8]
+    states: NDArray[np.uint64]
+    samples: NDArray[np.int64]
 
 
-def workspace_of(plan: Plan) -> Workspace:
-    """A `Workspace` for samples of this plan, one at a time."""
-    cells = plan.sums + plan.shape[6]
-    return Workspace(np.zeros(cells, np.int16), np.zeros(4 * WIDTH, np.int32), np.zeros(WIDTH, np.int8))
+def workspace_of(plan: Plan, samples: int = 1) -> Workspace:
+    """A `Workspace` for so many samples of this plan at a time."""
+    return Workspace(
+        np.zeros(samples * plan.cells, np.int16),
+        np.zeros(samples * 4 * WIDTH, np.int16),
+        np.zeros(WIDTH, np.int8),
+        np.zeros(2 * samples, np.uint64),
+        np.zeros((5, samples), np.int64),
+    )
 
 
 def plan_of(shape: Shape, mean: NDArray[np.int16], error: NDArray[np.int16], references: NDArray[np.uint16]) -> Plan:
     """The `Plan` of a model: taps of weight 0 are left out, and channels that none looks at share a plane."""
     channels, stride, cells = len(mean), shape.stride, shape.cells
-    used = (error[:, 9:13] != 0) | (error[:, 13:] != 0)
+    used = error[:, 9:] != 0
     watched = np.zeros(channels, np.int64)
     watched[references[used]] = 1
     planes = np.zeros((3, channels, 3), np.int64)
     if shape.depth == 1:
         kept = int(watched.sum())
         slot = np.where(watched, np.cumsum(watched) - 1, kept)
-        planes[..., 1], planes[..., 2] = 1 + slot, 2 + kept + slot
-        total = 3 + 2 * kept
-        boxed = watched
+        planes[..., 1], planes[..., 2] = 1, 2 + slot
+        total = 3 + kept
     else:
         planes += np.arange(3) + 3 * np.arange(channels)[:, None]
         planes[1] += 3 * channels
         total = 6 * channels
-        boxed = np.ones(channels, np.int64)
+        watched[:] = 1
     planes *= cells
-    near = np.array([-stride, -2 * stride - 1, -stride - 1, -3 * stride - 1, -2 * stride, -4 * stride - 2])
     counts = np.zeros((3, channels, 2), np.int64)
-    offsets = np.zeros((3, channels, 24), np.int64)
-    weights = np.zeros((3, channels, 24), np.int64)
+    offsets = np.zeros((3, channels, 1 + OTHERS), np.int64)
+    weights = np.zeros((3, channels, TAPS), np.int16)
+    weights[..., : NEAR + 1] = mean[:, : NEAR + 1]
+    weights[..., NEAR + 2 : 2 * NEAR + 2] = error[:, :NEAR]
     for phase in range(3):
         before = planes[(0, 2, 1)[phase]]
         for channel in range(channels):
-            values, errors, _ = planes[phase, channel]
-            first = [(values + near[tap], mean[channel, tap]) for tap in range(6)]
-            second = [(errors + near[tap], error[channel, tap]) for tap in range(6)]
-            for i, other in enumerate(references[channel]):
-                second.append((planes[phase, other, 1], error[channel, 9 + i]))
-                second.append((planes[phase, other, 2], error[channel, 13 + i]))
+            others = [(planes[phase, other, 2], error[channel, 9 + i]) for i, other in enumerate(references[channel])]
             if phase:
-                first.append((before[channel, 0], mean[channel, 7]))
-                second += [(before[channel, 1], error[channel, 6]), (before[channel, 2], error[channel, 7])]
-            for part, (start, taps) in enumerate(((0, first), (8, second))):
-                kept_taps = [tap for tap in taps if tap[1]]
-                counts[phase, channel, part] = len(kept_taps)
-                for i, (offset, weight) in enumerate(kept_taps):
-                    offsets[phase, channel, start + i] = offset
-                    weights[phase, channel, start + i] = weight
-    biases = np.stack([mean[:, 8], error[:, 8].astype(np.int64) * 32, mean[:, 6]], 1).astype(np.int64)
+                others += [(before[channel, 1], error[channel, 6]), (before[channel, 2], error[channel, 7])]
+                offsets[phase, channel, 0], weights[phase, channel, NEAR + 1] = before[channel, 0], mean[channel, 7]
+                counts[phase, channel, 0] = mean[channel, 7] != 0
+            others = [tap for tap in others if tap[1]]
+            counts[phase, channel, 1] = len(others)
+            for i, (offset, weight) in enumerate(others):
+                offsets[phase, channel, 1 + i] = offset
+                weights[phase, channel, 2 * NEAR + 2 + i] = weight
+    biases = np.tile(np.stack([mean[:, 8], error[:, 8]], 1).astype(np.int64), (3, 1, 1))
     sizes = (*shape, shape.fronts, stride, cells)
-    return Plan(sizes, total * cells, planes, boxed, counts, offsets, weights, biases)
+    moved = np.asarray(mean.any(1), np.int64)
+    return Plan(sizes, total * cells, planes, watched, moved, counts, offsets, weights, biases)

@@ -1,13 +1,17 @@
 # mypy: disable-error-code="no-untyped-def,var-annotated"
 """The stream of `rans`, and what its compiled loops share: a batch a call, without the GIL.
 
-Four rANS states of 32 bits share one stream of 16-bit words; place `i` of a front belongs to state `i % 4`.
+Two rANS states of 64 bits share one stream of 32-bit words. A front is cut into chunks of `WIDTH` places, a chunk into
+pairs of places, which the states take by turns; a state is refilled after its pair (or the one place left over), for
+two symbols take no more than 20 of its 58 bits. Escaped residuals are bytes at the payload's end, the last one first.
 Nothing that a payload says can reach beyond an array:
 
-- a front takes at most two words a place, words are copied to where as many lie behind them, and the
-  cursor is held to the payload's words after every chunk;
-- a state stays within 32 bits (frequencies stay below `TOTAL`), and a distribution's slot is its low bits;
-- a context is clamped to `CONTEXTS`, and `RansCoder` has checked that `lookup` and `slots` cover all of them.
+- a chunk takes at most one word a pair, words are copied to where `MARGIN` zeros lie behind them, and the cursor is
+  held to the payload's words after every chunk; escapes end where their payload begins;
+- a state stays within 64 bits (it is below `TOP` to begin with and after a refill, and frequencies are below `TOTAL`),
+  and a distribution's slot is its low bits;
+- a context is made of a level and a bin that are clamped to `LEVELS` and `BINS`, and `RansCoder` has checked that
+  the distributions that `lookup` names cover all their slots.
 """
 
 import numpy as np
@@ -17,15 +21,17 @@ from walloc_data.entropy.rans.lanes import WIDTH, address
 
 __all__ = [
     "BITS",
-    "BYTE",
     "ESCAPE",
     "FIRST",
-    "LANES",
+    "HEADER",
     "LOW",
     "MARGIN",
+    "RANGES",
     "SLOT_BITS",
     "SLOT_MASK",
     "START",
+    "STATES",
+    "TOP",
     "TOTAL",
     "WORD",
     "ZERO",
@@ -34,16 +40,18 @@ __all__ = [
 
 BITS = 10
 TOTAL = 1 << BITS  # slots of a distribution
-LANES = 4
-MARGIN = 2 * WIDTH + 1  # words behind a payload: two a place of a chunk, and the one that may be looked at
-START = 1 << 16  # of every state in the encoder, so where the decoder must end
-ESCAPE = 128  # stands for -128, and before a byte that a distribution has no slot for
+RANGES = 4 * 256  # bytes of a distribution's ranges, uint32 each, before the symbols of its slots
+STATES = 2
+HEADER = 8 * STATES  # bytes
+MARGIN = WIDTH + 1  # words behind a payload: more than one each two places of a chunk, and the one that is looked at
+START = 1 << 26  # of every state in the encoder, so where the decoder must end
+ESCAPE = 128  # stands for -128, and for a residual that a distribution has no slot for
 
-WORD = np.uint64(16)
+WORD = np.uint64(32)
 SLOT_BITS = np.uint64(BITS)
 SLOT_MASK = np.uint64(TOTAL - 1)
 FIRST = np.uint64(START)
-BYTE = np.uint64(8)
+TOP = np.uint64(START << 32)
 LOW = np.uint64(255)
 ZERO = np.uint64(0)
 
@@ -52,6 +60,6 @@ ZERO = np.uint64(0)
 def pointers_of(plan):  # pragma: no cover  (compiled)
     """Where the arrays of a `Plan` start."""
     return (
-        address(plan.planes), address(plan.boxed), address(plan.counts),
+        address(plan.planes), address(plan.watched), address(plan.moved), address(plan.counts),
         address(plan.offsets), address(plan.weights), address(plan.biases),
     )  # fmt: skip
