@@ -15,6 +15,7 @@ __all__ = ["fit_distributions", "fit_weights"]
 Floats = NDArray[np.float32]
 _PLACES = 1 << 16  # of a channel are enough to fit its two dozen weights
 _BUDGET = 1 << 22  # places of all channels together
+_BLOCK = 512  # places multiplied at a time: more would wake threads of a BLAS, whose number changes sums
 _ROUNDS = 2
 _SPLIT = 30.0  # nats a distribution must save, for it takes some 60 bytes itself
 _PRIOR = 4.0  # symbols as usual anywhere that every distribution starts with
@@ -35,8 +36,8 @@ def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16],
     for channel in range(channels):
         planes = [group[:, channel] for group, _ in groups]
         target = _places(planes, groups)
-        taps = np.stack([_places([_mean_tap(p, tap) for p in planes], groups) for tap in range(8)], 1)
-        taps = np.append(taps, np.ones((len(taps), 1), np.float32), 1)
+        taps = np.stack([_places([_mean_tap(p, tap) for p in planes], groups) for tap in range(8)])
+        taps = np.append(taps, np.ones((1, len(target)), np.float32), 0)
         chosen = _references(flat, np.abs(target))
         outside = [np.ones_like(target)]
         outside += [_places([_smooth(e) for e in errors[r]], groups) for r in chosen]
@@ -120,10 +121,14 @@ def _predicted(planes: Floats, weights: Floats) -> Floats:
 
 def _solve(features: Floats, target: Floats, trust: Floats) -> Floats:
     """Weighted least squares, barely regularised, so that constant channels are no special case."""
-    weighted = features * trust[:, None]
-    gram = (weighted.T @ features).astype(np.float64)
+    weighted, both = features * trust, np.concatenate([features, target[None]])
+    whole = len(target) // _BLOCK * _BLOCK
+    blocks = [part[:, :whole].reshape(len(part), -1, _BLOCK).swapaxes(0, 1) for part in (weighted, both)]
+    products = np.matmul(blocks[0], blocks[1].swapaxes(1, 2)).sum(0, dtype=np.float64)
+    products += weighted[:, whole:] @ both[:, whole:].T
+    gram = products[:, :-1]
     gram[np.diag_indices(len(gram))] += 1e-5 * np.trace(gram) / len(gram) + 1e-9
-    return np.asarray(np.linalg.solve(gram, (weighted.T @ target).astype(np.float64)), np.float32)
+    return np.asarray(np.linalg.solve(gram, products[:, -1]), np.float32)
 
 
 def _fit_error(
@@ -135,12 +140,12 @@ def _fit_error(
     """
     taps = [_places([_shifted(e, *near) for e in errors], groups) for near in _NEAR]
     taps += [_places([_back(e) for e in errors], groups), _places([_smooth(_back(e)) for e in errors], groups)]
-    features = np.stack(taps + outside, 1)
+    features = np.stack(taps + outside)
     actual = _places(errors, groups)
     scale = np.full_like(actual, actual.mean() + 0.05)
     for _ in range(4):
         weights = _solve(features, actual + np.float32(0.05), np.asarray(1 / scale**2, np.float32))
-        scale = np.maximum(features @ weights, np.float32(0.05))
+        scale = np.maximum(np.einsum("j,ji->i", weights, features), np.float32(0.05))
     return scale, actual, weights
 
 
@@ -160,7 +165,8 @@ def _references(earlier: list[Floats], sizes: Floats) -> list[int]:
     """The earlier channels whose errors go along best with this channel's sizes."""
     if not earlier:
         return []
-    likeness = np.array([e @ _standard(sizes) for e in earlier])
+    standard = _standard(sizes)
+    likeness = np.array([np.einsum("i,i", e, standard) for e in earlier])
     return sorted(int(i) for i in np.argsort(-likeness, kind="stable")[:REFERENCES])
 
 
