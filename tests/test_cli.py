@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.photographs import contents, window
-from walloc_data import LatentDataset, load_codec, zoo_names
+from walloc_data import LatentDataset, info, load_codec, zoo_names
 from walloc_data.cli import main, main_shard
 
 FLAGS = ["--size", "64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
@@ -178,6 +178,29 @@ def test_info_accounts_for_every_byte(layout, dataset, samples_dataset, capsys):
     total = sum(len(data) for data in contents(folder).values())
     assert sum(float(share) for share, *_ in rows) == pytest.approx(100, abs=0.1)
     assert sum(float(n) * UNITS[unit] for _, n, unit, _ in rows) == pytest.approx(total, rel=0.01)
+
+
+@pytest.mark.parametrize("coder", ["zstd", "rans"])
+def test_info_says_what_channels_cost(coder, photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(capsys, photos, out, *FLAGS, "--coder", coder, command=main_shard)[0] == 0
+    _, text, _ = run(capsys, "info", out)
+    what = {"zstd": "order-0 entropies of residuals, which frames come near", "rans": "lengths of their codes"}[coder]
+    head, row = text.splitlines()[-2:]
+    assert head == f"bits a latent by channel ({what}; 72 samples)"
+    assert re.fullmatch(r"     0  ( *\d\.\d\d){12}", row)
+    bits = [float(value) for value in row.split()[1:]]
+    (whole,) = re.findall(r"([\d.]+) bits a latent; layout", text)
+    assert bits[0] == max(bits)
+    assert sum(bits) / 12 == pytest.approx(float(whole), rel=0.12)
+
+
+def test_info_samples_every_split_and_shape(dataset, ragged_dataset, monkeypatch, capsys):
+    assert "residuals, which frames come near; " in run(capsys, "info", ragged_dataset)[1]
+    monkeypatch.setattr(info, "_SAMPLES", 7)
+    assert "come near; 6 samples)" in run(capsys, "info", dataset)[1]
+    monkeypatch.setattr(info, "_LATENTS", 100)
+    assert "come near; 2 samples)" in run(capsys, "info", dataset)[1]
 
 
 def test_info_of_damage_is_a_sentence(copy, capsys):

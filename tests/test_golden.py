@@ -1,7 +1,7 @@
 """Committed bytes: what was written by version 1 of the format reads for ever, and is written again the same.
 
-Only tools/make_golden.py writes them. Zstandard may compress otherwise in another version of its own, so payloads
-are taken as they are, and everything around them is compared byte by byte.
+Only tools/make_golden.py writes them. Zstandard may compress otherwise in another version of its own, so its payloads
+are taken as they are, and everything around them is compared byte by byte; those of `rans` are compared too.
 """
 
 import json
@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tests.photographs import contents
 from walloc_data import LatentDataset
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
+from walloc_data.entropy import RansCoder
 from walloc_data.format import Manifest, Record, ShardWriter, pack_record, read_index
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -128,6 +130,22 @@ def test_a_record_by_hand():
     ends = struct.unpack_from("<4I", record, 44)
     assert 44 + 8 * 4 + ends[-1] + columns == size
     assert record[size - columns :].startswith(b"\x05labeli" + struct.pack("<I", 16))
+
+
+@pytest.mark.parametrize("shape", ["line", "image", "video", "tall"])
+def test_payloads_of_rans_are_read_and_written_the_same(shape):
+    arrays = load_file(GOLDEN / "rans" / f"{shape}.safetensors")
+    latents, payloads, lengths = (arrays.pop(key) for key in ("latents", "payloads", "lengths"))
+    coder = RansCoder.from_tables(arrays)
+    ends = np.cumsum(lengths, dtype=np.uint64)
+    out = np.empty_like(latents)
+    coder.decode(payloads, np.stack([ends - lengths, lengths], 1), out)
+    assert np.array_equal(out, latents)
+    assert b"".join(coder.encode(latents)) == payloads.tobytes()
+    assert len(payloads) == ends[-1]
+    assert (lengths[:4] < 0.8 * latents[0].size).all()
+    assert lengths[3] < lengths[4] < latents[0].size
+    assert lengths[5] == latents[0].size
 
 
 def test_members_by_hand():

@@ -1,4 +1,4 @@
-"""Write the golden datasets of the tests: `PYTHONPATH=. python tools/make_golden.py`.
+"""Write the golden datasets and payloads of the tests: `PYTHONPATH=. python tools/make_golden.py`.
 
 What is committed in `tests/golden` must decode for ever. Run this only when the format gets a new version,
 and keep the files of the old one.
@@ -10,10 +10,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from tests.photographs import window
 from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, load_codec, shard_dataset
+from walloc_data.entropy import RansCoder
 
+Latents = NDArray[np.int8]
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 
 
@@ -40,6 +45,35 @@ def main() -> None:
             shard_dataset(ImageFolder.scan(source), out, codec=codec, reader=reader, options=options)
             (out / "README.md").unlink()
             (GOLDEN / f"{name}.json").write_text(expected(out), "utf-8")
+    for name, latents in latents_by_dimensions().items():
+        write_payloads(GOLDEN / "rans" / f"{name}.safetensors", latents)
+
+
+def latents_by_dimensions() -> dict[str, Latents]:
+    """Latents `[N, c, *space]` of one to three space dimensions, from photographs; the last two samples are extreme."""
+    codec = load_codec("gray-f8c4")
+    pictures = [np.asarray(window("chelsea", number, (104, 96)).convert("L")) for number in range(6)]
+    image = codec.encode(torch.from_numpy(np.stack(pictures)[:, None])).numpy()
+    found = {
+        "line": image.reshape(6, 4, -1)[..., :151],
+        "image": image,
+        "video": image[:, :, :8].reshape(6, 2, 2, 8, 13),
+        "tall": image.reshape(6, 4, 39, 4),
+    }
+    found = {name: np.array(latents, order="C") for name, latents in found.items()}
+    for latents in found.values():
+        latents[4].reshape(-1)[::37], latents[4].reshape(-1)[5::53] = 127, -128  # what no distribution holds
+        latents[5] = (np.arange(latents[5].size) * 89 % 256 - 128).reshape(latents[5].shape)  # stored as it is
+    return found
+
+
+def write_payloads(path: Path, latents: Latents) -> None:
+    """Latents, the tables of `rans` fitted to the usual ones, and payloads: one after the other, and their lengths."""
+    coder = RansCoder.fit(list(latents[:4]))
+    payloads = coder.encode(latents)
+    path.parent.mkdir(exist_ok=True)
+    arrays = {"latents": latents, "payloads": np.frombuffer(b"".join(payloads), np.uint8)}
+    save_file({**arrays, "lengths": np.array([len(p) for p in payloads], np.uint32), **coder.tables()}, path)
 
 
 def expected(out: Path) -> str:

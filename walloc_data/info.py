@@ -2,17 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from walloc_data.dataset import LatentDataset
 from walloc_data.dataset_codec import read_dataset_codec
+from walloc_data.entropy import Coder
 from walloc_data.errors import FormatError
 from walloc_data.format import CODEC_FILE, Manifest, read_index
 
 __all__ = ["describe_dataset", "readable_bytes", "readable_psnr"]
 
+_SAMPLES, _LATENTS = 256, 1 << 26  # that bits by channel are measured on, at most
+_A_ROW = 16  # channels
+
 
 def describe_dataset(folder: Path) -> str:
-    """Several lines about the dataset in a folder. Raises `FormatError` or `CodecError` for one that is damaged."""
+    """Several lines about the dataset in a folder. Raises `FormatError` or `CodecError` for one that is damaged.
+
+    Bits by channel are those of a sample of the dataset, and left out where its shards are not there.
+    """
     manifest = Manifest.read(folder)
-    codec, _ = read_dataset_codec(folder)
+    codec, coder = read_dataset_codec(folder)
     summary, config = manifest.summary, codec.config
     missing = {"samples", "skipped", "source_bytes", "latents", "saturated", "psnr"} - summary.keys()
     if missing:
@@ -46,7 +56,27 @@ def describe_dataset(folder: Path) -> str:
         shown = ", ".join(manifest.classes[:8]) + (", ..." if len(manifest.classes) > 8 else "")
         lines.append(f"classes {len(manifest.classes)}: {shown}")
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
-    return "\n".join(lines)
+    return "\n".join(lines + _bits_by_channel(folder, manifest, coder))
+
+
+def _bits_by_channel(folder: Path, manifest: Manifest, coder: Coder) -> list[str]:
+    """What each channel costs, by a bounded number of samples from all over the dataset."""
+    splits = [
+        split for split, shards in manifest.splits.items() if all((folder / shard.name).exists() for shard in shards)
+    ]
+    total = sum(manifest.samples(split) for split in splits)
+    wanted = min(_SAMPLES, max(1, _LATENTS * manifest.summary["samples"] // max(1, manifest.summary["latents"])))
+    latents = []
+    for split in splits:
+        here = manifest.samples(split)
+        count = min(here, max(1, wanted * here // total))
+        numbers = np.linspace(0, here - 1, count).round().astype(int).tolist()
+        latents += [x.numpy() for x, _ in LatentDataset(folder, split).__getitems__(numbers)]
+    if not latents:
+        return []
+    bits = [f"{value:5.2f}" for value in coder.bits_by_channel(latents)]
+    rows = [f"  {first:>4}  {' '.join(bits[first : first + _A_ROW])}" for first in range(0, len(bits), _A_ROW)]
+    return [f"bits a latent by channel ({coder.bits_are}; {len(latents)} samples)", *rows]
 
 
 def readable_psnr(decibels: float | None) -> str:

@@ -123,6 +123,17 @@ def test_samples_of_several_shapes_share_tables() -> None:
         assert (decoded(coder, coder.encode(latents), size) == latents).all()
 
 
+def test_bits_by_channel_are_those_of_payloads(fitted: tuple[RansCoder, tuple[int, ...]]) -> None:
+    coder, shape = fitted
+    latents = photographic((30, *shape), seed=8)
+    latents[3, 0, ..., 0] = -128  # escapes
+    bits = coder.bits_by_channel(list(latents))
+    coded = 8 * (sum(len(payload) for payload in coder.encode(latents)) - 16 * 30) / latents[:, 0].size
+    assert bits.shape == (shape[0],)
+    assert bits.sum() == pytest.approx(coded, rel=0.005)
+    assert bits[0] > bits[-1]
+
+
 def test_fit_is_deterministic() -> None:
     latents = list(photographic((10, 4, 12, 12)))
     first, second = (RansCoder.fit(latents).tables() for _ in range(2))

@@ -21,6 +21,7 @@ class Coder(Protocol):
 
     id: ClassVar[int]
     name: ClassVar[str]
+    bits_are: ClassVar[str]  # what `bits_by_channel` measures
 
     @classmethod
     def fit(cls, latents: Sequence[NDArray[np.int8]]) -> "Coder":
@@ -34,6 +35,9 @@ class Coder(Protocol):
 
         `segments` is uint64 `[N, 2]`: offset and bytes of each. Raises `CoderError` for a payload that cannot be right.
         """
+
+    def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
+        """Bits a latent of each channel, float64 `[c]`, of int8 arrays `[c, *space]`: where a dataset's bytes go."""
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """What decoding needs besides payloads, as small arrays."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, RANKS, REFERENCES, ranks
 from walloc_data.entropy.rans.decoding import STEP, decode_batch
-from walloc_data.entropy.rans.encoding import encode_batch, gather
+from walloc_data.entropy.rans.encoding import encode_batch, gather, tally
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
 from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
 from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, RANGES, TOTAL
@@ -31,6 +31,7 @@ class RansCoder:
 
     id: ClassVar[int] = 2
     name: ClassVar[str] = "rans"
+    bits_are: ClassVar[str] = "lengths of their codes"
 
     def __init__(
         self,
@@ -155,6 +156,22 @@ class RansCoder:
             raise CoderError(f"payload {bad} is damaged, or was made with other tables or for another shape")
         if not np.shares_memory(target, out):
             upright[...] = target
+
+    def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
+        """Mean bits that a latent's code takes, float64 `[c]`, of int8 arrays `[c, *space]`: by its distribution."""
+        run = self._lookup // (RANGES + TOTAL)
+        escapes = 8 + np.log2(TOTAL / self.distributions[:, ESCAPE, None])
+        costs = np.where(self.distributions > 0, np.log2(TOTAL / np.maximum(self.distributions, 1)), escapes)
+        costs[:, ESCAPE] = escapes[:, 0]
+        bits, places = np.zeros(len(self.mean)), 0
+        for sample in latents:
+            self._check(sample[None])
+            upright = np.ascontiguousarray(_upright(sample))
+            plan, size = self._plan(upright.shape[1:]), sample.size
+            contexts, coded = np.empty(size, np.int16), np.empty(size, np.uint16)
+            tally(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, costs[run], bits, size)
+            places += sample[0].size
+        return bits / places
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """All that decoding needs besides payloads.

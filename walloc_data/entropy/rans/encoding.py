@@ -7,7 +7,7 @@ from walloc_data.entropy.rans.context import expect, jit, rows_of, smooth, unset
 from walloc_data.entropy.rans.lanes import WIDTH, address, word
 from walloc_data.entropy.rans.stream import BITS, ESCAPE, FIRST, HEADER, SLOT_BITS, STATES, WORD, pointers_of
 
-__all__ = ["encode_batch", "gather"]
+__all__ = ["encode_batch", "gather", "tally"]
 
 _16, _HALF = np.uint64(16), np.uint64(0xFFFF)
 _ONCE, _TWICE = np.uint64(58 - BITS), np.uint64(58 - 2 * BITS)  # a state stays below START << 32
@@ -131,3 +131,17 @@ def gather(latents, plan, work, contexts, coded, frequencies, size):  # pragma: 
         )  # fmt: skip
         for i in range(size):
             frequencies[contexts[i], coded[i] & 255] += 1
+
+
+@jit
+def tally(latents, plan, work, contexts, coded, costs, bits, size):  # pragma: no cover
+    """Add up, to float64 `[c]`, what symbols cost in their contexts, float64 `[CONTEXTS, 256]`, over int8 `[size]`."""
+    pointers = pointers_of(plan)
+    channels = len(plan.watched)
+    places = size // (channels * plan.shape[0])
+    _analyse(
+        address(latents), 0, plan.shape, channels, pointers, address(work.space), address(work.chunk),
+        address(work.symbols), address(contexts), address(coded),
+    )  # fmt: skip
+    for i in range(size):
+        bits[i // places % channels] += costs[contexts[i], coded[i] & 255]
