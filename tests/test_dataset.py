@@ -403,6 +403,17 @@ def test_damaged_sidecars(copy, name, keep):
         LatentDataset(copy)
 
 
+def test_tables_of_rans_cut_short(photos, sharded, tmp_path):
+    out = sharded(photos, tmp_path / "out", coder="rans")
+    path = out / "codec.safetensors"
+    data = path.read_bytes()
+    assert len(read_everything(out)) > 0
+    for keep in (len(data) - 1, len(data) - 2000, len(data) // 2, 8):
+        path.write_bytes(data[:keep])
+        with pytest.raises(CodecError, match=f"{path} is not a readable safetensors file"):
+            LatentDataset(out)
+
+
 def test_a_manifest_of_a_later_version(copy):
     content = json.loads((copy / "walloc.json").read_text())
     (copy / "walloc.json").write_text(json.dumps(content | {"version": 2}))

@@ -177,7 +177,7 @@ class _Model:
 
 
 def _blurred(three: list[int]) -> int:
-    return (three[0] >> 2) + (three[1] >> 1) + (three[2] >> 2)
+    return (three[0] >> 3) + (three[1] >> 1) + (three[1] >> 2) + (three[2] >> 3)
 
 
 def _weighed(weights: list[int], values: list[int]) -> int:

@@ -1,6 +1,8 @@
 """The coder `rans`: what goes in comes out, as its twin says, and nothing hostile gets far."""
 
+import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -123,14 +125,15 @@ def test_samples_of_several_shapes_share_tables() -> None:
         assert (decoded(coder, coder.encode(latents), size) == latents).all()
 
 
-def test_bits_by_channel_are_those_of_payloads(fitted: tuple[RansCoder, tuple[int, ...]]) -> None:
-    coder, shape = fitted
-    latents = photographic((30, *shape), seed=8)
-    latents[3, 0, ..., 0] = -128  # escapes
+@pytest.mark.parametrize("shape", [(3, 70, 61), (4, 5000), (2, 7, 30, 31), (3, 200, 20)])
+def test_bits_by_channel_are_those_of_payloads(shape: tuple[int, ...]) -> None:
+    latents = photographic((5, *shape), seed=8)
+    coder = RansCoder.fit(list(latents))
+    latents[3, 0, ..., ::20] = -128  # escapes
     bits = coder.bits_by_channel(list(latents))
-    coded = 8 * (sum(len(payload) for payload in coder.encode(latents)) - 16 * 30) / latents[:, 0].size
+    coded = 8 * sum(len(payload) for payload in coder.encode(latents)) / latents[:, 0].size
     assert bits.shape == (shape[0],)
-    assert bits.sum() == pytest.approx(coded, rel=0.005)
+    assert bits.sum() == pytest.approx(coded, rel=0.01)
     assert bits[0] > bits[-1]
 
 
@@ -140,10 +143,51 @@ def test_fit_is_deterministic() -> None:
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_white_noise_costs_nothing() -> None:
+@pytest.mark.parametrize("fitted_to", ["photographs", "noise"])
+def test_white_noise_costs_two_per_cent_at_most(fitted_to: str) -> None:
+    """With the tables, as they weigh on 10,000 samples."""
     latents = np.random.default_rng(0).integers(-128, 128, (5, 12, 32, 32)).astype(np.int8)
-    coder = RansCoder.fit(list(photographic((4, 12, 32, 32))))
-    assert all(len(payload) <= latents[0].size for payload in coder.encode(latents))
+    coder = RansCoder.fit(list(photographic((4, 12, 32, 32)) if fitted_to == "photographs" else latents))
+    tables = sum(table.nbytes for table in coder.tables().values())
+    assert sum(map(len, coder.encode(latents))) + 5 * tables / 10_000 <= 1.02 * latents.nbytes
+
+
+@pytest.mark.parametrize("value", [-128, -1, 0, 127])
+def test_a_constant_costs_next_to_nothing(value: int) -> None:
+    latents = np.full((3, 3, 40, 40), value, np.int8)
+    coder = RansCoder.fit([latents[0]])  # one sample
+    payloads = coder.encode(latents)
+    assert (decoded(coder, payloads, latents.shape[1:]) == latents).all()
+    assert max(map(len, payloads)) < 250
+
+
+@settings(SETTINGS, max_examples=20)
+@given(st.integers(1, 500), st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(0, 1 << 30))
+def test_any_number_of_channels(channels: int, space: list[int], seed: int) -> None:
+    latents = photographic((3, channels, *space), seed, scale=20.0)
+    coder = RansCoder.fit(list(latents[:2]))
+    assert (decoded(coder, coder.encode(latents), latents.shape[1:]) == latents).all()
+
+
+def test_payloads_of_other_tables_and_for_another_shape_are_refused() -> None:
+    coder = RansCoder.fit(list(photographic((8, 3, 16, 16))))
+    other = RansCoder.fit(list(photographic((8, 3, 16, 16), seed=1, scale=9.0)))
+    buffer, segments = segments_of(coder.encode(photographic((4, 3, 16, 16), seed=2)))
+    for wrong, shape in ((other, (3, 16, 16)), (coder, (3, 16, 15)), (coder, (3, 17, 16)), (coder, (3, 32, 8))):
+        for number in range(4):
+            with pytest.raises(CoderError, match="made with other tables or for another shape"):
+                wrong.decode(buffer, segments[number : number + 1], np.empty((1, *shape), np.int8))
+
+
+def test_pickles_and_is_shared_by_threads_that_differ_in_shape() -> None:
+    coder = pickle.loads(pickle.dumps(RansCoder.fit(list(photographic((4, 3, 16, 16))))))
+
+    def both_ways(number: int) -> bool:
+        latents = photographic((5, 3, 16, 8 + number % 5), seed=number)
+        return bool((decoded(coder, coder.encode(latents), latents.shape[1:]) == latents).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(both_ways, range(60)))
 
 
 def test_tables_are_small_where_samples_are_few() -> None:

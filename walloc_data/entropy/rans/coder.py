@@ -193,9 +193,11 @@ class RansCoder:
         return cls(*(np.ascontiguousarray(tables[name]) for name in names))
 
     def _plan(self, space: tuple[int, ...]) -> Plan:
-        if space not in self._plans:  # one is enough: a dataset's batches are of one shape, or change it rarely
-            self._plans = {space: plan_of(shape_of(space), self.mean, self.error, self.references)}
-        return self._plans[space]
+        plan = self._plans.get(space)
+        if plan is None:
+            plan = plan_of(shape_of(space), self.mean, self.error, self.references)
+            self._plans = {space: plan}  # one is enough: a dataset's batches are of one shape, or change it rarely
+        return plan
 
     def _check(self, latents: NDArray[np.int8]) -> None:
         if (

@@ -11,7 +11,7 @@ Two linear forms a latent, both of integers of 16 bits, sums of `value * weight 
 - its **mean**, in 64ths, from eight latents of its own channel (`MEAN_TAPS`), taken in 256ths;
 - its expected **error**, in 128ths, from the errors of eight places of its own channel and, in up to four
   earlier channels, from the smoothed error of the same place (`ERROR_TAPS`), taken in 512ths. "Smooth" is the
-  average over the 3x3 places around, weighted 1 2 1 both ways.
+  average over the 3x3 places around, weighted 1 6 1 both ways.
 
 The error's logarithm (`STEPS` steps an octave) and the mean's distance from the next integer make the context. One
 set of distributions serves all channels. One space dimension is folded into rows; of three, the
@@ -201,11 +201,14 @@ def smooth(space, errors, target, shape):  # pragma: no cover
         for i in range((front + 4) * stride + 2 + low, (front + 4) * stride + 2 + high, WIDTH):
             above = _across(space, errors + i - 2 * stride - 1, stride)
             below = _across(space, errors + i + 2 * stride + 1, stride)
-            row = _across(space, errors + i, stride)
-            store(space, target + i, plus(plus(shifted(above, 2), shifted(below, 2)), shifted(row, 1)))
+            store(space, target + i, _blur(above, _across(space, errors + i, stride), below))
 
 
 @_inline
 def _across(space, here, stride):  # pragma: no cover
-    sides = plus(shifted(load(space, here - stride), 2), shifted(load(space, here + stride), 2))
-    return plus(sides, shifted(load(space, here), 1))
+    return _blur(load(space, here - stride), load(space, here), load(space, here + stride))
+
+
+@_inline
+def _blur(before, middle, after):  # pragma: no cover
+    return plus(plus(shifted(middle, 1), shifted(middle, 2)), plus(shifted(before, 3), shifted(after, 3)))

@@ -17,6 +17,7 @@ _PLACES = 1 << 16  # of a channel are enough to fit its two dozen weights
 _BUDGET = 1 << 22  # places of all channels together
 _BLOCK = 512  # places multiplied at a time: more would wake threads of a BLAS, whose number changes sums
 _ROUNDS = 2
+_LEAST = np.float32(0.05)  # error, so that none is expected to be nothing
 _SPLIT = 30.0  # nats a distribution must save, for it takes some 60 bytes itself
 _PRIOR = 4.0  # symbols as usual anywhere that every distribution starts with
 _WORTH = 0.004  # bits a latent; a smaller gain is not worth the time to predict a channel's mean
@@ -42,13 +43,13 @@ def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16],
         outside = [np.ones_like(target)]
         outside += [_places([_smooth(e) for e in errors[r]], groups) for r in chosen]
         trust = np.ones_like(target)
-        plain, _, zero = _fit_error([np.abs(p) for p in planes], groups, outside)
+        zero, _, _, plain = _fit_error([np.abs(p) for p in planes], groups, outside)
         for _ in range(_ROUNDS):
             weights = _solve(taps, target, trust)
             moved = [p - _predicted(p, weights) for p in planes]
-            scale, off, solution = _fit_error([np.abs(m) for m in moved], groups, outside)
-            trust = 1 / (scale * np.maximum(off, 0.3 * scale) + 0.05)
-        if np.log2(plain).mean() - np.log2(scale).mean() > _WORTH:
+            solution, scale, off, cost = _fit_error([np.abs(m) for m in moved], groups, outside)
+            trust = 1 / (scale * np.maximum(off, 0.3 * scale) + _LEAST)
+        if plain - cost > _WORTH:
             mean[channel] = _integers(weights, 64)
         else:
             moved, solution = planes, zero
@@ -99,8 +100,8 @@ def _back(planes: Floats) -> Floats:
 
 
 def _smooth(planes: Floats) -> Floats:
-    across = _shifted(planes, 0, -1) + 2 * planes + _shifted(planes, 0, 1)
-    return np.asarray((_shifted(across, -1, 0) + 2 * across + _shifted(across, 1, 0)) / 16, np.float32)
+    across = np.asarray((_shifted(planes, 0, -1) + 6 * planes + _shifted(planes, 0, 1)) / 8, np.float32)
+    return np.asarray((_shifted(across, -1, 0) + 6 * across + _shifted(across, 1, 0)) / 8, np.float32)
 
 
 def _mean_tap(planes: Floats, tap: int) -> Floats:
@@ -133,20 +134,35 @@ def _solve(features: Floats, target: Floats, trust: Floats) -> Floats:
 
 def _fit_error(
     errors: list[Floats], groups: list[tuple[Floats, Shape]], outside: list[Floats]
-) -> tuple[Floats, Floats, Floats]:
-    """The expected error of every place, its actual error, and the weights that lead there.
+) -> tuple[Floats, Floats, Floats, float]:
+    """Weights of the error, the expected and actual error of every place that come of them, and the cost (`_scale`).
 
-    Maximum likelihood of a Laplace distribution whose scale is linear in the taps, by Fisher scoring.
+    Maximum likelihood of a Laplace distribution whose scale is linear in the taps, by damped Fisher scoring.
     """
     taps = [_places([_shifted(e, *near) for e in errors], groups) for near in _NEAR]
     taps += [_places([_back(e) for e in errors], groups), _places([_smooth(_back(e)) for e in errors], groups)]
     features = np.stack(taps + outside)
-    actual = _places(errors, groups)
-    scale = np.full_like(actual, actual.mean() + 0.05)
-    for _ in range(4):
-        weights = _solve(features, actual + np.float32(0.05), np.asarray(1 / scale**2, np.float32))
-        scale = np.maximum(np.einsum("j,ji->i", weights, features), np.float32(0.05))
-    return scale, actual, weights
+    actual = _places(errors, groups) + _LEAST
+    weights = np.zeros(len(features), np.float32)
+    weights[8] = actual.mean()
+    scale, cost = _scale(features, weights, actual)
+    for _ in range(5):
+        step = _solve(features, actual, np.asarray(1 / scale**2, np.float32)) - weights
+        for _ in range(4):
+            tried, tried_cost = _scale(features, weights + step, actual)
+            if tried_cost < cost:
+                break
+            step = step / 2
+        else:
+            break
+        weights, scale, cost = weights + step, tried, tried_cost
+    return weights, scale, actual, cost
+
+
+def _scale(features: Floats, weights: Floats, actual: Floats) -> tuple[Floats, float]:
+    """The expected error of every place, and what actual ones cost under it: bits a latent, but for a constant."""
+    scale = np.maximum(np.einsum("j,ji->i", weights, features), _LEAST)
+    return scale, float(np.log2(scale).mean() + (actual / scale).mean() / math.log(2))
 
 
 def _integers(weights: Floats, parts: int) -> NDArray[np.int16]:
