@@ -22,6 +22,8 @@ from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
 
+_CELLS = 1 << 30  # of the workspace a sample, 2 bytes each; hostile shapes could ask for any number
+
 
 class RansCoder:
     """Predicts each latent and its error from coded neighbours (see `context`), and codes it with what is usual there.
@@ -147,7 +149,7 @@ class RansCoder:
             self._tables,
             self._lookup,
             plan,
-            workspace_of(plan, STEP),
+            workspace_of(plan, min(STEP, len(out) + len(out) % 2)),
             streams,
             target.reshape(-1),
             size,
@@ -196,6 +198,8 @@ class RansCoder:
         plan = self._plans.get(space)
         if plan is None:
             plan = plan_of(shape_of(space), self.mean, self.error, self.references)
+            if plan.cells > _CELLS:
+                raise CoderError(f"latents of {list(space)} with {len(self.mean)} channels are too many for rans")
             self._plans = {space: plan}  # one is enough: a dataset's batches are of one shape, or change it rarely
         return plan
 
