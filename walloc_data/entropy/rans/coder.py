@@ -74,7 +74,7 @@ class RansCoder:
 
         Raises `CoderError` where there are none, or their channels or dimensions differ.
         """
-        samples = [np.ascontiguousarray(_upright(sample)) for sample in latents if sample.size]
+        samples = [np.ascontiguousarray(_upright(sample[None])[0]) for sample in latents if sample.size]
         if not samples:
             raise CoderError("a coder cannot be fitted to no samples")
         for sample in samples:
@@ -87,14 +87,27 @@ class RansCoder:
                     f"a coder is fitted to int8 [{len(samples[0])}, {samples[0].ndim - 1} space dims], "
                     f"not {sample.dtype} {list(sample.shape)}"
                 )
-        weights = fit_weights(samples)
-        blank = cls(*weights, np.zeros(1, np.uint16), np.zeros(1, np.uint8), np.ones(1, np.uint16))
+        return cls.from_weights(*fit_weights(samples), samples)
+
+    @classmethod
+    def from_weights(
+        cls,
+        mean: NDArray[np.int16],
+        error: NDArray[np.int16],
+        references: NDArray[np.uint16],
+        latents: Sequence[NDArray[np.int8]],
+        *,
+        most: int = MAXIMUM,
+    ) -> "RansCoder":
+        """A coder with these weights, and at most so many distributions fitted to int8 arrays `[c, *space]`."""
+        blank = cls(mean, error, references, np.zeros(1, np.uint16), np.zeros(1, np.uint8), np.ones(1, np.uint16))
         counts = np.zeros((CONTEXTS, 256), np.uint32)
-        for sample in samples:
-            plan = blank._plan(sample.shape[1:])
+        for sample in latents:
+            upright = np.ascontiguousarray(_upright(sample[None])[0])
+            plan = blank._plan(upright.shape[1:])
             contexts, coded = np.empty(sample.size, np.int16), np.empty(sample.size, np.uint16)
-            gather(sample.reshape(-1), plan, workspace_of(plan), contexts, coded, counts, sample.size)
-        return cls(*weights, *fit_distributions(counts))
+            gather(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, counts, sample.size)
+        return cls(mean, error, references, *fit_distributions(counts, most))
 
     def encode(self, latents: NDArray[np.int8]) -> list[bytes]:
         """One payload a sample of `int8 [N, c, *space]`, none longer than the sample."""
@@ -168,7 +181,7 @@ class RansCoder:
         bits, places = np.zeros(len(self.mean)), 0
         for sample in latents:
             self._check(sample[None])
-            upright = np.ascontiguousarray(_upright(sample))
+            upright = np.ascontiguousarray(_upright(sample[None])[0])
             plan, size = self._plan(upright.shape[1:]), sample.size
             contexts, coded = np.empty(size, np.int16), np.empty(size, np.uint16)
             tally(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, costs[run], bits, size)

@@ -187,15 +187,15 @@ def _references(earlier: list[Floats], sizes: Floats) -> list[int]:
 
 
 def fit_distributions(
-    counts: NDArray[np.uint32],
+    counts: NDArray[np.uint32], most: int = MAXIMUM
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint16]]:
-    """Contexts cut into runs, a distribution a run: `starts`, `reaches` and `frequencies` of `RansCoder.tables`.
+    """Contexts cut into at most so many runs, a distribution a run: three of `RansCoder.tables`.
 
     `counts`, uint32 `[CONTEXTS, 256]`, is how often each residual, modulo 256, stood in each context.
     """
     everything = counts.sum(0, dtype=np.float64) + 1e-3
     prior = _PRIOR * everything / everything.sum()
-    starts, sums = _runs(counts, prior)
+    starts, sums = _runs(counts, prior, most)
     reaches, frequencies = [], []
     for histogram in sums:
         whole = np.roll(_quantised(histogram + prior), 128)  # -128 comes first
@@ -241,7 +241,9 @@ def _log_gamma(values: NDArray[np.float64]) -> NDArray[np.float64]:
 _lgamma = np.frompyfunc(math.lgamma, 1, 1)
 
 
-def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _runs(
+    counts: NDArray[np.uint32], prior: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """First ranks and histograms of the runs: single ranks merged with a neighbour while that costs least."""
     starts = list(range(RANKS))
     sums = np.zeros((RANKS, 256))
@@ -250,7 +252,7 @@ def _runs(counts: NDArray[np.uint32], prior: NDArray[np.float64]) -> tuple[NDArr
     loss = _cost(sums[1:] + sums[:-1], prior) - cost[1:] - cost[:-1]
     while len(starts) > 1:
         at = int(loss.argmin())
-        if loss[at] > _SPLIT and len(starts) <= MAXIMUM:
+        if loss[at] > _SPLIT and len(starts) <= most:
             break
         sums[at] += sums[at + 1]
         cost[at] = _cost(sums[at], prior)

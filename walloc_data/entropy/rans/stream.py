@@ -8,8 +8,8 @@ Nothing that a payload says can reach beyond an array:
 
 - a chunk takes at most one word a pair, words are copied to where `MARGIN` zeros lie behind them, and the cursor is
   held to the payload's words after every chunk; escapes end where their payload begins;
-- a state stays within 64 bits (it is below `TOP` to begin with and after a refill, and frequencies are below `TOTAL`),
-  and a distribution's slot is its low bits;
+- a state stays within 64 bits (it is below `TOP` to begin with and after a refill, and frequencies do not exceed
+  `TOTAL`), and a distribution's slot is its low bits;
 - a context is made of a level and a bin that are clamped to `LEVELS` and `BINS`, and `RansCoder` has checked that
   the distributions that `lookup` names cover all their slots.
 """
