@@ -14,7 +14,7 @@ __all__ = ["fit_distributions", "fit_weights"]
 
 Floats = NDArray[np.float32]
 _PLACES = 1 << 16  # of a channel are enough to fit its two dozen weights
-_BUDGET = 1 << 22  # places of all channels together
+_BUDGET = 1 << 21  # places of all channels together
 _BLOCK = 512  # places multiplied at a time: more would wake threads of a BLAS, whose number changes sums
 _ROUNDS = 2
 _LEAST = np.float32(0.05)  # error, so that none is expected to be nothing
