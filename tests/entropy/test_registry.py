@@ -35,6 +35,9 @@ def test_every_coder_keeps_the_contract(number: int) -> None:
     payloads = coder.encode(latents)
     assert payloads == fitted.encode(latents)
     assert len(payloads) == len(latents)
+    bits = coder.bits_by_channel(list(latents))
+    assert bits.shape == (5,)
+    assert ((bits > 3) & (bits < 6)).all()  # a normal distribution six wide has 4.6
     buffer = b"".join(payloads)
     lengths = np.array([len(payload) for payload in payloads], np.uint64)
     segments = np.stack([np.cumsum(lengths) - lengths, lengths], 1)
