@@ -313,3 +313,37 @@ def test_names_that_the_terminal_cannot_show(codec, tmp_path):
     shown = process("info", tmp_path / "é", env=ascii_only)
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert b"classes 1: \\u732b" in shown.stdout
+
+
+def test_check_finds_what_is_damaged(copy, capsys):
+    assert main(["check", str(copy)]) == 0
+    assert capsys.readouterr().out == f"{copy}: whole\n"
+    data = bytearray((copy / "train-00000.tar").read_bytes())
+    data[2000] ^= 1
+    (copy / "train-00000.tar").write_bytes(data)
+    (copy / "train-00001.tar").write_bytes(data[:1024])
+    (copy / "train-00002.idx").unlink()
+    (copy / "val-00000.tar").unlink()
+    assert main(["check", str(copy)]) == 1
+    out, err = capsys.readouterr()
+    assert [line.removeprefix(f"{copy}/").split()[0].rstrip(":") for line in out.splitlines()] == [
+        "train-00000.tar",
+        "train-00001.tar",
+        "train-00002.idx",
+        "val-00000.tar",
+    ]
+    assert "4 files" in err
+    assert main(["info", str(copy)]) == 1
+
+
+def test_info_of_a_shard_cut_short(copy, capsys):
+    path = copy / "train-00001.tar"
+    path.write_bytes(path.read_bytes()[:1024])
+    assert main(["info", str(copy)]) == 1
+    assert "train-00001.tar has 1024 bytes" in capsys.readouterr().err
+
+
+def test_urls_where_a_folder_is_wanted(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["info", "https://example.org/latents"])
+    assert "is a URL" in capsys.readouterr().err

@@ -149,3 +149,17 @@ def test_what_is_not_a_dataset(scattered, tmp_path):
             stream(server.url, storage=options)
         with pytest.raises(DatasetError, match=r"no split 'test'.*train, val"):
             StreamingLatentDataset(server.url, "test", batch_size=4, storage=options)
+
+
+def test_an_address_where_nothing_answers_is_given_up_soon(tmp_path):
+    with FileServer(tmp_path) as server:
+        url = server.url
+    options = StorageOptions(cache_dir=tmp_path / "cache")
+    with pytest.raises(DatasetError, match=r"its host takes no connection; check the address"):
+        stream(url, storage=options)
+
+
+def test_a_server_without_ranges_is_spoken_of_once(scattered, expected, tmp_path, caplog):
+    with FileServer(scattered, faults={"no ranges": 1.0}) as server:
+        same(list(stream(server.url, storage=StorageOptions(cache_dir=tmp_path))), expected)
+    assert caplog.text.count("does not serve ranges") == 1

@@ -30,6 +30,12 @@ def describe_dataset(folder: Path) -> str:
     shards = [shard for shards in manifest.splits.values() for shard in shards]
     indices = [(folder / shard.name).with_suffix(".idx") for shard in shards]
     records = sum(int(read_index(path)[0]["bytes"].sum()) for path in indices)
+    for shard in shards:
+        path = folder / shard.name
+        if path.exists() and path.stat().st_size != shard.bytes:
+            raise FormatError(
+                f"{path} has {path.stat().st_size} bytes, not {shard.bytes}: cut short or replaced; copy it again"
+            )
     tars, payload = sum(shard.bytes for shard in shards), sum(shard.payload_bytes for shard in shards)
     total = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     parts = {

@@ -1,4 +1,4 @@
-"""The door: `walloc-shard SRC OUT` and `walloc shard|fit|info|view|push|zoo`."""
+"""The door: `walloc-shard SRC OUT` and `walloc shard|fit|info|view|check|push|zoo`."""
 
 import argparse
 import io
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from walloc_data.cli.dataset import add_info, add_view, run_info, run_view
+from walloc_data.cli.dataset import add_dataset, add_view, run_check, run_info, run_view
 from walloc_data.cli.push import add_push, run_push
 from walloc_data.cli.sources import add_fit, add_shard, run_fit, run_shard
 from walloc_data.codec import load_codec, zoo_names
@@ -80,8 +80,9 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 _VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]]] = {
     "shard": ("Encode a folder of images into shards of latents.", add_shard, run_shard),
     "fit": ("Fit a codec to your own images.", add_fit, run_fit),
-    "info": ("Say what a dataset holds and where its bytes go.", add_info, run_info),
+    "info": ("Say what a dataset holds and where its bytes go.", add_dataset, run_info),
     "view": ("Draw a picture of decoded samples.", add_view, run_view),
+    "check": ("Compare every byte of a dataset with its manifest.", add_dataset, run_check),
     "push": ("Push a dataset to the Hugging Face Hub.", add_push, run_push),
     "zoo": ("List the codecs shipped with the package.", _nothing, _zoo),
 }

@@ -1,21 +1,28 @@
-"""The verbs that read a dataset: `info` and `view`."""
+"""The verbs that read a dataset: `info`, `view` and `check`."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from walloc_data.check import find_damage
 from walloc_data.dataset import LatentDataset
-from walloc_data.errors import SourceError
+from walloc_data.errors import FormatError, SourceError
 from walloc_data.format import Manifest
 from walloc_data.info import describe_dataset
 from walloc_data.view import contact_sheet
 
-__all__ = ["add_info", "add_view", "run_info", "run_view"]
+__all__ = ["add_dataset", "add_view", "run_check", "run_info", "run_view"]
 
 
-def add_info(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `walloc info`."""
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of a dataset")
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `walloc info` and `walloc check`."""
+    parser.add_argument("dataset", type=_folder, metavar="DATASET", help="folder of a dataset")
+
+
+def _folder(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is a URL: copy the dataset to a folder first")
+    return Path(text)
 
 
 def run_info(arguments: argparse.Namespace) -> None:
@@ -23,9 +30,19 @@ def run_info(arguments: argparse.Namespace) -> None:
     print(describe_dataset(arguments.dataset))
 
 
+def run_check(arguments: argparse.Namespace) -> None:
+    """Compare every shard with the manifest."""
+    damage = find_damage(arguments.dataset)
+    for sentence in damage:
+        print(sentence)
+    if damage:
+        raise FormatError(f"{len(damage)} files of {arguments.dataset} are damaged: copy them again, or shard anew")
+    print(f"{arguments.dataset}: whole")
+
+
 def add_view(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc view`."""
-    add_info(parser)
+    add_dataset(parser)
     parser.add_argument("picture", type=Path, metavar="PICTURE", help="file to write (.png, .jpg)")
     parser.add_argument("--split", help="split to show (default: the first)")
     parser.add_argument("--originals", type=Path, metavar="SRC", help="folder the dataset was made of, to compare with")

@@ -15,6 +15,7 @@ _WHOLE = 1 << 30  # bytes: manifests, indices and codecs are far smaller
 _SKIP = 64 << 20  # bytes read and thrown away, at most, where a server does not serve ranges
 _CHUNK = 1 << 20
 _DRAIN = 1 << 16
+_WARNED: set[str] = set()  # folders whose server has been spoken of
 
 
 class Answer:
@@ -111,7 +112,10 @@ def _cut_out(answer: Answer, span: tuple[int, int], where: str) -> bytes:
             f"{where}: the server does not serve ranges, and would send {span[1]} bytes for {span[1] - span[0]}; "
             "use one that does (most do, and object stores), or copy the dataset to a local folder"
         )
-    _LOG.info("%s: the server does not serve ranges; reading from the start of the file", where)
+    folder = where.rpartition("/")[0]
+    if folder not in _WARNED:
+        _WARNED.add(folder)
+        _LOG.warning("%s: the server does not serve ranges, so each record is read from the start of its shard", folder)
     left = span[0]
     while left:
         skipped = len(answer.read(min(left, _CHUNK)))

@@ -28,6 +28,7 @@ codecs.lookup("idna")
 
 _CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
 _HOPS = 10
+_STRANGER = 2  # failures to connect, of a host that never answered, that may pass
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REMEMBERED = 1 << 14  # targets of redirects: of as many shards
 _REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
@@ -73,6 +74,7 @@ class HttpSource:
             self._login = "Basic " + base64.b64encode(login.encode()).decode()
         self._timeout, self._retries = options.timeout, options.retries
         self._clients: dict[int, _Client] = {}
+        self._answered, self._refused = False, 0  # of connections; workers get the first from their parent
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_clients": {}}
@@ -206,9 +208,14 @@ class HttpSource:
                     f"{self.url}/{name}: the server's certificate does not verify ({error}); "
                     "name your authority's certificates in $SSL_CERT_FILE"
                 ) from error
+            if not self._answered and isinstance(error, urllib3.exceptions.NewConnectionError):
+                self._refused += 1
+                if self._refused > _STRANGER:
+                    raise DatasetError(f"{self.url}: {_reason(error)}; check the address, and the network") from None
             raise TransientError(_reason(error)) from error
         except OSError as error:
             raise TransientError(_reason(error)) from error
+        self._answered = True
         return Answer(response)
 
     def _pool(self, client: _Client, url: str) -> urllib3.PoolManager:

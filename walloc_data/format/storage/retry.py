@@ -45,7 +45,7 @@ def retry(attempt: Callable[[], _Found], *, retries: int, where: str) -> _Found:
         raise DatasetError(
             f"{where}: {error}; given up (attempts: {retries + 1}). Check the network and the server, or "
             "allow more retries or a longer timeout"
-        ) from error
+        ) from None  # all that is known stands in the sentence
 
 
 def retry_after(value: str | None) -> float:
