@@ -4,7 +4,8 @@ The same photographs, each stored `--samples` / their number times, so that an e
 `webdataset`, and as the same latents of `rgb-f8c12` for all others. See `formats` for how each is stored and loaded. A
 turn runs every format once with each number of workers, in a process of its own, from the first batch of an epoch to
 its last or to the end of `--seconds`; figures are medians of the turns and, in brackets, the slowest and the fastest.
-Files are in the page cache.
+Samples for each second of processor time count what the workers and the training process use, and say what holds on a
+machine that is shared. Files are in the page cache.
 
 Peers are no extra, because their pins exclude one another's: `pip install litdata`, `pip install --no-deps
 mosaicml-streaming` and what that imports, `transformers zstd xxhash Brotli catalogue python-snappy`, and `torchvision`
@@ -16,6 +17,7 @@ with the process it was forked from); beside it, that of a worker that imports t
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -35,6 +37,7 @@ from benchmarks.formats import FORMATS, Photographs
 from benchmarks.results import save
 from walloc_data.sources import list_images
 
+Figures = tuple[float, float, float]  # samples a second; a second of processor time; bytes of a worker
 WORKERS, CLASSES = (1, 2), 10
 IDLE = "nothing"
 
@@ -62,7 +65,7 @@ def main() -> None:
             sizes[name] = sum(path.stat().st_size for path in folder.iterdir())
             print(f"stored {name}", flush=True)
         runs = list(product(WORKERS, [*FORMATS, IDLE]))
-        found: dict[tuple[int, str], list[tuple[float, float]]] = {run: [] for run in runs}
+        found: dict[tuple[int, str], list[Figures]] = {run: [] for run in runs}
         for _, (workers, name) in product(range(arguments.turns), runs):
             folder = folders.get(name, Path(scratch))
             found[workers, name].append(apart(name, folder, workers, arguments.seconds))
@@ -71,18 +74,19 @@ def main() -> None:
     report(found, {name: size / samples for name, size in sizes.items()}, samples=samples, turns=arguments.turns)
 
 
-def report(found: dict[tuple[int, str], list[tuple[float, float]]], sizes: dict[str, float], **facts: int) -> None:
+def report(found: dict[tuple[int, str], list[Figures]], sizes: dict[str, float], **facts: int) -> None:
     """The table, and the memory of workers."""
     head = ["input", "bytes a sample"]
     rows = [[name, f"{size:,.0f}"] for name, size in sizes.items()]
     for workers in WORKERS:
-        head += [f"{workers} worker{'s' * (workers > 1)}, samples/s", "times the JPEGs"]
-        jpegs = statistics.median(rate for rate, _ in found[workers, next(iter(sizes))])
+        head += [f"{workers} worker{'s' * (workers > 1)}, samples/s", "times the JPEGs", "a second of processor time"]
+        jpegs = statistics.median(rate for rate, _, _ in found[workers, next(iter(sizes))])
         for row in rows:
-            rates = [rate for rate, _ in found[workers, row[0]]]
+            rates = [rate for rate, _, _ in found[workers, row[0]]]
             median = statistics.median(rates)
             row += [f"{median:,.0f} ({min(rates):,.0f} to {max(rates):,.0f})", f"{median / jpegs:.1f}"]
-    memory = {name: round(max(most for _, most in found[1, name]) / 1e6) for name in [*sizes, IDLE]}
+            row.append(f"{statistics.median(each for _, each, _ in found[workers, row[0]]):,.0f}")
+    memory = {name: round(max(most for _, _, most in found[1, name]) / 1e6) for name in [*sizes, IDLE]}
     save("streaming", [head, *rows], **facts, memory=memory, idle=memory[IDLE])
 
 
@@ -95,25 +99,25 @@ def gather(data: Path, scratch: Path, samples: int) -> Photographs:
     return Photographs.encode(scratch / "photographs", scratch / "encoded", samples)
 
 
-def apart(name: str, folder: Path, workers: int, seconds: float) -> tuple[float, float]:
+def apart(name: str, folder: Path, workers: int, seconds: float) -> Figures:
     """`epoch` in a process of its own."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.streaming", "--seconds", str(seconds)]
     command += ["--one", name, str(folder), str(workers)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    rate, most = json.loads(done.stdout.splitlines()[-1])
     shutil.rmtree(folder.with_name(f"{folder.name}-local"), ignore_errors=True)
-    return rate, most
+    rate, each, most = json.loads(done.stdout.splitlines()[-1])
+    return rate, each, most
 
 
-def epoch(name: str, folder: Path, workers: int, seconds: float) -> tuple[float, float]:
-    """Samples a second of an epoch, and the most bytes that a worker held."""
+def epoch(name: str, folder: Path, workers: int, seconds: float) -> Figures:
+    """Samples a second of an epoch, and of processor time, and the most bytes that a worker held."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     idle = DataLoader(TensorDataset(torch.zeros(16, 1)), num_workers=workers)
     batches: Iterable[Any] = idle if name == IDLE else FORMATS[name].load(folder, workers)
     given = iter(batches)
     next(given)
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), cpu_seconds()
     samples, most = 0, worker_bytes()
     for number, batch in enumerate(given):
         samples += len(batch["x"] if isinstance(batch, dict) else batch[0])
@@ -121,18 +125,30 @@ def epoch(name: str, folder: Path, workers: int, seconds: float) -> tuple[float,
             most = max(most, worker_bytes())
         if time.perf_counter() - started > seconds:
             break
-    return samples / (time.perf_counter() - started), most
+    return samples / (time.perf_counter() - started), samples / max(0.01, cpu_seconds() - cpu), most
+
+
+def children() -> list[str]:
+    """Processes that this one has started."""
+    return [child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()]
+
+
+def cpu_seconds() -> float:
+    """What this process, its workers and those that have ended have used."""
+    total = 0
+    for process in ("self", *children()):
+        fields = Path("/proc", process, "stat").read_text().rsplit(")", 1)[1].split()
+        total += sum(map(int, fields[11:15] if process == "self" else fields[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def worker_bytes() -> int:
     """Anonymous and shared memory of the largest process that this one has started."""
     most = 0
-    for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            lines = Path("/proc", child, "status").read_text().splitlines()
-            fields = dict(line.split(":", 1) for line in lines)
-            kilobytes = [int(fields.get(kind, "0 kB").split()[0]) for kind in ("RssAnon", "RssShmem")]
-            most = max(most, 1024 * sum(kilobytes))
+    for child in children():
+        fields = dict(line.split(":", 1) for line in Path("/proc", child, "status").read_text().splitlines())
+        kilobytes = [int(fields.get(kind, "0 kB").split()[0]) for kind in ("RssAnon", "RssShmem")]
+        most = max(most, 1024 * sum(kilobytes))
     return most
 
 

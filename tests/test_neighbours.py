@@ -1,4 +1,4 @@
-"""Both layouts are WebDatasets to others: `webdataset` and Hugging Face `datasets`."""
+"""Both layouts are WebDatasets to others: `webdataset` and Hugging Face `datasets`, from a folder and over HTTP."""
 
 import gc
 import pickle
@@ -10,6 +10,7 @@ import torch
 import webdataset
 from torch.utils.data import DataLoader
 
+from tests.http_server import FileServer
 from tests.photographs import contents
 from walloc_data import LatentDataset, latent_decoder
 from walloc_data.errors import FormatError
@@ -140,6 +141,32 @@ def test_datasets_reads_the_same(out, offline, tmp_path, streaming):
     for key, latents, label in found:
         assert torch.equal(latents, expected[key][0])
         assert label == expected[key][1]
+
+
+@pytest.fixture
+def served(out):
+    """The dataset's URL, and those of its tars."""
+    with FileServer(out) as server:
+        yield server.url, [f"{server.url}/{path.name}" for path in sorted(out.glob("train-*.tar"))]
+
+
+def test_webdataset_reads_over_http(out, served):
+    url, urls = served
+    expected = by_key(out)
+    found = {key: (latents, label) for key, latents, label in flat(out, web(urls).decode(latent_decoder(url)))}
+    assert list(found) == list(expected)
+    assert all(torch.equal(x, expected[key][0]) and y == expected[key][1] for key, (x, y) in found.items())
+
+
+def test_datasets_streams_over_http(out, served, tmp_path, monkeypatch):
+    url, urls = served
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    loaded = datasets.load_dataset("webdataset", data_files={"train": urls}, split="train", streaming=True)
+    expected, decode = by_key(out), latent_decoder(url)
+    rows = [dict(row) | {"wlc": decode("x.wlc", row["wlc"])} for row in loaded]
+    found = {key: (latents, label) for key, latents, label in flat(out, rows)}
+    assert list(found) == list(expected)
+    assert all(torch.equal(x, expected[key][0]) and y == expected[key][1] for key, (x, y) in found.items())
 
 
 def test_the_card_names_the_splits(out, offline, tmp_path):

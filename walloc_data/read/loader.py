@@ -4,8 +4,11 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from torch.utils.data import Dataset
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
 from torchdata.stateful_dataloader import StatefulDataLoader
+
+from walloc_data.read.slots import Slots, map_tensors, opened
 
 __all__ = ["Stream", "StreamingLoader"]
 
@@ -50,7 +53,9 @@ class StreamingLoader(StatefulDataLoader[Any]):
         try:
             for done, batch in zip(left, super().__iter__(), strict=True):
                 self.stream.reach(epoch, done)
-                yield batch
+                yield map_tensors(opened, batch)
+        except ConnectionError as error:  # of a worker that ends between saying that it has a batch and giving it
+            raise RuntimeError(f"a worker was killed before its batch was taken ({error})") from error
         finally:
             if not self.persistent_workers:
                 self._iterator = None  # or its workers would stay until the next iteration, and be forked with it
@@ -72,9 +77,14 @@ class _Steps(Dataset[Any]):
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
+        self._slots: Slots | None = None  # a worker's own
 
     def __getitem__(self, step: tuple[int, int]) -> Any:
-        return self.stream.batch(*step)
+        batch = self.stream.batch(*step)
+        if get_worker_info() is None:
+            return batch
+        slots = self._slots = self._slots or Slots()
+        return map_tensors(lambda part: slots.put(part) if isinstance(part, Tensor) else part, batch)
 
 
 class _Order:
