@@ -36,9 +36,9 @@ def main() -> None:
         for number in range(3):
             window("chelsea", number, (30 + 5 * number, 20)).save(flat / f"{number}.png")
         for name, source, reader, options in (
-            ("records", classes, ImageReader(channels=1, size=32), Options(block=4)),
-            ("samples", classes, ImageReader(channels=1, size=32), Options(layout="samples")),
-            ("ragged", flat, ImageReader(channels=1, resize="none", crop="none"), Options()),
+            ("records", classes, ImageReader(channels=1, size=32), Options(coder="zstd", block=4)),
+            ("samples", classes, ImageReader(channels=1, size=32), Options(coder="zstd", layout="samples")),
+            ("ragged", flat, ImageReader(channels=1, resize="none", crop="none"), Options(coder="zstd")),
         ):
             out = GOLDEN / name
             shutil.rmtree(out, ignore_errors=True)

@@ -33,7 +33,12 @@ def add_shard(parser: argparse.ArgumentParser) -> None:
         "--codec", default="rgb-f8c12", help="name in the zoo (see `walloc zoo`), file, or hf://user/repo"
     )
     _add_reading(parser)
-    parser.add_argument("--coder", choices=[cls.name for cls in CODERS.values()], default="zstd", help="entropy coder")
+    parser.add_argument(
+        "--coder",
+        choices=[cls.name for cls in CODERS.values()],
+        default="rans",
+        help="entropy coder: rans is the smallest, zstd the fastest to read",
+    )
     parser.add_argument(
         "--layout",
         choices=("records", "samples"),

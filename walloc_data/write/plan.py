@@ -28,7 +28,7 @@ class Options:
     `shuffle` with `seed` or not, `layout` `"records"` or `"samples"`, `limit` samples of each split at most.
     """
 
-    coder: str = "zstd"
+    coder: str = "rans"
     layout: str = "records"
     block: int = 64
     shard_samples: int | None = None

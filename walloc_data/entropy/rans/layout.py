@@ -1,6 +1,6 @@
 """How samples of one shape lie in memory while `rans` works on them, and which neighbours its kernels look at."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from walloc_data.entropy.rans.lanes import WIDTH
 
 __all__ = ["Plan", "Shape", "Workspace", "plan_of", "shape_of", "workspace_of"]
 
+_LINE = 128  # bytes: a cache line, and the one that the processor fetches beside it
 _FOLD = 16  # rows that one space dimension is folded into
 
 
@@ -78,11 +79,18 @@ def workspace_of(plan: Plan, samples: int = 1) -> Workspace:
     """A `Workspace` for so many samples of this plan at a time."""
     return Workspace(
         np.zeros(samples * plan.cells, np.int16),
-        np.zeros(samples * 4 * WIDTH, np.int16),
-        np.zeros(WIDTH, np.int8),
-        np.zeros(2 * samples, np.uint64),
-        np.zeros((5, samples), np.int64),
+        _apart(np.zeros(samples * 4 * WIDTH, np.int16)),
+        _apart(np.zeros(WIDTH, np.int8)),
+        _apart(np.zeros(2 * samples, np.uint64)),
+        _apart(np.zeros((5, samples), np.int64)),
     )
+
+
+def _apart(array: NDArray[Any]) -> NDArray[Any]:
+    """The same in cache lines of its own: two threads that write to one line wait for each other."""
+    lines = np.zeros(array.nbytes + 2 * _LINE, np.uint8)
+    start = -lines.ctypes.data % _LINE
+    return lines[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
 
 
 def plan_of(shape: Shape, mean: NDArray[np.int16], error: NDArray[np.int16], references: NDArray[np.uint16]) -> Plan:
