@@ -128,16 +128,25 @@ def epoch(name: str, folder: Path, workers: int, seconds: float) -> Figures:
     return samples / (time.perf_counter() - started), samples / max(0.01, cpu_seconds() - cpu), most
 
 
+def status(process: str, file: str) -> str:
+    """A file of `/proc`; empty where the process has ended."""
+    try:
+        return Path("/proc", process, file).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def children() -> list[str]:
     """Processes that this one has started."""
-    return [child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()]
+    parent = f"PPid:\t{os.getpid()}\n"
+    return [path.name for path in Path("/proc").glob("[0-9]*") if parent in status(path.name, "status")]
 
 
 def cpu_seconds() -> float:
     """What this process, its workers and those that have ended have used."""
     total = 0
     for process in ("self", *children()):
-        fields = Path("/proc", process, "stat").read_text().rsplit(")", 1)[1].split()
+        fields = status(process, "stat").rpartition(")")[2].split()
         total += sum(map(int, fields[11:15] if process == "self" else fields[11:13]))
     return total / os.sysconf("SC_CLK_TCK")
 
@@ -146,7 +155,7 @@ def worker_bytes() -> int:
     """Anonymous and shared memory of the largest process that this one has started."""
     most = 0
     for child in children():
-        fields = dict(line.split(":", 1) for line in Path("/proc", child, "status").read_text().splitlines())
+        fields = dict(line.split(":", 1) for line in status(child, "status").splitlines())
         kilobytes = [int(fields.get(kind, "0 kB").split()[0]) for kind in ("RssAnon", "RssShmem")]
         most = max(most, 1024 * sum(kilobytes))
     return most

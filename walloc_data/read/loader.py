@@ -55,6 +55,11 @@ class StreamingLoader(StatefulDataLoader[Any]):
                 self.stream.reach(epoch, done)
                 yield map_tensors(opened, batch)
         except ConnectionError as error:  # of a worker that ends between saying that it has a batch and giving it
+            if not self.num_workers:
+                raise
+            workers: Any = self._iterator
+            workers._shutdown_workers()  # or torch reports the dead one in the midst of other work
+            self._iterator = None
             raise RuntimeError(f"a worker was killed before its batch was taken ({error})") from error
         finally:
             if not self.persistent_workers:
