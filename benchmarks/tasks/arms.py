@@ -1,0 +1,113 @@
+"""Input arms: one way each to store the samples of a task, read them, and give them to the network on the same grid."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pixel_unshuffle
+from torch.utils.data import Dataset
+
+from benchmarks.tasks.pixels import store_jpeg, store_raw
+from benchmarks.tasks.task import FACTOR, Task
+from walloc_data import ImageReader, LatentDataset, load_codec, shard_dataset
+from walloc_data.codec import Codec
+from walloc_data.transforms import RandomFlip
+
+__all__ = ["ARMS", "Arm", "Prepared", "prepare"]
+
+_KNOWN = 256  # samples of train that means and variances are taken of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """Latents of a `codec`, or pixels downscaled so that a position holds `fold` x `fold` of them (8: full size).
+
+    Pixels are JPEG files of a `quality`, or raw (None). Latents are scaled by their channels' standard deviation to
+    the power of `-power`: 0 is one scale for all (`Codec.dequantize`), 1 unit variance. Without `stem` the first 3x3
+    convolution takes the channels as they are.
+    """
+
+    name: str
+    codec: str | None = None
+    fold: int = FACTOR
+    quality: int | None = None
+    power: float = 0.0
+    stem: bool = True
+
+
+ARMS = (
+    Arm(name="pixels / 4, raw", fold=2),
+    Arm(name="pixels / 4, JPEG 95", fold=2, quality=95),
+    Arm(name="pixels / 2, JPEG 95", fold=4, quality=95),
+    Arm(name="all pixels, raw"),
+    Arm(name="all pixels, JPEG 95", quality=95),
+    Arm(name="all pixels, JPEG 50", quality=50),
+    Arm(name="latents rgb-f8c12", codec="rgb-f8c12"),
+    Arm(name="latents rgb-f8c48", codec="rgb-f8c48"),
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An arm's data on disk: the splits, `channels` a position, bytes stored a sample.
+
+    `to_input(batch, augment)` makes float32 `[B, channels, grid, grid]` of what the loader gives.
+    """
+
+    train: Dataset[tuple[Tensor, int]]
+    val: Dataset[tuple[Tensor, int]]
+    channels: int
+    sample_bytes: float
+    to_input: Callable[[Tensor, bool], Tensor]
+
+
+def prepare(task: Task, arm: Arm, work: Path) -> Prepared:
+    """Store a task's samples as an arm wants them, below `work`; what is there already is used again."""
+    return _latents(task, arm, work, load_codec(arm.codec)) if arm.codec else _pixels(task, arm, work)
+
+
+def _latents(task: Task, arm: Arm, work: Path, codec: Codec) -> Prepared:
+    out = work / codec.name
+    summary = shard_dataset(task.source, out, codec=codec, reader=ImageReader(size=task.size), on_error="stop")
+    train, val = LatentDataset(out, "train"), LatentDataset(out, "val")
+    flip, scales = RandomFlip(train.codec), _channel_scales(train, arm.power)
+
+    def to_input(z: Tensor, augment: bool) -> Tensor:
+        return train.codec.dequantize(flip(z) if augment and task.flips else z) * scales
+
+    return Prepared(train, val, codec.channels, summary.dataset_bytes / summary.samples, to_input)
+
+
+def _channel_scales(train: LatentDataset, power: float) -> Tensor:
+    """Factors `[c, 1, 1]` that go with `dequantize`; what they make has the variance that `dequantize` gives in all."""
+    known = torch.stack([z for z, _ in train.__getitems__(range(min(_KNOWN, len(train))))])
+    deviation = train.codec.dequantize(known).transpose(0, 1).flatten(1).std(1).clamp_min(1e-3)
+    scales = deviation**-power
+    return (scales * (deviation.square().mean() / (deviation * scales).square().mean()).sqrt())[:, None, None]
+
+
+def _pixels(task: Task, arm: Arm, work: Path) -> Prepared:
+    side = task.grid * arm.fold
+    splits: dict[str, Any]
+    if arm.quality is None:
+        out = work / f"raw-{side}"
+        splits = dict(store_raw(task.source, out, size=task.size, side=side))
+    else:
+        out = work / f"jpeg{arm.quality}-{side}"
+        splits = dict(store_jpeg(task.source, out, size=task.size, side=side, quality=arm.quality))
+    stored = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    train, val = splits["train"], splits["val"]
+    known = torch.stack([train[index][0] for index in range(min(_KNOWN, len(train)))]).float()
+    mean, deviation = known.mean((0, 2, 3))[:, None, None], known.std()
+
+    def to_input(x: Tensor, augment: bool) -> Tensor:
+        floats = (x - mean) / deviation
+        if augment and task.flips:
+            chosen = (torch.rand(len(x)) < 0.5)[:, None, None, None]
+            floats = torch.where(chosen, floats.flip(-1), floats)
+        return pixel_unshuffle(floats, arm.fold)
+
+    return Prepared(train, val, 3 * arm.fold**2, stored / (len(train) + len(val)), to_input)

@@ -1,0 +1,99 @@
+"""Runs of all arms and seeds of a task, as a table and JSON."""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from benchmarks.results import save
+from benchmarks.tasks.arms import ARMS, Arm
+from benchmarks.tasks.task import Task
+from benchmarks.tasks.training import Run, train
+
+__all__ = ["HEAD", "REFERENCE", "arguments", "compare", "run_all", "spread", "summary"]
+
+REFERENCE = "all pixels, raw"
+HEAD = (
+    "input",
+    "numbers a position",
+    "accuracy, %",
+    "against all pixels",
+    "bytes a sample",
+    "samples/s",
+    "loader's share",
+    "training, s",
+)
+
+
+def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
+    """Options that all tasks share: `seeds`, `quick`, `work`, and `data` where the task needs it."""
+    parser = argparse.ArgumentParser(description=description)
+    if data:
+        parser.add_argument("--data", type=Path, required=True, help="image folder class/*.jpg")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tiny set and one epoch, to see that it works; not saved"
+    )
+    parser.add_argument("--work", type=Path, default=Path("tasks-data"), help="folder for what is rendered and stored")
+    return parser.parse_args()
+
+
+def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS) -> None:
+    """Train every arm with every seed, print, and save as `tasks_NAME` (but for `--quick`)."""
+    runs = run_all(task, arms, options.seeds, options.work / task.name)
+    rows = summary(runs)
+    if options.quick:
+        print(*rows, sep="\n")
+        return
+    counts = {split: len(items) for split, items in task.source.splits.items()}
+    save(
+        f"tasks_{task.name}",
+        rows,
+        seeds=options.seeds,
+        samples=counts,
+        epochs=task.epochs,
+        runs=list(map(asdict, runs)),
+    )
+
+
+def run_all(task: Task, arms: Sequence[Arm], seeds: int, work: Path) -> list[Run]:
+    """Seeds outermost, so that arms are compared early and under the same conditions."""
+    torch.set_num_threads(1)
+    runs = []
+    for seed in range(seeds):
+        for arm in arms:
+            runs.append(train(task, arm, seed, work=work))
+            print(runs[-1], flush=True)
+    return runs
+
+
+def spread(values: Sequence[float], *, sign: str = "") -> str:
+    """Mean and standard deviation of shares, in percent."""
+    deviation = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):{sign}.1f}{deviation}"
+
+
+def summary(runs: Sequence[Run], *, reference: str = REFERENCE) -> list[tuple[str, ...]]:
+    """A row an arm: means over seeds, accuracy also with its standard deviation and against `reference` seed by seed."""
+    rows: list[tuple[str, ...]] = [HEAD]
+    known = {run.seed: run.accuracy for run in runs if run.arm == reference}
+    for name in dict.fromkeys(run.arm for run in runs):
+        own = [run for run in runs if run.arm == name]
+        against = [run.accuracy - known[run.seed] for run in own if run.seed in known]
+        seconds = sum(run.seconds for run in own)
+        rows.append(
+            (
+                name,
+                str(own[0].channels),
+                spread([run.accuracy for run in own]),
+                spread(against, sign="+") if against and name != reference else "",
+                f"{own[0].sample_bytes:,.0f}",
+                f"{statistics.mean(run.samples_a_second for run in own):,.0f}",
+                f"{sum(run.loader_seconds for run in own) / seconds:.0%}",
+                f"{seconds / len(own):.1f}",
+            )
+        )
+    return rows

@@ -1,0 +1,62 @@
+"""Read the number beside TOTAL on a receipt: `python -m benchmarks.tasks.totals [--seeds 3] [--quick]`.
+
+Receipts of 128 x 128 pixels, made-up items with amounts of three digits, one of them the total, in fonts of 10 to 14
+pixels that the wheel of matplotlib carries. Each digit is a question.
+"""
+
+import random
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+
+from benchmarks.tasks.rendering import FONTS, draw_text, font, paper_and_ink, render_folder, word
+from benchmarks.tasks.report import arguments, compare
+from benchmarks.tasks.task import Task
+from walloc_data import ImageFolder
+
+__all__ = ["totals_task"]
+
+SIZE, DIGITS = 128, 3
+_FONTS = [name for name in FONTS if not name.startswith(("cmmi", "cmti"))]  # whose digits are not those of receipts
+
+
+def main() -> None:
+    """Train, print, save."""
+    options = arguments("Read the number beside the word TOTAL.")
+    compare(totals_task(options.work, quick=options.quick), options)
+
+
+def totals_task(work: Path, *, quick: bool) -> Task:
+    """The task, its receipts rendered below `work`; the class of an image is its total."""
+    counts = {"train": 128, "val": 64} if quick else {"train": 6000, "val": 1000}
+    source = ImageFolder.scan(render_folder(work / f"receipts-{counts['train']}", counts, _receipt))
+    return Task(
+        name="totals",
+        source=source,
+        size=SIZE,
+        answers=torch.tensor([[int(digit) for digit in name] for name in source.classes or []]),
+        choices=10,
+        epochs=1 if quick else 4,
+        attention=True,
+    )
+
+
+def _receipt(draw: random.Random) -> tuple[str, Image.Image]:
+    name, size = draw.choice(_FONTS), draw.randint(10, 14)
+    paper, ink = paper_and_ink(draw)
+    image = Image.new("RGB", (SIZE, SIZE), paper)
+    canvas, face = ImageDraw.Draw(image), font(name, size)
+    step = size * draw.uniform(1.25, 1.5)
+    first, lines = draw.uniform(size, step + size), int((SIZE - size) / step)
+    total = "".join(draw.choice("0123456789") for _ in range(DIGITS))
+    chosen, left = draw.randrange(lines), draw.uniform(2, 12)
+    for line in range(lines):
+        amount = total if line == chosen else "".join(draw.choice("0123456789") for _ in range(DIGITS))
+        what = "TOTAL" if line == chosen else word(draw)
+        draw_text(canvas, [what, amount], (left, first + line * step), face, ink)
+    return total, image
+
+
+if __name__ == "__main__":
+    main()
