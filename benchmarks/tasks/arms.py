@@ -27,7 +27,7 @@ class Arm:
 
     Pixels are JPEG files of a `quality`, or raw (None). Latents are scaled by their channels' standard deviation to
     the power of `-power`: 0 is one scale for all (`Codec.dequantize`), 1 unit variance. Without `stem` the first 3x3
-    convolution takes the channels as they are.
+    convolution takes the channels as they are. `against` names the arm that it is compared to.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Arm:
     quality: int | None = None
     power: float = 0.0
     stem: bool = True
+    against: str = "all pixels, raw"
 
 
 ARMS = (

@@ -13,7 +13,7 @@ __all__ = ["RECIPES"]
 
 _CODECS = ("rgb-f8c12", "rgb-f8c48")
 RECIPES = tuple(
-    Arm(name=f"{codec}, {what}", codec=codec, power=power, stem=stem)
+    Arm(name=f"{codec}, {what}", codec=codec, power=power, stem=stem, against=f"{codec}, one scale")
     for codec in _CODECS
     for what, power, stem in (
         ("one scale", 0.0, True),

@@ -19,6 +19,7 @@ FONTS = (
     *(f"STIXGeneral{style}" for style in ("", "Bol", "Italic", "BolIta")),
     *(f"cm{style}10" for style in ("r", "b", "ss", "tt", "ti", "mi")),
 )
+Colour = tuple[int, int, int]
 _SPACE = 0.35  # of a font's size; the fonts of Computer Modern have no blank
 
 
@@ -35,7 +36,7 @@ def word(draw: random.Random) -> str:
     return said.capitalize() if draw.random() < 0.2 else said
 
 
-def paper_and_ink(draw: random.Random) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def paper_and_ink(draw: random.Random) -> tuple[Colour, Colour]:
     """A light colour and a dark one, (R, G, B)."""
     paper = (draw.randint(225, 255), draw.randint(225, 255), draw.randint(220, 255))
     ink = (draw.randint(0, 70), draw.randint(0, 70), draw.randint(0, 90))
@@ -43,7 +44,7 @@ def paper_and_ink(draw: random.Random) -> tuple[tuple[int, int, int], tuple[int,
 
 
 def draw_text(
-    canvas: ImageDraw.ImageDraw, words: list[str], at: tuple[float, float], face: ImageFont.FreeTypeFont, ink: object
+    canvas: ImageDraw.ImageDraw, words: list[str], at: tuple[float, float], face: ImageFont.FreeTypeFont, ink: Colour
 ) -> None:
     """Words in a row from a place (left end of the baseline); whatever leaves the canvas is cut off."""
     x, y = at

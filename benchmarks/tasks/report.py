@@ -13,14 +13,13 @@ from benchmarks.tasks.arms import ARMS, Arm
 from benchmarks.tasks.task import Task
 from benchmarks.tasks.training import Run, train
 
-__all__ = ["HEAD", "REFERENCE", "arguments", "compare", "run_all", "spread", "summary"]
+__all__ = ["HEAD", "arguments", "compare", "run_all", "spread", "summary"]
 
-REFERENCE = "all pixels, raw"
 HEAD = (
     "input",
     "numbers a position",
     "accuracy, %",
-    "against all pixels",
+    "difference",
     "bytes a sample",
     "samples/s",
     "loader's share",
@@ -44,7 +43,7 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
 def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS) -> None:
     """Train every arm with every seed, print, and save as `tasks_NAME` (but for `--quick`)."""
     runs = run_all(task, arms, options.seeds, options.work / task.name)
-    rows = summary(runs)
+    rows = summary(arms, runs)
     if options.quick:
         print(*rows, sep="\n")
         return
@@ -76,20 +75,20 @@ def spread(values: Sequence[float], *, sign: str = "") -> str:
     return f"{100 * statistics.mean(values):{sign}.1f}{deviation}"
 
 
-def summary(runs: Sequence[Run], *, reference: str = REFERENCE) -> list[tuple[str, ...]]:
-    """A row an arm: means over seeds, accuracy also with its standard deviation and against `reference` seed by seed."""
+def summary(arms: Sequence[Arm], runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """A row an arm: means over seeds, of accuracy also the standard deviation, and what it is more, seed by seed."""
     rows: list[tuple[str, ...]] = [HEAD]
-    known = {run.seed: run.accuracy for run in runs if run.arm == reference}
-    for name in dict.fromkeys(run.arm for run in runs):
-        own = [run for run in runs if run.arm == name]
-        against = [run.accuracy - known[run.seed] for run in own if run.seed in known]
+    accuracy = {(run.arm, run.seed): run.accuracy for run in runs}
+    for arm in arms:
+        own = [run for run in runs if run.arm == arm.name]
+        against = [run.accuracy - accuracy[arm.against, run.seed] for run in own if arm.against != arm.name]
         seconds = sum(run.seconds for run in own)
         rows.append(
             (
-                name,
+                arm.name,
                 str(own[0].channels),
                 spread([run.accuracy for run in own]),
-                spread(against, sign="+") if against and name != reference else "",
+                spread(against, sign="+") if against else "",
                 f"{own[0].sample_bytes:,.0f}",
                 f"{statistics.mean(run.samples_a_second for run in own):,.0f}",
                 f"{sum(run.loader_seconds for run in own) / seconds:.0%}",

@@ -19,7 +19,9 @@ _BATCH, _RATE, _DECAY = 64, 3e-3, 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run came to, with `channels` numbers a position. Seconds are of processor time of this process, so other work on the machine does not count.
+    """What a run came to, with `channels` numbers a position.
+
+    Seconds are of processor time of this process, so that other work on the machine does not count.
 
     `accuracy` is the share of questions of `val` answered rightly after the last epoch, `whole` that of samples with
     all of them right. `seconds` of training, of which `loader_seconds` went by until the loader had given its batches.
@@ -41,9 +43,7 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
     data = prepare(task, arm, work)
     torch.manual_seed(seed)
     questions = task.answers.shape[1]
-    model = Network(
-        data.channels, questions=questions, choices=task.choices, attention=task.attention, stem=arm.stem
-    ).to(memory_format=torch.channels_last)
+    model = Network(data.channels, questions=questions, choices=task.choices, attention=task.attention, stem=arm.stem)
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(data.train, batch_size=_BATCH, shuffle=True, drop_last=True, generator=order)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
@@ -66,8 +66,8 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
         arm=arm.name,
         seed=seed,
         channels=data.channels,
-        accuracy=right.float().mean().item(),
-        whole=right.all(1).float().mean().item(),
+        accuracy=right.double().mean().item(),
+        whole=right.all(1).double().mean().item(),
         seconds=seconds,
         loader_seconds=loading,
         samples_a_second=task.epochs * len(batches) * _BATCH / seconds,
