@@ -16,7 +16,7 @@ from walloc_data import ImageReader, LatentDataset, load_codec, shard_dataset
 from walloc_data.codec import Codec
 from walloc_data.transforms import RandomFlip
 
-__all__ = ["ARMS", "Arm", "Prepared", "prepare"]
+__all__ = ["ARMS", "FEWER_ARMS", "Arm", "Prepared", "prepare"]
 
 _KNOWN = 256  # samples of train that means and variances are taken of
 
@@ -49,6 +49,7 @@ ARMS = (
     Arm(name="latents rgb-f8c12", codec="rgb-f8c12"),
     Arm(name="latents rgb-f8c48", codec="rgb-f8c48"),
 )
+FEWER_ARMS = tuple(arm for arm in ARMS if arm.name not in ("pixels / 4, raw", "all pixels, JPEG 50"))
 
 
 @dataclass(frozen=True)

@@ -3,39 +3,38 @@
 import torch
 from torch import Tensor, nn
 
+from benchmarks.tasks.task import Task
+
 __all__ = ["Network"]
 
 _WIDTH = 48
 
 
 class Network(nn.Module):
-    """Inputs `[B, channels, grid, grid]` to answers `[B, questions, choices]`; see `Task` for `attention`.
+    """Inputs `[B, channels, grid, grid]` to answers `[B, questions, choices]`; see `Task` for `places`.
 
     Only the first layer depends on the arm: the stem, or without one the first convolution of the trunk.
     """
 
-    def __init__(self, channels: int, *, questions: int, choices: int, attention: bool, stem: bool = True) -> None:
+    def __init__(self, channels: int, task: Task, *, stem: bool) -> None:
         super().__init__()
-        w = _WIDTH
+        w, (questions, self.choices) = _WIDTH, (task.answers.shape[1], task.choices)
         first = [nn.Conv2d(channels, w, 1, bias=False), nn.BatchNorm2d(w)] if stem else []
-        self.trunk = nn.Sequential(
+        last = task.grid // 4 if task.places else 1
+        self.layers = nn.Sequential(
             *first,
             *_convolution(w if stem else channels, w, 1),
             *_convolution(w, 2 * w, 2),
             *_convolution(2 * w, 2 * w, 1),
-            *_convolution(2 * w, 3 * w, 1 if attention else 2),
+            *_convolution(2 * w, 3 * w, 2),
+            nn.AdaptiveAvgPool2d(last),
+            nn.Flatten(),
+            nn.Linear(3 * w * last**2, questions * task.choices),
         )
-        self.places = nn.Conv2d(3 * w, questions, 1) if attention else None
-        self.answers = nn.ModuleList([nn.Linear(3 * w, choices) for _ in range(questions)])
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.trunk(x.contiguous(memory_format=torch.channels_last)).flatten(2)
-        if self.places is None:
-            pooled = features.mean(2)[:, None].expand(-1, len(self.answers), -1)
-        else:
-            weights = self.places(features[..., None]).flatten(2).softmax(2)
-            pooled = weights @ features.transpose(1, 2)
-        return torch.stack([answer(pooled[:, i]) for i, answer in enumerate(self.answers)], 1)
+        answers: Tensor = self.layers(x.contiguous(memory_format=torch.channels_last))
+        return answers.reshape(len(x), -1, self.choices)
 
 
 def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.tasks.arms import FEWER_ARMS
 from benchmarks.tasks.report import arguments, compare
 from benchmarks.tasks.task import Task
 from walloc_data import ImageFolder
@@ -25,7 +26,7 @@ _BACKGROUND = "BACKGROUND_Google"  # of Caltech-101: no class
 def main() -> None:
     """Train, print, save."""
     options = arguments("Classes of photographs.", data=True)
-    compare(photographs_task(options.data, quick=options.quick), options)
+    compare(photographs_task(options.data, quick=options.quick), options, FEWER_ARMS)
 
 
 def photographs_task(data: Path, *, quick: bool) -> Task:
@@ -37,7 +38,7 @@ def photographs_task(data: Path, *, quick: bool) -> Task:
         size=SIZE,
         answers=torch.arange(len(source.classes or []))[:, None],
         choices=len(source.classes or []),
-        epochs=1 if quick else 8,
+        epochs=1 if quick else 6,
         flips=True,
     )
 

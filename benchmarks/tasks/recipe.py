@@ -20,7 +20,6 @@ RECIPES = tuple(
         ("square root", 0.5, True),
         ("unit variance", 1.0, True),
         ("one scale, no stem", 0.0, False),
-        ("square root, no stem", 0.5, False),
     )
 )
 

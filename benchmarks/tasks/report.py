@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.results import save
+from benchmarks.results import save, table
 from benchmarks.tasks.arms import ARMS, Arm
 from benchmarks.tasks.task import Task
 from benchmarks.tasks.training import Run, train
@@ -41,31 +41,31 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
 
 
 def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS) -> None:
-    """Train every arm with every seed, print, and save as `tasks_NAME` (but for `--quick`)."""
-    runs = run_all(task, arms, options.seeds, options.work / task.name)
-    rows = summary(arms, runs)
-    if options.quick:
-        print(*rows, sep="\n")
-        return
-    counts = {split: len(items) for split, items in task.source.splits.items()}
-    save(
-        f"tasks_{task.name}",
-        rows,
-        seeds=options.seeds,
-        samples=counts,
-        epochs=task.epochs,
-        runs=list(map(asdict, runs)),
-    )
+    """Train every arm with every seed, print, and after each seed save as `tasks_NAME` (but for `--quick`)."""
+    runs: list[Run] = []
+    for seed in range(options.seeds):
+        runs += run_all(task, arms, seed, options.work / task.name)
+        if options.quick:
+            print(table(summary(arms, runs)))
+            continue
+        save(
+            f"tasks_{task.name}",
+            summary(arms, runs),
+            seeds=seed + 1,
+            samples={split: len(items) for split, items in task.source.splits.items()},
+            epochs=task.epochs,
+            choices=task.choices,
+            runs=[asdict(run) for run in runs],
+        )
 
 
-def run_all(task: Task, arms: Sequence[Arm], seeds: int, work: Path) -> list[Run]:
-    """Seeds outermost, so that arms are compared early and under the same conditions."""
+def run_all(task: Task, arms: Sequence[Arm], seed: int, work: Path) -> list[Run]:
+    """A run of each arm, on one core."""
     torch.set_num_threads(1)
     runs = []
-    for seed in range(seeds):
-        for arm in arms:
-            runs.append(train(task, arm, seed, work=work))
-            print(runs[-1], flush=True)
+    for arm in arms:
+        runs.append(train(task, arm, seed, work=work))
+        print(runs[-1], flush=True)
     return runs
 
 

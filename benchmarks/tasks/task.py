@@ -16,8 +16,9 @@ class Task:
     """Images `source` (splits `train` and `val`), brought to `size` pixels a side, and questions on each.
 
     `answers` is int64 `[classes, questions]`: what is to be answered of an image of a class. Each question has
-    `choices` answers, and the metric is the share of questions answered rightly. With `attention` the network looks
-    for the place of each answer, else it takes the mean of the image. `flips`: whether mirrored images are the same.
+    `choices` answers, and the metric is the share of questions answered rightly. `places`: whether the
+    network's last layer sees where in the image things are, or their mean. `flips`: whether mirrored images count
+    as the same.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Task:
     answers: Tensor
     choices: int
     epochs: int
-    attention: bool = False
+    places: bool = False
     flips: bool = False
 
     @property

@@ -42,8 +42,7 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
     """Train and validate, on one core. The seed draws weights, order and flips, and pairs the arms of a task."""
     data = prepare(task, arm, work)
     torch.manual_seed(seed)
-    questions = task.answers.shape[1]
-    model = Network(data.channels, questions=questions, choices=task.choices, attention=task.attention, stem=arm.stem)
+    model = Network(data.channels, task, stem=arm.stem)
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(data.train, batch_size=_BATCH, shuffle=True, drop_last=True, generator=order)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
