@@ -12,12 +12,12 @@ from torch.utils.data import Dataset
 
 from benchmarks.tasks.pixels import store_jpeg, store_raw
 from benchmarks.tasks.task import FACTOR, Task
-from walloc_data import ImageReader, LatentDataset, load_codec, shard_dataset
-from walloc_data.codec import Codec
+from walloc_data import Codec, CodecConfig, ImageReader, LatentDataset, fit, load_codec, shard_dataset
 from walloc_data.transforms import RandomFlip
 
 __all__ = ["ARMS", "FEWER_ARMS", "Arm", "Prepared", "prepare"]
 
+_FITTED, _FIT_IMAGES = "fitted-c", 512
 _KNOWN = 256  # samples of train that means and variances are taken of
 
 
@@ -25,9 +25,10 @@ _KNOWN = 256  # samples of train that means and variances are taken of
 class Arm:
     """Latents of a `codec`, or pixels downscaled so that a position holds `fold` x `fold` of them (8: full size).
 
-    Pixels are JPEG files of a `quality`, or raw (None). Latents are scaled by their channels' standard deviation to
-    the power of `-power`: 0 is one scale for all (`Codec.dequantize`), 1 unit variance. Without `stem` the first 3x3
-    convolution takes the channels as they are. `against` names the arm that it is compared to.
+    `codec` is one of the zoo, or `fitted-c12` (or another number) for one of 12 channels that is fitted to the task's
+    own images to train on. Pixels are JPEG files of a `quality`, or raw (None). Latents are scaled by their channels'
+    standard deviation to the power of `-power`: 0 is one scale for all (`Codec.dequantize`), 1 unit variance. Without
+    `stem` the first 3x3 convolution takes the channels as they are. `against` names the arm that it is compared to.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Arm:
     quality: int | None = None
     power: float = 0.0
     stem: bool = True
-    against: str = "all pixels, raw"
+    against: str = "all pixels, JPEG 95"
 
 
 ARMS = (
@@ -49,7 +50,7 @@ ARMS = (
     Arm(name="latents rgb-f8c12", codec="rgb-f8c12"),
     Arm(name="latents rgb-f8c48", codec="rgb-f8c48"),
 )
-FEWER_ARMS = tuple(arm for arm in ARMS if arm.name not in ("pixels / 4, raw", "all pixels, JPEG 50"))
+FEWER_ARMS = tuple(arm for arm in ARMS if arm.name not in ("pixels / 4, raw", "all pixels, raw", "all pixels, JPEG 50"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,21 @@ class Prepared:
 
 def prepare(task: Task, arm: Arm, work: Path) -> Prepared:
     """Store a task's samples as an arm wants them, below `work`; what is there already is used again."""
-    return _latents(task, arm, work, load_codec(arm.codec)) if arm.codec else _pixels(task, arm, work)
+    return _pixels(task, arm, work) if arm.codec is None else _latents(task, arm, work, _codec(task, arm.codec))
+
+
+def _codec(task: Task, name: str) -> Codec:
+    """A codec of the zoo, or one fitted to at most 512 of the task's images."""
+    if not name.startswith(_FITTED):
+        return load_codec(name)
+    reader = ImageReader(size=task.size)
+    items = task.source.splits["train"]
+    paths = [task.source.path(item) for item in items[:: -(-len(items) // _FIT_IMAGES)]]
+    images = [torch.from_numpy(reader.read(path).pixels)[None] for path in paths]
+    config = CodecConfig(
+        name=name, kind="image", signal_channels=3, dims=2, levels=FACTOR.bit_length() - 1, wavelet="10/18"
+    )
+    return fit(images, config, channels=int(name.removeprefix(_FITTED)))
 
 
 def _latents(task: Task, arm: Arm, work: Path, codec: Codec) -> Prepared:

@@ -36,7 +36,7 @@ def fonts_task(work: Path, *, quick: bool) -> Task:
         size=SIZE,
         answers=torch.arange(len(classes))[:, None],
         choices=len(classes),
-        epochs=1 if quick else 8,
+        epochs=1 if quick else 6,
     )
 
 

@@ -1,6 +1,7 @@
 """Runs of all arms and seeds of a task, as a table and JSON."""
 
 import argparse
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -40,8 +41,11 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS) -> None:
-    """Train every arm with every seed, print, and after each seed save as `tasks_NAME` (but for `--quick`)."""
+def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS, *, name: str = "") -> None:
+    """Train every arm with every seed, print, and after each seed save as `tasks_NAME` (but for `--quick`).
+
+    Runs are kept in the work folder, and what is there is not run again, so that an interrupted command goes on.
+    """
     runs: list[Run] = []
     for seed in range(options.seeds):
         runs += run_all(task, arms, seed, options.work / task.name)
@@ -49,7 +53,7 @@ def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS)
             print(table(summary(arms, runs)))
             continue
         save(
-            f"tasks_{task.name}",
+            f"tasks_{name or task.name}",
             summary(arms, runs),
             seeds=seed + 1,
             samples={split: len(items) for split, items in task.source.splits.items()},
@@ -64,8 +68,19 @@ def run_all(task: Task, arms: Sequence[Arm], seed: int, work: Path) -> list[Run]
     torch.set_num_threads(1)
     runs = []
     for arm in arms:
-        runs.append(train(task, arm, seed, work=work))
-        print(runs[-1], flush=True)
+        file = (
+            work
+            / "runs"
+            / f"{arm.name.replace('/', 'over')} {seed}, {task.epochs} of {len(task.source.splits['train'])}.json"
+        )
+        if file.exists():
+            run = Run(**json.loads(file.read_text("utf-8")))
+        else:
+            run = train(task, arm, seed, work=work)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(asdict(run)), "utf-8")
+            print(run, flush=True)
+        runs.append(run)
     return runs
 
 

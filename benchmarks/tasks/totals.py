@@ -1,6 +1,6 @@
 """Read the number beside TOTAL on a receipt: `python -m benchmarks.tasks.totals [--seeds 3] [--quick]`.
 
-Receipts of 128 x 128 pixels, made-up items with amounts of three digits, one of them the total, in fonts of 10 to 13
+Receipts of 128 x 128 pixels, made-up items with amounts of three digits, one of them the total, in fonts of 10 to 12
 pixels that the wheel of matplotlib carries. Each digit is a question.
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
-from benchmarks.tasks.rendering import FONTS, draw_text, font, paper_and_ink, render_folder, word
 from benchmarks.tasks.arms import FEWER_ARMS
+from benchmarks.tasks.rendering import FONTS, draw_text, font, paper_and_ink, render_folder, word
 from benchmarks.tasks.report import arguments, compare
 from benchmarks.tasks.task import Task
 from walloc_data import ImageFolder
@@ -38,18 +38,18 @@ def totals_task(work: Path, *, quick: bool) -> Task:
         size=SIZE,
         answers=torch.tensor([[int(digit) for digit in name] for name in source.classes or []]),
         choices=10,
-        epochs=1 if quick else 4,
+        epochs=1 if quick else 3,
         places=True,
     )
 
 
 def _receipt(draw: random.Random) -> tuple[str, Image.Image]:
-    name, size = draw.choice(_FONTS), draw.randint(10, 13)
+    name, size = draw.choice(_FONTS), draw.randint(10, 12)
     paper, ink = paper_and_ink(draw)
     image = Image.new("RGB", (SIZE, SIZE), paper)
     canvas, face = ImageDraw.Draw(image), font(name, size)
-    step, right = size * draw.uniform(1.25, 1.5), SIZE - draw.uniform(4, 7)
-    last, left = SIZE - draw.uniform(6, 9), draw.uniform(2, 12)
+    step, right = size * draw.uniform(1.25, 1.5), SIZE - draw.uniform(4, 6)
+    last, left = SIZE - draw.uniform(6, 8), draw.uniform(2, 12)
     total = "".join(draw.choice("0123456789") for _ in range(DIGITS))
     for line in range(int(SIZE / step)):
         what, amount = (
