@@ -41,6 +41,7 @@ def test_every_arm_trains_and_is_reported(fonts: Task, tmp_path: Path) -> None:
         assert 0 < run.loader_seconds < run.seconds
         assert run.samples_a_second > 0
     assert runs[1].sample_bytes == pytest.approx(3 * 128 * 128, rel=0.01)
+    assert run_all(fonts, arms, 0, tmp_path) == runs  # kept, not run again
     rows = summary(arms, runs)
     assert rows[0] == HEAD
     assert [row[0] for row in rows[1:]] == ["JPEG", "raw", "latents"]
@@ -54,7 +55,7 @@ def test_a_seed_gives_one_result(fonts: Task, tmp_path: Path) -> None:
 
 
 def test_all_arms_have_one_grid(fonts: Task, tmp_path: Path) -> None:
-    for arm in ARMS:
+    for arm in (*ARMS, Arm(name="latents of its own", codec="fitted-c9")):
         data = prepare(fonts, arm, tmp_path)
         assert data.to_input(first(data), True).shape == (8, data.channels, fonts.grid, fonts.grid), arm
 
