@@ -14,7 +14,7 @@ _TITLES = {
     "fonts": "Which of {choices} fonts set this patch of 128 × 128 pixels of 11 to 13 pixel text",
     "totals": "The three digits beside the word TOTAL on a form of 128 × 128 pixels, in fonts of 10 to 12 pixels; "
     "accuracy a digit",
-    "photographs": "Classes of photographs ({choices} of Caltech-101) at 128 × 128 pixels, mirrored half the time",
+    "photographs": "Classes of photographs ({choices}, of the folder `{data}` of Caltech-101) at 128 × 128 pixels, mirrored half the time",
     "recipe": "How latents are given to the network, on the task of fonts: channels divided by their standard "
     "deviation to the power of 0 (what `dequantize` gives), 1/2 (square root) or 1 (unit variance); no stem: the first "
     "convolution takes them as they are; fitted: a codec of `walloc_data.fit` on 500 of the patches. Differences are "
@@ -22,11 +22,11 @@ _TITLES = {
 }
 _INTRODUCTION = """**What a network learns from latents.** One small convolutional network, with the same trunk on a
 grid of 16 × 16 positions, optimiser and epochs for every input; only the width of the 1 × 1 stem differs. Pixels are
-folded into the positions (space-to-depth): downscaled by 4 (12 numbers a position, as many as `rgb-f8c12`), by 2 (48, as
-many as `rgb-f8c48`), or all of them (192). Accuracy is that of the last epoch on validation samples, mean ± standard
-deviation over seeds; the difference is to all pixels from JPEG 95, seed by seed. Samples a second, the loader's share
-and the time of training are processor time of one core, loading included. Latents are read by `LatentDataset` and scaled
-by `dequantize`; the codecs of the zoo were fitted to photographs.
+folded into the positions (space-to-depth): downscaled by 4 (12 numbers a position, as many as `rgb-f8c12`), by 2 (48,
+as many as `rgb-f8c48`), or all of them (192). Accuracy is that of the last epoch on validation samples, mean ±
+standard deviation over seeds; the difference is to all pixels from JPEG 95, seed by seed. Samples a second, the
+loader's share and the time of training are processor time of one core, loading included. Latents are read by
+`LatentDataset` and scaled by `dequantize`; the codecs of the zoo were fitted to photographs.
 """
 _SAID = {
     "fonts": "",
@@ -34,6 +34,7 @@ _SAID = {
     "photographs": "",
     "recipe": "",
 }
+_NEEDS = {"photographs": " --data FOLDER"}
 _ARMS = {
     "c12": "latents rgb-f8c12",
     "c48": "latents rgb-f8c48",
@@ -55,7 +56,7 @@ def sections() -> list[str]:
         counts = "{train:,} samples to train on, {val:,} to validate on".format(**content["samples"])
         parts.append(
             f"{_TITLES[name].format(**content)} ({counts}; epochs: {content['epochs']}, seeds: {content['seeds']}; "
-            f"{content['machine']}; `python -m benchmarks.tasks.{name}`):\n"
+            f"{content['machine']}; `python -m benchmarks.tasks.{name}{_NEEDS.get(name, '')}`):\n"
         )
         parts.append(table(content["rows"]) + "\n")
         parts.append(_SAID[name].format(**_figures(content["runs"])) + "\n")

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 __all__ = ["draw"]
 
 _RESULTS = Path(__file__).parents[1] / "results"
-_TASKS = {"fonts": "which of 22 fonts", "totals": "digits of the total", "photographs": "Caltech-101"}
+_TASKS = {"fonts": "which of 22 fonts", "totals": "digits of the total", "photographs": "classes of photographs"}
 _COLOURS = {"latents": "#c1440e", "pixels": "#4a6fa5", "all": "#7a7a7a"}
 
 
@@ -33,14 +33,15 @@ def draw(axes: Any, runs: list[dict[str, Any]], title: str) -> None:
         axes.annotate(
             arm.removeprefix("latents "),
             (bytes_, mean(shares)),
-            xytext=(5, -11),
+            xytext=(0, -13),
+            ha="center",
             textcoords="offset points",
             fontsize=8,
         )
     axes.set(xscale="log", xlabel="bytes stored a sample", ylabel="validation accuracy, %")
     axes.set_title(title, fontsize=10)
     axes.grid(True, which="both", alpha=0.25)
-    axes.margins(x=0.2, y=0.12)
+    axes.margins(x=0.28, y=0.14)
 
 
 if __name__ == "__main__":

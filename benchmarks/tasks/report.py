@@ -31,6 +31,7 @@ HEAD = (
 def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
     """Options that all tasks share: `seeds`, `quick`, `work`, and `data` where the task needs it."""
     parser = argparse.ArgumentParser(description=description)
+    parser.set_defaults(data=None)
     if data:
         parser.add_argument("--data", type=Path, required=True, help="image folder class/*.jpg")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
@@ -59,6 +60,7 @@ def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS,
             samples={split: len(items) for split, items in task.source.splits.items()},
             epochs=task.epochs,
             choices=task.choices,
+            data=None if options.data is None else options.data.resolve().name,
             runs=[asdict(run) for run in runs],
         )
 
