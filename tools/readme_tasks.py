@@ -18,7 +18,7 @@ _TITLES = {
     "recipe": "How latents are given to the network, on the task of fonts: channels divided by their standard "
     "deviation to the power of 0 (what `dequantize` gives), 1/2 (square root) or 1 (unit variance); no stem: the first "
     "convolution takes them as they are; fitted: a codec of `walloc_data.fit` on 500 of the patches. Differences are "
-    "to the same codec as `dequantize` gives it, those of fitted codecs to `rgb-f8c12`",
+    "to the same codec as `dequantize` gives it, those of fitted codecs to that of the zoo with as many channels or 48",
 }
 _INTRODUCTION = """**What a network learns from latents.** One small convolutional network, with the same trunk on a
 grid of 16 × 16 positions, optimiser and epochs for every input; only the width of the 1 × 1 stem differs. Pixels are

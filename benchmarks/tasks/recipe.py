@@ -23,7 +23,10 @@ RECIPES = (
         for codec in _CODECS
         for what, power, stem in _WAYS
     ),
-    *(Arm(name=f"latents {codec}", codec=codec, against="latents rgb-f8c12") for codec in ("fitted-c12", "fitted-c24")),
+    *(
+        Arm(name=f"latents {own}", codec=own, against=f"latents {known}")
+        for own, known in (("fitted-c12", "rgb-f8c12"), ("fitted-c48", "rgb-f8c48"), ("fitted-c192", "rgb-f8c48"))
+    ),
 )
 
 
