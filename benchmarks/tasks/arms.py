@@ -49,6 +49,8 @@ ARMS = (
     Arm(name="all pixels, JPEG 50", quality=50),
     Arm(name="latents rgb-f8c12", codec="rgb-f8c12"),
     Arm(name="latents rgb-f8c48", codec="rgb-f8c48"),
+    Arm(name="latents rgb-f8c12, square root", codec="rgb-f8c12", power=0.5),
+    Arm(name="latents rgb-f8c48, square root", codec="rgb-f8c48", power=0.5),
 )
 FEWER_ARMS = tuple(arm for arm in ARMS if arm.name not in ("pixels / 4, raw", "all pixels, raw", "all pixels, JPEG 50"))
 
