@@ -15,7 +15,7 @@ from benchmarks.tasks.task import FACTOR, Task
 from walloc_data import Codec, CodecConfig, ImageReader, LatentDataset, fit, load_codec, shard_dataset
 from walloc_data.transforms import RandomFlip
 
-__all__ = ["ARMS", "FEWER_ARMS", "Arm", "Prepared", "prepare"]
+__all__ = ["ARMS", "FEWER_ARMS", "FITTED", "Arm", "Prepared", "prepare"]
 
 _FITTED, _FIT_IMAGES = "fitted-c", 512
 _KNOWN = 256  # samples of train that means and variances are taken of
@@ -52,6 +52,7 @@ ARMS = (
     Arm(name="latents rgb-f8c12, square root", codec="rgb-f8c12", power=0.5),
     Arm(name="latents rgb-f8c48, square root", codec="rgb-f8c48", power=0.5),
 )
+FITTED = Arm(name="latents fitted-c12", codec="fitted-c12")
 FEWER_ARMS = tuple(arm for arm in ARMS if arm.name not in ("pixels / 4, raw", "all pixels, raw", "all pixels, JPEG 50"))
 
 

@@ -23,6 +23,7 @@ RECIPES = (
         for codec in _CODECS
         for what, power, stem in _WAYS
     ),
+    Arm(name="latents fitted-c12, square root", codec="fitted-c12", power=0.5, against="latents rgb-f8c12"),
     *(
         Arm(name=f"latents {own}", codec=own, against=f"latents {known}")
         for own, known in (("fitted-c12", "rgb-f8c12"), ("fitted-c48", "rgb-f8c48"), ("fitted-c192", "rgb-f8c48"))
