@@ -17,16 +17,21 @@ _WAYS = (
     (", unit variance", 1.0, True),
     (", no stem", 0.0, False),
 )
+_OWN = (
+    ("fitted-c12", "rgb-f8c12", "", 0.0),
+    ("fitted-c12", "rgb-f8c12", ", square root", 0.5),
+    ("fitted-c48", "rgb-f8c48", "", 0.0),
+    ("fitted-c192", "rgb-f8c48", "", 0.0),
+)
 RECIPES = (
     *(
         Arm(name=f"latents {codec}{what}", codec=codec, power=power, stem=stem, against=f"latents {codec}")
         for codec in _CODECS
         for what, power, stem in _WAYS
     ),
-    Arm(name="latents fitted-c12, square root", codec="fitted-c12", power=0.5, against="latents rgb-f8c12"),
     *(
-        Arm(name=f"latents {own}", codec=own, against=f"latents {known}")
-        for own, known in (("fitted-c12", "rgb-f8c12"), ("fitted-c48", "rgb-f8c48"), ("fitted-c192", "rgb-f8c48"))
+        Arm(name=f"latents {codec}{what}", codec=codec, power=power, against=f"latents {known}")
+        for codec, known, what, power in _OWN
     ),
 )
 
