@@ -1,7 +1,7 @@
 """How latents are best given to a network: `python -m benchmarks.tasks.recipe [--seeds 3] [--quick]`, on `fonts`.
 
 Channels at one scale (what `Codec.dequantize` gives), at unit variance, or between the two; with no stem; and of codecs
-fitted to the task's own images.
+fitted to the task's own images. Beside them pixels with and without a stem.
 """
 
 from benchmarks.tasks.arms import Arm
@@ -23,6 +23,7 @@ _OWN = (
     ("fitted-c48", "rgb-f8c48", "", 0.0),
     ("fitted-c192", "rgb-f8c48", "", 0.0),
 )
+_HALVED = "pixels / 2, JPEG 95"
 RECIPES = (
     *(
         Arm(name=f"latents {codec}{what}", codec=codec, power=power, stem=stem, against=f"latents {codec}")
@@ -33,6 +34,7 @@ RECIPES = (
         Arm(name=f"latents {codec}{what}", codec=codec, power=power, against=f"latents {known}")
         for codec, known, what, power in _OWN
     ),
+    *(Arm(name=f"{_HALVED}{what}", fold=4, quality=95, stem=not what, against=_HALVED) for what in ("", ", no stem")),
 )
 
 
