@@ -1,7 +1,7 @@
 """How latents are best given to a network: `python -m benchmarks.tasks.recipe [--seeds 3] [--quick]`, on `fonts`.
 
 Channels at one scale (what `Codec.dequantize` gives), at unit variance, or between the two; with no stem; and of codecs
-fitted to the task's own images. Beside them pixels with and without a stem.
+fitted to the task's own images.
 """
 
 from benchmarks.tasks.arms import Arm
@@ -17,24 +17,14 @@ _WAYS = (
     (", unit variance", 1.0, True),
     (", no stem", 0.0, False),
 )
-_OWN = (
-    ("fitted-c12", "rgb-f8c12", "", 0.0),
-    ("fitted-c12", "rgb-f8c12", ", square root", 0.5),
-    ("fitted-c48", "rgb-f8c48", "", 0.0),
-    ("fitted-c192", "rgb-f8c48", "", 0.0),
-)
-_HALVED = "pixels / 2, JPEG 95"
+_OWN = (("fitted-c12", "rgb-f8c12"), ("fitted-c48", "rgb-f8c48"), ("fitted-c192", "rgb-f8c48"))
 RECIPES = (
     *(
         Arm(name=f"latents {codec}{what}", codec=codec, power=power, stem=stem, against=f"latents {codec}")
         for codec in _CODECS
         for what, power, stem in _WAYS
     ),
-    *(
-        Arm(name=f"latents {codec}{what}", codec=codec, power=power, against=f"latents {known}")
-        for codec, known, what, power in _OWN
-    ),
-    *(Arm(name=f"{_HALVED}{what}", fold=4, quality=95, stem=not what, against=_HALVED) for what in ("", ", no stem")),
+    *(Arm(name=f"latents {codec}", codec=codec, against=f"latents {known}") for codec, known in _OWN),
 )
 
 

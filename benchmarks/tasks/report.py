@@ -38,14 +38,20 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="a tiny set and one epoch, to see that it works; not saved"
     )
-    parser.add_argument("--work", type=Path, default=Path("tasks-data"), help="folder for what is rendered and stored")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("tasks-data"),
+        help="folder for what is rendered, stored and run; delete it to start anew",
+    )
     return parser.parse_args()
 
 
 def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS, *, name: str = "") -> None:
     """Train every arm with every seed, print, and after each seed save as `tasks_NAME` (but for `--quick`).
 
-    Runs are kept in the work folder, and what is there is not run again, so that an interrupted command goes on.
+    Runs are kept in the work folder, and what is there is not run again, so that an interrupted command goes on:
+    after a change of what is measured, delete the folder.
     """
     runs: list[Run] = []
     for seed in range(options.seeds):
