@@ -14,11 +14,12 @@ from benchmarks.tasks.arms import ARMS, Arm
 from benchmarks.tasks.task import Task
 from benchmarks.tasks.training import Run, train
 
-__all__ = ["HEAD", "arguments", "compare", "run_all", "spread", "summary"]
+__all__ = ["HEAD", "arguments", "compare", "keep", "run_once", "spread", "summary"]
 
 HEAD = (
     "input",
     "numbers a position",
+    "seeds",
     "accuracy, %",
     "difference",
     "bytes a sample",
@@ -48,48 +49,47 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
 
 
 def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS, *, name: str = "") -> None:
-    """Train every arm with every seed, print, and after each seed save as `tasks_NAME` (but for `--quick`).
+    """Train every arm with every seed, print, and save as `tasks_NAME` (but for `--quick`), from the first seed on
+    after each run.
 
     Runs are kept in the work folder, and what is there is not run again, so that an interrupted command goes on:
     after a change of what is measured, delete the folder.
     """
     runs: list[Run] = []
     for seed in range(options.seeds):
-        runs += run_all(task, arms, seed, options.work / task.name)
-        if options.quick:
-            print(table(summary(arms, runs)))
-            continue
-        save(
-            f"tasks_{name or task.name}",
-            summary(arms, runs),
-            seeds=seed + 1,
-            samples={split: len(items) for split, items in task.source.splits.items()},
-            epochs=task.epochs,
-            choices=task.choices,
-            data=None if options.data is None else options.data.resolve().name,
-            runs=[asdict(run) for run in runs],
-        )
+        for arm in arms:
+            runs.append(run_once(task, arm, seed, options.work / task.name))
+            if len(runs) >= len(arms) and not options.quick:
+                keep(name or task.name, task, arms, runs, data=options.data)
+    if options.quick:
+        print(table(summary(arms, runs)))
 
 
-def run_all(task: Task, arms: Sequence[Arm], seed: int, work: Path) -> list[Run]:
-    """A run of each arm, on one core."""
+def keep(name: str, task: Task, arms: Sequence[Arm], runs: Sequence[Run], *, data: Path | None) -> None:
+    """Print and save the table of runs, with all that was run."""
+    save(
+        f"tasks_{name}",
+        summary(arms, runs),
+        samples={split: len(items) for split, items in task.source.splits.items()},
+        epochs=task.epochs,
+        choices=task.choices,
+        data=None if data is None else data.resolve().name,
+        runs=[asdict(run) for run in runs],
+    )
+
+
+def run_once(task: Task, arm: Arm, seed: int, work: Path) -> Run:
+    """One run, on one core, or what is known of it already."""
     torch.set_num_threads(1)
-    runs = []
-    for arm in arms:
-        file = (
-            work
-            / "runs"
-            / f"{arm.name.replace('/', 'over')} {seed}, {task.epochs} of {len(task.source.splits['train'])}.json"
-        )
-        if file.exists():
-            run = Run(**json.loads(file.read_text("utf-8")))
-        else:
-            run = train(task, arm, seed, work=work)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(asdict(run)), "utf-8")
-            print(run, flush=True)
-        runs.append(run)
-    return runs
+    samples = len(task.source.splits["train"])
+    file = work / "runs" / f"{arm.name.replace('/', 'over')} {seed}, {task.epochs} of {samples}.json"
+    if file.exists():
+        return Run(**json.loads(file.read_text("utf-8")))
+    run = train(task, arm, seed, work=work)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(run)), "utf-8")
+    print(run, flush=True)
+    return run
 
 
 def spread(values: Sequence[float], *, sign: str = "") -> str:
@@ -104,12 +104,17 @@ def summary(arms: Sequence[Arm], runs: Sequence[Run]) -> list[tuple[str, ...]]:
     accuracy = {(run.arm, run.seed): run.accuracy for run in runs}
     for arm in arms:
         own = [run for run in runs if run.arm == arm.name]
-        against = [run.accuracy - accuracy[arm.against, run.seed] for run in own if arm.against != arm.name]
+        against = [
+            run.accuracy - accuracy[arm.against, run.seed]
+            for run in own
+            if arm.against != arm.name and (arm.against, run.seed) in accuracy
+        ]
         seconds = sum(run.seconds for run in own)
         rows.append(
             (
                 arm.name,
                 str(own[0].channels),
+                str(len(own)),
                 spread([run.accuracy for run in own]),
                 spread(against, sign="+") if against else "",
                 f"{own[0].sample_bytes:,.0f}",
