@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import tools.readme_tasks
 import walloc_data.entropy.prediction
 import walloc_data.entropy.rans.coder
 import walloc_data.format.columns
@@ -70,7 +71,7 @@ def measurements() -> str:
             parts.append(table(content["rows"]) + "\n")
             if path.with_suffix(".png").exists():
                 parts.append(f"![{name}](benchmarks/results/{name}.png)\n")
-    return "\n".join(parts)
+    return "\n".join(parts + tools.readme_tasks.sections())
 
 
 def format_tables() -> str:

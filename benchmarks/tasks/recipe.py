@@ -1,0 +1,38 @@
+"""How latents are best given to a network: `python -m benchmarks.tasks.recipe [--seeds 3] [--quick]`, on `fonts`.
+
+Channels at one scale (what `Codec.dequantize` gives), at unit variance, or between the two; with no stem; and of codecs
+fitted to the task's own images.
+"""
+
+from benchmarks.tasks.arms import Arm
+from benchmarks.tasks.fonts import fonts_task
+from benchmarks.tasks.report import arguments, compare
+
+__all__ = ["RECIPES"]
+
+_CODECS = ("rgb-f8c12", "rgb-f8c48")
+_WAYS = (
+    ("", 0.0, True),
+    (", square root", 0.5, True),
+    (", unit variance", 1.0, True),
+    (", no stem", 0.0, False),
+)
+_OWN = (("fitted-c12", "rgb-f8c12"), ("fitted-c48", "rgb-f8c48"), ("fitted-c192", "rgb-f8c48"))
+RECIPES = (
+    *(
+        Arm(name=f"latents {codec}{what}", codec=codec, power=power, stem=stem, against=f"latents {codec}")
+        for codec in _CODECS
+        for what, power, stem in _WAYS
+    ),
+    *(Arm(name=f"latents {codec}", codec=codec, against=f"latents {known}") for codec, known in _OWN),
+)
+
+
+def main() -> None:
+    """Train, print, save."""
+    options = arguments("Scales and stems for latents, on the task of fonts.")
+    compare(fonts_task(options.work, quick=options.quick), options, RECIPES, name="recipe")
+
+
+if __name__ == "__main__":
+    main()
