@@ -118,13 +118,14 @@ def epoch(name: str, folder: Path, workers: int, seconds: float) -> Figures:
     given = iter(batches)
     next(given)
     started, cpu = time.perf_counter(), cpu_seconds()
-    samples, most = 0, worker_bytes()
-    for number, batch in enumerate(given):
+    samples, most, looked = 0, worker_bytes(), started
+    for batch in given:
         samples += len(batch["x"] if isinstance(batch, dict) else batch[0])
-        if number % 8 == 0:
-            most = max(most, worker_bytes())
-        if time.perf_counter() - started > seconds:
+        now = time.perf_counter()
+        if now - started > seconds:
             break
+        if now - looked > 1:  # it takes milliseconds
+            most, looked = max(most, worker_bytes()), now
     return samples / (time.perf_counter() - started), samples / max(0.01, cpu_seconds() - cpu), most
 
 
