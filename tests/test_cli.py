@@ -196,11 +196,11 @@ def test_info_says_what_channels_cost(coder, photos, tmp_path, capsys):
 
 
 def test_info_samples_every_split_and_shape(dataset, ragged_dataset, monkeypatch, capsys):
-    assert "residuals, which frames come near; " in run(capsys, "info", ragged_dataset)[1]
+    assert "lengths of their codes; " in run(capsys, "info", ragged_dataset)[1]
     monkeypatch.setattr(info, "_SAMPLES", 7)
-    assert "come near; 6 samples)" in run(capsys, "info", dataset)[1]
+    assert "codes; 6 samples)" in run(capsys, "info", dataset)[1]
     monkeypatch.setattr(info, "_LATENTS", 100)
-    assert "come near; 2 samples)" in run(capsys, "info", dataset)[1]
+    assert "codes; 2 samples)" in run(capsys, "info", dataset)[1]
 
 
 def test_info_of_damage_is_a_sentence(copy, capsys):
