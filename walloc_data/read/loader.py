@@ -4,11 +4,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 from torchdata.stateful_dataloader import StatefulDataLoader
-
-from walloc_data.read.slots import Slots, map_tensors, opened
 
 __all__ = ["Stream", "StreamingLoader"]
 
@@ -53,7 +50,7 @@ class StreamingLoader(StatefulDataLoader[Any]):
         try:
             for done, batch in zip(left, super().__iter__(), strict=True):
                 self.stream.reach(epoch, done)
-                yield map_tensors(opened, batch)
+                yield batch
         except ConnectionError as error:  # of a worker that ends between saying that it has a batch and giving it
             if not self.num_workers:
                 raise
@@ -82,14 +79,9 @@ class _Steps(Dataset[Any]):
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self._slots: Slots | None = None  # a worker's own
 
     def __getitem__(self, step: tuple[int, int]) -> Any:
-        batch = self.stream.batch(*step)
-        if get_worker_info() is None:
-            return batch
-        slots = self._slots = self._slots or Slots()
-        return map_tensors(lambda part: slots.put(part) if isinstance(part, Tensor) else part, batch)
+        return self.stream.batch(*step)
 
 
 class _Order:
