@@ -25,7 +25,8 @@ RESULTS = {
     "latents of `rgb-f8c12` at 256 pixels; JPEGs of 256 pixels are decoded by Pillow and cropped; medians of {turns} "
     "turns, slowest and fastest in brackets; `MosaicML Streaming` and `LitData` carry the same latents as int8 arrays, "
     "and compressed as their `zstd`). A worker of ours held {memory[latents, walloc_data zstd]} MB, one that imports "
-    "the same and does nothing {idle} MB",
+    "the same and does nothing {idle} MB. `LitData` with two workers differed by a factor of ten and more between runs "
+    "of this benchmark, so do not compare with those figures",
     "encoding": "Encoding, on one core, 256 pixels. The peer is the same codec as separable convolutions in torch; "
     "latents differ by one, on ties. The whole of `walloc-shard` with one worker took {sharding_over_pillow} times as "
     "long as Pillow alone takes to decode and resize the same {photographs} JPEGs",
