@@ -12,6 +12,7 @@ import json
 import re
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -254,11 +255,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_POST = do_PUT = do_GET
 
+    @abstractmethod
     def log(self, line: str) -> None:
-        raise NotImplementedError
+        """Note a request."""
 
+    @abstractmethod
     def answer(self) -> None:
-        raise NotImplementedError
+        """Answer it, by raising `_Answer` or by itself."""
 
     def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

@@ -36,7 +36,3 @@ class Ahead(Generic[_K, _V]):
 
     def _soon(self, key: _K) -> Future[_V]:
         return self._pending.pop(key) if key in self._pending else self._pool.submit(self._make, key)
-
-    def close(self) -> None:
-        """Drop what was made ahead."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
