@@ -1,7 +1,6 @@
 """What other readers of WebDataset tars need to understand a `.wlc` member."""
 
 import os
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError
-from walloc_data.format import Manifest, Record
+from walloc_data.format import Manifest, Record, crc32
 from walloc_data.read.opened import open_dataset
 
 __all__ = ["latent_decoder"]
@@ -61,6 +60,6 @@ class _Decoder:
             self.coder.decode(data, record.segments[sample : sample + 1], out[None])
         except CoderError as error:
             raise FormatError(f"{where}, sample {sample}: damaged ({error})") from error
-        if zlib.crc32(out.data) != record.crcs[sample]:
+        if crc32(out.data) != record.crcs[sample]:
             raise FormatError(f"{where}, sample {sample}: damaged (CRC32)")
         return torch.from_numpy(out)

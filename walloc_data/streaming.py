@@ -40,7 +40,8 @@ class StreamingLatentDataset(IterableDataset[Any]):
     each x. Where samples differ in shape, x is a list of tensors `[c, *space / f]`; or, with `buckets`, each step is a
     list of batches, one for each shape there is in it. `on_damage` is `"stop"`, or `"skip"`, which leaves damaged
     samples out, logs them and counts them in `damaged` (of this process). Each process makes batches ahead in
-    `threads` threads, up to `ahead_bytes`. `storage` says how what is remote is fetched and cached.
+    `threads` threads, up to `ahead_bytes` (None: in one; but in none where workers read local files, since a loader
+    has batches made ahead by itself). `storage` says how what is remote is fetched and cached.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
     `DatasetError` for one that cannot be reached, and for options that do not go together.
@@ -64,13 +65,15 @@ class StreamingLatentDataset(IterableDataset[Any]):
         rank: int | None = None,
         world_size: int | None = None,
         on_damage: str = "stop",
-        threads: int = 1,
+        threads: int | None = None,
         ahead_bytes: int = 1 << 26,
         storage: StorageOptions | None = None,
     ) -> None:
         if on_damage not in ("stop", "skip"):
             raise DatasetError(f"on_damage={on_damage!r} is not 'stop' or 'skip'")
-        if min(batch_size, window, threads, ahead_bytes) < 1 or (epoch_samples is not None and epoch_samples < 1):
+        if min(batch_size, window, 1 if threads is None else threads, ahead_bytes) < 1 or (
+            epoch_samples is not None and epoch_samples < 1
+        ):
             raise DatasetError("batch_size, window, threads, ahead_bytes and epoch_samples are whole numbers from 1 on")
         self.rank, self.world_size = rank_and_world(rank, world_size)
         if not isinstance(root, str | os.PathLike | Mapping):
@@ -97,9 +100,8 @@ class StreamingLatentDataset(IterableDataset[Any]):
             lanes=lanes,
             drop_last=drop_last,
         )
-        self._batches = Batches(
-            SplitReader(datasets, split), columns, transform=transform, buckets=buckets, skip=on_damage == "skip"
-        )
+        reader = SplitReader(datasets, split)
+        self._batches = Batches(reader, columns, transform=transform, buckets=buckets, skip=on_damage == "skip")
         self._steps = Steps(
             order,
             cut,
@@ -115,7 +117,8 @@ class StreamingLatentDataset(IterableDataset[Any]):
                 "lanes": lanes,
                 "lanes_batch": cut.batch if lanes > 1 else None,
             },
-            threads=threads,
+            threads=threads or 1,
+            worker_threads=threads or int(reader.remote),
             ahead_bytes=ahead_bytes,
         )
         urls = [dataset.storage.url for dataset in datasets]

@@ -45,7 +45,7 @@ def to_residuals(latents: NDArray[np.int8], predictors: NDArray[np.uint8]) -> ND
 
 def from_residuals(residuals: NDArray[np.int8], predictors: NDArray[np.uint8]) -> None:
     """Undo `to_residuals` in place on a C-contiguous `int8 [N, c, *space]`."""
-    if predictors.any() and residuals.size:
+    if predictors.any():
         _undo(planes(residuals), predictors)
 
 

@@ -34,6 +34,8 @@ class Coder(Protocol):
         """Fill `out`, int8 `[N, c, *space]`, C-contiguous, from the payloads in a buffer.
 
         `segments` is uint64 `[N, 2]`: offset and bytes of each. Raises `CoderError` for a payload that cannot be right.
+        With no payloads (but a buffer that is not empty), it loads what decoding runs, so that processes forked later
+        need not.
         """
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:

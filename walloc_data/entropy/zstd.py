@@ -15,7 +15,6 @@ __all__ = ["ZstdCoder"]
 
 _DICTIONARY_BYTES = 4096
 _DICTIONARY_MOST = 1 << 16  # latents of a sample; one of more has statistics enough of its own
-_CACHED = 1 << 18  # bytes
 _DICTIONARY_WORTH = 0.99  # of the bytes without: below it, the dictionary stays
 
 
@@ -72,7 +71,7 @@ class ZstdCoder:
             compression_level=13,
             strategy=zstandard.STRATEGY_BTOPT,
             search_log=1,
-            min_match=4,
+            min_match=6,
             target_length=32,
             hash_log=14,
             chain_log=14,
@@ -90,20 +89,8 @@ class ZstdCoder:
         self._check(out)
         if segments.shape != (len(out), 2) or not out.flags.c_contiguous:
             raise CoderError(f"{len(out)} samples need as many segments, and a C-contiguous array to be decoded to")
-        if not len(segments):
-            return
-        starts, lengths = segments.astype(np.uint64).T
-        room = memoryview(buffer).nbytes
-        # zstandard adds the two without a look at overflow.
-        if starts.max() > room or (lengths > room - starts).any():
-            raise CoderError(f"a payload lies outside of the {room} bytes it should be in")
-        size = out[0].nbytes
-        try:
-            if not hasattr(self._local, "decompressor"):
-                self._local.decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
-            self._expand(buffer, np.ascontiguousarray(segments, np.uint64), out)
-        except (zstandard.ZstdError, ValueError) as error:
-            raise CoderError(f"a payload is no Zstandard frame of {size} latents: {error}") from error
+        if len(out):
+            self._expand(buffer, segments, out)
         from_residuals(out, self.predictors)
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
@@ -120,22 +107,25 @@ class ZstdCoder:
         return np.asarray(-(share * np.log2(np.where(share > 0, share, 1.0))).sum(1), np.float64)
 
     def _expand(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
-        """Frames to `out`, as many at a time as stay in the processor's cache until they are copied there."""
-        flat = out.reshape(len(out), -1)
-        size = flat.shape[1]
-        step = max(1, _CACHED // max(1, size))
-        sizes = np.full(step, size, np.uint64).tobytes()
-        for start in range(0, len(flat), step):
-            part = segments[start : start + step]
-            frames = zstandard.BufferWithSegments(buffer, part.tobytes())
-            decoded: Any = self._local.decompressor.multi_decompress_to_buffer(
-                frames, decompressed_sizes=sizes[: 8 * len(part)], threads=1
-            )
-            for index, row in enumerate(flat[start : start + step]):
-                segment = decoded[index]
-                if len(segment) != size:
-                    raise CoderError(f"payload {start + index} holds {len(segment)} latents, not {size}")
-                row[:] = np.frombuffer(segment, np.int8)
+        """Frames to `out`, each to its place, since each is of the size that it says: all in one call of zstandard."""
+        view, size = memoryview(buffer).cast("B"), out[0].nbytes
+        starts, lengths = segments.T
+        if starts.max() > len(view) or (lengths > np.uint64(len(view)) - starts).any():
+            raise CoderError(f"a payload lies outside of the {len(view)} bytes it should be in")
+        if (starts[1:] == starts[:-1] + lengths[:-1]).all():
+            frames = view[int(starts[0]) : int(starts[-1] + lengths[-1])]
+        else:
+            frames = memoryview(b"".join([view[start : start + length] for start, length in segments.tolist()]))
+        try:
+            if not hasattr(self._local, "decompressor"):
+                self._local.decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
+            whole = _all_say(size, frames, lengths) and out.nbytes == self._local.decompressor.stream_reader(
+                frames, read_across_frames=True
+            ).readinto(out.reshape(-1).view(np.uint8).data)
+        except (zstandard.ZstdError, ValueError) as error:
+            raise CoderError(f"a payload is no Zstandard frame of {size} latents: {error}") from error
+        if not whole:
+            raise CoderError(f"a payload does not hold the {size} latents it should")
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """`predictors` uint8 `[c]`, and `dictionary` uint8 where there is one."""
@@ -163,3 +153,16 @@ class ZstdCoder:
                 f"this coder takes int8 [N, {len(self.predictors)}, 1 to 3 space dims], "
                 f"not {latents.dtype} {list(latents.shape)}"
             )
+
+
+def _all_say(size: int, frames: memoryview, lengths: NDArray[np.uint64]) -> bool:
+    """Whether frames, one behind the other, each say that they hold `size` bytes. Who begins alike, says the same."""
+    ends = np.cumsum(lengths, dtype=np.int64)
+    starts = ends - lengths.astype(np.int64)
+    head = zstandard.frame_header_size(frames[: int(ends[0])])
+    if (lengths >= head).all():
+        heads = np.frombuffer(frames, np.uint8)[starts[:, None] + np.arange(head)]
+        if (heads == heads[0]).all():
+            starts, ends = starts[:1], ends[:1]
+    spans = zip(starts.tolist(), ends.tolist(), strict=True)
+    return {zstandard.frame_content_size(frames[start:end]) for start, end in spans} == {size}

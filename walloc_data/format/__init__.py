@@ -1,6 +1,7 @@
 """Payloads and columns to records, shards, indices and the manifest, and back."""
 
 from walloc_data.format.columns import Column
+from walloc_data.format.crc import crc32
 from walloc_data.format.hub_refusal import hub_refusal
 from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, replace_file
 from walloc_data.format.parsed import read_parsed
@@ -18,6 +19,7 @@ __all__ = [
     "ShardWriter",
     "Storage",
     "StorageOptions",
+    "crc32",
     "hub_refusal",
     "open_storage",
     "pack_record",

@@ -22,8 +22,8 @@ All integers are little-endian.
 Then the N payloads, then the columns.
 """
 
+import math
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import FormatError
 from walloc_data.format.columns import Column, pack_columns, unpack_columns
+from walloc_data.format.crc import crc32
 
 __all__ = ["HEADER", "MAGIC", "MAX_LATENTS", "MAX_SAMPLES", "Record", "pack_record"]
 
@@ -68,7 +69,7 @@ class Record:
         """All columns, or the one called `only` if there is one. Raises `FormatError` where a byte of any is wrong."""
         start, size = self.columns_at
         data = memoryview(buffer)[start : start + size]
-        if zlib.crc32(data) != self.columns_crc:
+        if crc32(data) != self.columns_crc:
             raise FormatError(f"{where}: the columns are damaged (CRC32)")
         return unpack_columns(data, len(self), where=where, only=only)
 
@@ -92,18 +93,22 @@ class Record:
             raise FormatError(f"{where}: tables and columns of {tables + columns} bytes in a record of {size}")
         header = bytearray(memoryview(buffer)[offset : offset + tables])
         header[_CRC_AT : _CRC_AT + 4] = b"\0\0\0\0"
-        if zlib.crc32(header) != crc:
+        if crc32(header) != crc:
             raise FormatError(f"{where}: the header is damaged (CRC32)")
         words = np.frombuffer(header, "<u4", offset=HEADER.size).astype(np.int64)
         ends, crcs = words[:samples], words[samples : 2 * samples].astype(np.uint32)
-        lengths = np.diff(ends, prepend=0)
-        if (lengths < 0).any() or tables + ends[-1] + columns != size:
+        starts = np.concatenate([[0], ends[:-1]])
+        if (ends < starts).any() or tables + ends[-1] + columns != size:
             raise FormatError(f"{where}: payloads do not fill the record")
-        sizes = words[2 * samples :].reshape(samples, dims) if flags & _RAGGED else np.array([shape[:dims]])
-        latents = channels * sizes.prod(1, dtype=np.float64).sum() * (1 if flags & _RAGGED else samples)
-        if (sizes < 1).any() or latents > MAX_LATENTS:
+        if flags & _RAGGED:
+            sizes = words[2 * samples :].reshape(samples, dims)
+            latents = channels * sizes.prod(1, dtype=np.float64).sum()
+        else:
+            sizes = np.array([shape[:dims]])
+            latents = samples * channels * math.prod(shape[:dims])
+        if sizes.min() < 1 or latents > MAX_LATENTS:
             raise FormatError(f"{where}: {latents:.3g} latents; a record holds 1 to {MAX_LATENTS}")
-        segments = np.stack([ends - lengths + offset + tables, lengths], 1).astype(np.uint64)
+        segments = np.array([starts + (offset + tables), ends - starts], np.uint64).T
         at = (offset + tables + int(ends[-1]), columns)
         return cls(coder_id, fingerprint.hex(), channels, sizes.astype(np.uint32), segments, crcs, at, columns_crc)
 
@@ -125,11 +130,11 @@ def pack_record(
     spaces = [sample.shape[1:] for sample in latents]
     ragged = any(space != spaces[0] for space in spaces)
     ends = np.cumsum([len(payload) for payload in payloads], dtype="<u4").tobytes()
-    crcs = np.array([zlib.crc32(np.ascontiguousarray(sample).data) for sample in latents], "<u4").tobytes()
+    crcs = np.array([crc32(np.ascontiguousarray(sample).data) for sample in latents], "<u4").tobytes()
     packed = pack_columns(columns, samples)
     shape = (0, 0, 0) if ragged else (*spaces[0], 0, 0)[:3]
     fields = [MAGIC, coder_id, dims, samples, channels, int(ragged), bytes.fromhex(fingerprint)]
-    fields += [len(packed), zlib.crc32(packed)]
+    fields += [len(packed), crc32(packed)]
     tables = ends + crcs + (np.array(spaces, "<u4").tobytes() if ragged else b"")
-    crc = zlib.crc32(HEADER.pack(*fields, 0, *shape) + tables)
+    crc = crc32(HEADER.pack(*fields, 0, *shape) + tables)
     return b"".join([HEADER.pack(*fields, crc, *shape), tables, *payloads, packed])

@@ -16,7 +16,6 @@ import hashlib
 import os
 import struct
 import tarfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import FormatError
+from walloc_data.format.crc import crc32
 
 __all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "parse_index", "read_index"]
 
@@ -66,7 +66,7 @@ class ShardWriter:
         _settle(self._file)
         entries = np.array(self._entries, ENTRY).tobytes()
         with self._index.open("wb") as file:
-            file.write(INDEX_HEADER.pack(INDEX_MAGIC, len(self._entries), self.bytes, zlib.crc32(entries), 0) + entries)
+            file.write(INDEX_HEADER.pack(INDEX_MAGIC, len(self._entries), self.bytes, crc32(entries), 0) + entries)
             _settle(file)
         self._index.replace(self.path.with_suffix(".idx"))
         self._temporary.replace(self.path)
@@ -118,7 +118,7 @@ def parse_index(data: bytes, where: str) -> tuple[NDArray[np.void], int]:
         raise FormatError(f"{where}: not an index")
     _, records, tar_bytes, crc, _ = INDEX_HEADER.unpack_from(data)
     body = data[INDEX_HEADER.size :]
-    if len(body) != records * ENTRY.itemsize or zlib.crc32(body) != crc:
+    if len(body) != records * ENTRY.itemsize or crc32(body) != crc:
         raise FormatError(f"{where}: damaged or cut short")
     entries = np.frombuffer(body, ENTRY)
     starts, ends = entries["offset"], entries["offset"] + entries["bytes"]

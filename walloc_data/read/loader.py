@@ -1,5 +1,6 @@
 """torchdata's loader over the steps of a stream. Workers keep no state: none is lost, and any number will do."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -7,7 +8,12 @@ from typing import Any, Protocol
 from torch.utils.data import Dataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
+from walloc_data.read.payloads import Empty, new_array
+from walloc_data.read.slots import Packed, Slots
+
 __all__ = ["Stream", "StreamingLoader"]
+
+_HELD = 2  # batches that one trains on and may keep, before further ones are sent another way
 
 
 class Stream(Protocol):
@@ -19,8 +25,8 @@ class Stream(Protocol):
     def reach(self, epoch: int, done: int) -> None:
         """Note that the step that follows `done` samples of the epoch has been given."""
 
-    def batch(self, epoch: int, done: int) -> Any:
-        """The batch of the step that follows `done` samples of the epoch."""
+    def batch(self, epoch: int, done: int, empty: Empty = new_array) -> Any:
+        """The batch of the step that follows `done` samples of the epoch, its latents where `empty` says if it may."""
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is."""
@@ -40,17 +46,21 @@ class StreamingLoader(StatefulDataLoader[Any]):
     def __init__(self, stream: Stream, **options: Any) -> None:
         """`options` are those of `DataLoader`, but for what the stream settles itself (batches and their order)."""
         self.stream = stream
-        self._order = _Order()
+        self._order, self._steps = _Order(), _Steps(stream)
+        options = {"snapshot_every_n_steps": sys.maxsize, **options}  # the state is the stream's, not the workers'
         with warnings.catch_warnings():  # torchdata 0.11 calls what torch 2.13 deprecates
             warnings.filterwarnings("ignore", message=".*set_vital", category=UserWarning)
-            super().__init__(_Steps(stream), batch_size=None, sampler=self._order, collate_fn=_as_it_is, **options)
+            super().__init__(self._steps, batch_size=None, sampler=self._order, collate_fn=_as_it_is, **options)
 
     def __iter__(self) -> Any:
         epoch, left = self._order.epoch, self._order.left = self.stream.begin()
+        if self.num_workers and not (self.persistent_workers and self._steps.slots):
+            most = self.num_workers * (self.prefetch_factor or 1) + _HELD
+            self._order.slots = self._steps.slots = Slots(most)
         try:
             for done, batch in zip(left, super().__iter__(), strict=True):
                 self.stream.reach(epoch, done)
-                yield batch
+                yield batch.unpack() if isinstance(batch, Packed) else batch
         except ConnectionError as error:  # of a worker that ends between saying that it has a batch and giving it
             if not self.num_workers:
                 raise
@@ -75,22 +85,27 @@ class StreamingLoader(StatefulDataLoader[Any]):
 
 
 class _Steps(Dataset[Any]):
-    """Steps as a map: (epoch, samples done) to batch."""
+    """Steps as a map: (epoch, samples done, slot that the batch is to be put in) to batch."""
 
     def __init__(self, stream: Stream) -> None:
-        self.stream = stream
+        self.stream, self.slots = stream, Slots(0)
 
-    def __getitem__(self, step: tuple[int, int]) -> Any:
-        return self.stream.batch(*step)
+    def __getitem__(self, step: tuple[int, int, int | None]) -> Any:
+        epoch, done, slot = step
+        if slot is None:
+            return self.stream.batch(epoch, done)
+        return self.slots.put(slot, self.stream.batch(epoch, done, self.slots.room(slot)))
 
 
 class _Order:
     """The sampler: the steps that are left."""
 
-    epoch, left = 0, range(0)
+    epoch, left, slots = 0, range(0), Slots(0)
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return ((self.epoch, done) for done in self.left)
+    def __iter__(self) -> Iterator[tuple[int, int, int | None]]:
+        self.slots.reclaim()
+        for done in self.left:
+            yield self.epoch, done, self.slots.take()
 
     def __len__(self) -> int:
         return len(self.left)

@@ -1,61 +1,83 @@
-"""Payloads to latents, a whole batch in one call of the coder."""
+"""Payloads to latents, all of one shape and coder in one call of the coder."""
 
-import zlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError
+from walloc_data.format import crc32
 
-__all__ = ["Payload", "decode_payloads"]
+__all__ = ["Empty", "Payloads", "decode_payloads", "new_array"]
+
+Empty: TypeAlias = Callable[[tuple[int, ...]], NDArray[np.int8]]
 
 
-class Payload(NamedTuple):
-    """One sample as it is stored: its bytes, the CRC32 of its latents, their shape `(c, *space)`, and its coder."""
+def new_array(shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """Where latents are decoded to, unless there is a better place."""
+    return np.empty(shape, np.int8)
 
-    data: memoryview
-    crc: int
+
+class Payloads(NamedTuple):
+    """Samples of one shape `(c, *space)` and one coder as they are stored.
+
+    Their `places` in the batch, their bytes, and the CRC32 of their latents.
+    """
+
+    places: Sequence[int]
+    data: Sequence[memoryview]
+    crcs: Sequence[int]
     shape: tuple[int, ...]
     coder: Coder
 
 
-def decode_payloads(payloads: Sequence[Payload]) -> tuple[Any, NDArray[np.bool_]]:
-    """Latents in the order of `payloads`, and which of them are damaged, bool `[N]`.
+def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tuple[Any, NDArray[np.bool_]]:
+    """Latents of a batch, whose places the parts fill, and which of them are damaged, bool `[N]`.
 
-    Latents are int8 `[N, c, *space]`, or a list of `[c, *space]` where their shapes differ. Wherever the payloads lie,
-    they are copied together first: less to copy than latents, which then are decoded to where they belong.
+    Latents are int8 `[N, c, *space]`, an array that `empty` gives, or a list of `[c, *space]` where their shapes
+    differ. Wherever the payloads lie, they are copied together first: less to copy than latents, which then are
+    decoded to where they belong.
     """
-    broken = np.zeros(len(payloads), bool)
-    shapes = {payload.shape for payload in payloads}
-    if len(shapes) > 1:
-        latents: list[NDArray[np.int8]] = []
-        for place, payload in enumerate(payloads):
-            latents.append(np.empty(payload.shape, np.int8))
-            broken[place] = _decode([payload], latents[-1][None])[0]
-        return latents, broken
-    out = np.empty((len(payloads), *(shapes.pop() if shapes else (0,))), np.int8)
-    of_coder: dict[int, list[int]] = {}
-    for place, payload in enumerate(payloads):
-        of_coder.setdefault(id(payload.coder), []).append(place)
-    for places in of_coder.values():
-        part = out if len(places) == len(out) else np.empty((len(places), *out.shape[1:]), np.int8)
-        broken[places] = _decode([payloads[place] for place in places], part)
-        if part is not out:
-            out[places] = part
-    return out, broken
+    samples = sum(len(part.places) for part in parts)
+    broken = np.zeros(samples, bool)
+    alike: dict[tuple[tuple[int, ...], int], list[Payloads]] = {}
+    for part in parts:
+        alike.setdefault((part.shape, id(part.coder)), []).append(part)
+    shapes = {shape for shape, _ in alike}
+    latents: Any = [None] * samples if len(shapes) > 1 else empty((samples, *(shapes or {(0,)}).pop()))
+    for group in alike.values():
+        together = _in_order(group)
+        decoded = latents if len(alike) == 1 else np.empty((len(together.places), *together.shape), np.int8)
+        broken[together.places] = _decode(together, decoded)
+        if decoded is not latents:
+            for place, sample in zip(together.places, decoded, strict=True):
+                latents[place] = sample
+    return latents, broken
 
 
-def _decode(payloads: Sequence[Payload], out: NDArray[np.int8]) -> list[bool]:
-    """Decode payloads of one coder and shape to `out`; which of them are damaged."""
-    lengths = np.array([len(payload.data) for payload in payloads], np.uint64)
-    segments = np.stack([np.cumsum(lengths, dtype=np.uint64) - lengths, lengths], 1)
+def _in_order(group: Sequence[Payloads]) -> Payloads:
+    """Payloads of one shape and coder as one part, by their places."""
+    places = [place for part in group for place in part.places]
+    data = [payload for part in group for payload in part.data]
+    crcs = [crc for part in group for crc in part.crcs]
+    order = np.argsort(places).tolist()
+    return group[0]._replace(
+        places=[places[i] for i in order], data=[data[i] for i in order], crcs=[crcs[i] for i in order]
+    )
+
+
+def _decode(part: Payloads, out: NDArray[np.int8]) -> list[bool]:
+    """Decode to `out`, int8 `[N, c, *space]`; which samples are damaged."""
+    lengths = [len(payload) for payload in part.data]
+    segments = np.array([[0, *accumulate(lengths[:-1])], lengths], np.uint64).T
     try:
-        payloads[0].coder.decode(b"".join([payload.data for payload in payloads]), segments, out)
+        part.coder.decode(b"".join(part.data), segments, out)
     except CoderError:
-        if len(payloads) == 1:
+        if len(out) == 1:
             return [True]
-        return [_decode([payload], sample[None])[0] for payload, sample in zip(payloads, out, strict=True)]
-    return [zlib.crc32(sample) != payload.crc for payload, sample in zip(payloads, out, strict=True)]
+        alone = [part._replace(places=[0], data=[d], crcs=[c]) for d, c in zip(part.data, part.crcs, strict=True)]
+        return [_decode(one, sample[None])[0] for one, sample in zip(alone, out, strict=True)]
+    return [crc32(sample) != crc for sample, crc in zip(out, part.crcs, strict=True)]

@@ -14,7 +14,7 @@ from walloc_data.entropy import Coder
 from walloc_data.errors import FormatError, WallocError
 from walloc_data.format import Record
 from walloc_data.read.opened import OpenedDataset
-from walloc_data.read.payloads import Payload, decode_payloads
+from walloc_data.read.payloads import Empty, Payloads, decode_payloads, new_array
 from walloc_data.read.recent import Recent
 from walloc_data.read.record_files import RecordFiles
 
@@ -100,49 +100,58 @@ class SplitReader:
         samples = [shard.samples for source in self._sources for shard in source.files.shards]
         self._first = np.concatenate([[0], np.cumsum(samples, dtype=np.int64)])
         self._parsed: Recent[tuple[int, int], tuple[Record, dict[str, list[Any]]]] = Recent(_PARSED)
+        self.remote = any(source.files.remote for source in self._sources)
         self._lost: dict[tuple[int, int], str] = {}  # records that are damaged, and how
+        for dataset in datasets:
+            none = np.empty((0, dataset.codec.channels, *(1,) * dataset.codec.config.dims), np.int8)
+            dataset.coder.decode(b"\0", np.empty((0, 2), np.uint64), none)
 
     def __len__(self) -> int:
         return int(self._first[-1])
 
-    def read(self, indices: NDArray[np.int64], columns: Sequence[str], *, skip: bool = False) -> Samples:
+    def read(
+        self,
+        indices: NDArray[np.int64],
+        columns: Sequence[str],
+        *,
+        skip: bool = False,
+        empty: Empty = new_array,
+    ) -> Samples:
         """Latents and columns of samples. Each record is opened once; what is damaged and remote is fetched once more.
 
+        `empty` makes the array that latents of one shape are decoded to.
         Raises an error that names shard, record and sample where something is damaged; with `skip`, leaves that out.
         """
-        payloads: dict[int, Payload] = {}
-        values: dict[str, dict[int, Any]] = {name: {} for name in columns}
+        found: list[tuple[_Group, _Opened]] = []
         damaged: list[str] = []
         asked = list(self._groups(indices))
         self._fetch(asked)
         for group in asked:
-            slots, places = group.slots.tolist(), group.places.tolist()
-            if skip and (group.shard, group.number) in self._lost:
-                damaged += [self._lost[group.shard, group.number]] * len(slots)
-                continue
-            try:
-                found, chosen = self._reading(group.shard, group.number, partial(_chosen, slots, columns))
-            except WallocError as error:
-                if not skip:
-                    raise
-                if isinstance(error, FormatError):  # all else may pass
-                    self._lost[group.shard, group.number] = str(error)
-                damaged += [str(error)] * len(slots)
-                continue
-            payloads.update(zip(places, found, strict=True))
-            for name, column in chosen.items():
-                values[name].update(zip(places, column, strict=True))
-        kept = sorted(payloads)
-        latents, broken = decode_payloads([payloads[place] for place in kept])
-        for message in self._mend(indices[kept], latents, broken):
+            lost = self._lost.get((group.shard, group.number)) if skip else None
+            if lost is None:
+                try:
+                    found.append((group, self._reading(group.shard, group.number, partial(_with_columns, columns))))
+                    continue
+                except WallocError as error:
+                    if not skip:
+                        raise
+                    lost = str(error)
+                    if isinstance(error, FormatError):  # all else may pass
+                        self._lost[group.shard, group.number] = lost
+            damaged += [lost] * len(group.slots)
+        if damaged:
+            indices, found = _closed_up(indices, found)
+        latents, broken = decode_payloads([part for group, opened in found for part in _payloads(opened, group)], empty)
+        for message in self._mend(indices, latents, broken):
             if not skip:
                 raise FormatError(message)
             damaged.append(message)
+        values = {name: _gathered(name, found, len(indices)) for name in columns}
         if broken.any():
             whole = np.flatnonzero(~broken).tolist()
             latents = latents[whole] if isinstance(latents, np.ndarray) else [latents[i] for i in whole]
-            kept = [kept[i] for i in whole]
-        return Samples(latents, {name: [found[place] for place in kept] for name, found in values.items()}, damaged)
+            values = {name: [column[i] for i in whole] for name, column in values.items()}
+        return Samples(latents, values, damaged)
 
     def columns(self, index: int) -> dict[str, Any]:
         """Every column of one sample."""
@@ -156,8 +165,7 @@ class SplitReader:
         values: list[Any] = []
         for shard, (block, samples) in enumerate(zip(self._block, np.diff(self._first), strict=True)):
             for number in range(-(-samples // block)):
-                slots = range(min(block, samples - number * block))
-                values += self._reading(shard, number, partial(_chosen, slots, [name]))[1][name]
+                values += self._reading(shard, number, partial(_with_columns, [name])).columns[name]
         return values
 
     def _fetch(self, groups: list[_Group]) -> None:
@@ -222,14 +230,14 @@ class SplitReader:
         """Decode what is broken and remote once more, from bytes fetched anew; say what is wrong with the rest."""
         renewed: dict[tuple[int, int], _Opened] = {}
         for place in np.flatnonzero(broken).tolist():
-            [(shard, number, _, slots)] = self._groups(indices[place : place + 1])
-            if (shard, number) not in renewed:
-                renewed[shard, number] = self._open(shard, number, anew=self._remote(shard))
-            opened = renewed[shard, number]
-            [again], [still] = decode_payloads(_payloads(opened, slots.tolist()))
+            [group] = self._groups(indices[place : place + 1])
+            if group[:2] not in renewed:
+                renewed[group[:2]] = self._open(*group[:2], anew=self._remote(group.shard))
+            opened = renewed[group[:2]]
+            [again], [still] = decode_payloads(list(_payloads(opened, group)))
             if still or again.shape != latents[place].shape:
                 yield (
-                    f"{opened.where}, sample {slots[0]} ({indices[place]} of the split): damaged; copy the shard "
+                    f"{opened.where}, sample {group.slots[0]} ({indices[place]} of the split): damaged; copy the shard "
                     "again, or shard the data anew"
                 )
             else:
@@ -237,27 +245,43 @@ class SplitReader:
                 broken[place] = False
 
 
-def _payloads(opened: _Opened, slots: Sequence[int]) -> list[Payload]:
-    """Some samples of a record, as they are stored."""
-    record, coder, data = opened.record, opened.coder, memoryview(opened.buffer)
-    segments, crcs = record.segments.tolist(), record.crcs.tolist()
-    ragged = len(record.shapes) > 1
-    shape = record.latent_shape(0)
-    payloads = []
-    for slot in slots:
-        start, size = segments[slot]
-        here = record.latent_shape(slot) if ragged else shape
-        payloads.append(Payload(data[start : start + size], crcs[slot], here, coder))
-    return payloads
-
-
-def _chosen(slots: Sequence[int], names: Sequence[str], opened: _Opened) -> tuple[list[Payload], dict[str, list[Any]]]:
-    """Payloads and columns of some samples of a record; None where it has no such column."""
-    record, columns, buffer, where, _ = opened
-    unread = [name for name in names if name not in columns]
+def _with_columns(names: Sequence[str], opened: _Opened) -> _Opened:
+    """A record of which these columns have been read; of None where it has no such column."""
+    unread = [name for name in names if name not in opened.columns]
     if unread:
-        found = record.columns(buffer, where=where, only=unread[0] if len(unread) == 1 else None)
+        record = opened.record
+        found = record.columns(opened.buffer, where=opened.where, only=unread[0] if len(unread) == 1 else None)
         for name in unread:
             column = found.get(name, [None] * len(record))
-            columns[name] = column.tolist() if isinstance(column, np.ndarray) else list(column)
-    return _payloads(opened, slots), {name: [columns[name][slot] for slot in slots] for name in names}
+            opened.columns[name] = column.tolist() if isinstance(column, np.ndarray) else list(column)
+    return opened
+
+
+def _closed_up(
+    indices: NDArray[np.int64], found: "Sequence[tuple[_Group, _Opened]]"
+) -> "tuple[NDArray[np.int64], list[tuple[_Group, _Opened]]]":
+    """The samples that were found, and their groups with places among these alone."""
+    kept = np.sort(np.concatenate([np.zeros(0, np.int64), *(group.places for group, _ in found)]))
+    return indices[kept], [(group._replace(places=np.searchsorted(kept, group.places)), one) for group, one in found]
+
+
+def _gathered(name: str, found: "Sequence[tuple[_Group, _Opened]]", samples: int) -> list[Any]:
+    """One column of a batch."""
+    values: list[Any] = [None] * samples
+    for group, opened in found:
+        column = opened.columns[name]
+        for place, slot in zip(group.places.tolist(), group.slots.tolist(), strict=True):
+            values[place] = column[slot]
+    return values
+
+
+def _payloads(opened: _Opened, group: _Group) -> Iterator[Payloads]:
+    """Some samples of a record, as they are stored: one part, or of a record of many shapes as many as samples."""
+    record, coder, view = opened.record, opened.coder, memoryview(opened.buffer)
+    places, segments = group.places.tolist(), record.segments[group.slots].tolist()
+    data, crcs = [view[start : start + size] for start, size in segments], record.crcs[group.slots].tolist()
+    if len(record.shapes) == 1:
+        yield Payloads(places, data, crcs, record.latent_shape(0), coder)
+        return
+    for place, slot, payload, crc in zip(places, group.slots.tolist(), data, crcs, strict=True):
+        yield Payloads([place], [payload], [crc], record.latent_shape(slot), coder)

@@ -12,6 +12,7 @@ from torch.utils.data import get_worker_info
 from walloc_data.errors import DatasetError
 from walloc_data.order import Cut, MixedOrder, SplitOrder
 from walloc_data.read.ahead import Ahead
+from walloc_data.read.payloads import Empty, new_array
 
 __all__ = ["Steps"]
 
@@ -27,14 +28,16 @@ class Steps:
         order: SplitOrder | MixedOrder,
         cut: Cut,
         rank: int,
-        make: Callable[[NDArray[np.int64]], Any],
+        make: Callable[[NDArray[np.int64], Empty], Any],
         *,
         identity: Mapping[str, Any],
         threads: int,
+        worker_threads: int,
         ahead_bytes: int,
     ) -> None:
         self.order, self.cut, self.rank, self.make = order, cut, rank, make
-        self.identity, self.threads, self.ahead_bytes = dict(identity), threads, ahead_bytes
+        self.threads, self.worker_threads, self.ahead_bytes = threads, worker_threads, ahead_bytes
+        self.identity = dict(identity)
         self.epoch = self._start = self._done = self._given = 0
         self._ahead: tuple[int, Ahead[tuple[int, int], Any]] | None = None  # and the process it is of
 
@@ -112,12 +115,18 @@ class Steps:
         ended = not self.cut.steps(taken)
         self.epoch, self._done = (epoch + 1, 0) if ended else (epoch, taken)
 
-    def batch(self, epoch: int, done: int) -> Any:
-        """The batch of the step that follows `done` samples. Those that this process gives next are made ahead."""
-        if self._ahead is None or self._ahead[0] != os.getpid():
-            ahead = Ahead(self._made, _nbytes, threads=self.threads, most=self.ahead_bytes)
-            self._ahead = (os.getpid(), ahead)
+    def batch(self, epoch: int, done: int, empty: Empty = new_array) -> Any:
+        """The batch of the step that follows `done` samples. Those that this process gives next are made ahead.
+
+        What is not made ahead has its latents in an array that `empty` makes.
+        """
         worker, size = get_worker_info(), self.cut.batch
+        threads = self.worker_threads if worker else self.threads
+        if not threads:
+            return self.make(self.numbers(epoch, done), empty)
+        if self._ahead is None or self._ahead[0] != os.getpid():
+            ahead = Ahead(self._made, _nbytes, threads=threads, most=self.ahead_bytes)
+            self._ahead = (os.getpid(), ahead)
         stride = size * (worker.num_workers if worker else 1)
         following = range(done + stride, done + size * self.cut.steps(done), stride)
         return self._ahead[1].get((epoch, done), ((epoch, later) for later in following))
@@ -129,7 +138,7 @@ class Steps:
         return np.concatenate([self.order.samples(offset + start, offset + stop) for start, stop in spans])
 
     def _made(self, step: tuple[int, int]) -> Any:
-        return self.make(self.numbers(*step))
+        return self.make(self.numbers(*step), new_array)
 
 
 def _nbytes(batch: Any) -> int:

@@ -6,6 +6,7 @@ the length tells. Planes of more than four times as many rows as columns are cod
 Duda, "Asymmetric numeral systems", 2013 (rANS); Giesen, "Interleaved entropy coders", 2014.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -149,12 +150,10 @@ class RansCoder:
         offsets, lengths = segments[:, 0], segments[:, 1]
         if ((offsets > len(data)) | (lengths > np.uint64(len(data)) - np.minimum(offsets, np.uint64(len(data))))).any():
             raise CoderError(f"a payload lies beyond the {len(data)} bytes there are")
-        if not len(out):
-            return
         upright = _upright(out)
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
         plan = self._plan(upright.shape[2:])
-        size = out[0].size
+        size = math.prod(out.shape[1:])
         streams = np.empty((STEP, size // 4 + MARGIN), np.uint32)
         bad = decode_batch(
             data,
@@ -162,7 +161,7 @@ class RansCoder:
             self._tables,
             self._lookup,
             plan,
-            workspace_of(plan, min(STEP, len(out) + len(out) % 2)),
+            workspace_of(plan, min(STEP, max(2, len(out) + len(out) % 2))),
             streams,
             target.reshape(-1),
             size,

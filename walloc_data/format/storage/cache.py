@@ -20,11 +20,11 @@ import secrets
 import struct
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from walloc_data.format.crc import crc32
 from walloc_data.format.storage.locks import acquire, release, try_lock
 
 __all__ = ["DiskCache"]
@@ -79,7 +79,7 @@ class DiskCache:
                 whole = os.fstat(descriptor).st_size == _HEADER.size + length
                 if magic == _MAGIC and whole and size in (None, length):
                     data = os.read(descriptor, length)
-                    if len(data) == length and (size is not None or zlib.crc32(data) == crc):
+                    if len(data) == length and (size is not None or crc32(data) == crc):
                         with suppress(OSError):  # another user's entry may be read, but not touched
                             os.utime(descriptor)
                         return data
@@ -137,7 +137,7 @@ class DiskCache:
         if descriptor is None:
             return
         try:
-            _write(descriptor, _HEADER.pack(_MAGIC, zlib.crc32(data), len(data)))
+            _write(descriptor, _HEADER.pack(_MAGIC, crc32(data), len(data)))
             _write(descriptor, data)
             path = self._path(key)
             path.parent.mkdir(exist_ok=True)

@@ -1,0 +1,178 @@
+"""Batches from workers to the process that trains, through shared memory that is used over and over.
+
+New shared memory for each batch, as torch has it, costs both sides more time in page faults than the batch takes to
+copy, and a file for each tensor.
+"""
+
+import math
+import mmap
+import os
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from multiprocessing.reduction import DupFd
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Packed", "Slots"]
+
+_ALIGNED = 64
+_MORE = 1 << 16  # bytes that a slot has room for beside latents, so that it need not grow for labels
+_POOLS: "weakref.WeakValueDictionary[int, Slots]" = weakref.WeakValueDictionary()
+_NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A batch whose tensors are in a slot, `bytes_` of it; `batch` has a `_Place` where each of them was."""
+
+    pool: int
+    slot: int
+    bytes_: int
+    batch: Any
+
+    def unpack(self) -> Any:
+        """The batch, where its `Slots` were made. Its slot is in use until the last of the tensors is gone."""
+        return _POOLS[self.pool].get(self)
+
+    def pin_memory(self) -> Any:
+        """The batch in pinned memory: what torch's loader calls where it is to pin."""
+        return _mapped(self.unpack(), Tensor, Tensor.pin_memory)
+
+
+@dataclass(frozen=True)
+class _Place:
+    start: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+
+class Slots:
+    """Pieces of shared memory, by number; where the system has no nameless ones (only Linux has), there are none.
+
+    The process that trains takes a slot and asks a worker for a batch in it; the worker puts it there and says where
+    its tensors are; the former gives them out, and takes the slot again when they are gone. So a slot has one owner at
+    any time, and is handed over with a message. Slots grow to what is put in them, and vanish with the processes.
+    """
+
+    def __init__(self, slots: int) -> None:
+        files = [os.memfd_create("walloc_data") for _ in range(slots if hasattr(os, "memfd_create") else 0)]
+        self._be(next(_NUMBERS), files)
+        _POOLS[self._number] = self
+        weakref.finalize(self, _close, files)
+
+    def _be(self, number: int, files: list[int]) -> None:
+        self._number, self._files = number, files
+        self._maps: dict[int, mmap.mmap] = {}
+        self._free, self._asked = deque(range(len(files))), set[int]()
+        self._used: dict[int, weakref.ref[Any]] = {}
+        self._reserved: dict[int, int] = {}  # bytes that `room` gave away
+
+    def __getstate__(self) -> tuple[int, list[Any]]:
+        return self._number, [DupFd(file) for file in self._files]
+
+    def __setstate__(self, state: tuple[int, list[Any]]) -> None:
+        self._be(state[0], [file.detach() for file in state[1]])
+
+    def take(self) -> int | None:
+        """A slot that nobody uses, the last one freed, which caches know best; None if all are in use."""
+        if not self._free:
+            return None
+        slot = self._free.pop()
+        self._asked.add(slot)
+        return slot
+
+    def reclaim(self) -> None:
+        """Take back what was asked for and not given, when no worker is at it any more."""
+        self._free.extend(self._asked)
+        self._asked.clear()
+
+    def room(self, slot: int) -> Callable[[tuple[int, ...]], NDArray[np.int8]]:
+        """What makes an array in a slot: what `put` finds there, it need not copy."""
+        self._reserved.pop(slot, None)
+
+        def empty(shape: tuple[int, ...]) -> NDArray[np.int8]:
+            if slot in self._reserved:
+                return np.empty(shape, np.int8)
+            size = math.prod(shape)
+            self._reserved[slot] = _aligned(size)
+            return np.frombuffer(self._map(slot, size + _MORE), np.int8, size).reshape(shape)
+
+        return empty
+
+    def put(self, slot: int, batch: Any) -> Packed:
+        """Copy the tensors of a batch (of lists, tuples and dicts) to a slot, but for what lies there already."""
+        size = reserved = self._reserved.pop(slot, 0)
+        first = torch.frombuffer(self._maps[slot], dtype=torch.uint8).data_ptr() if reserved else 0
+        found: list[tuple[_Place, Tensor]] = []
+
+        def place(tensor: Tensor) -> Any:
+            nonlocal size
+            if type(tensor) is not Tensor or tensor.layout is not torch.strided or tensor.requires_grad:
+                return tensor
+            start = tensor.data_ptr() - first
+            if tensor.is_contiguous() and 0 <= start < start + tensor.nbytes <= reserved:
+                return _Place(start, tensor.dtype, tuple(tensor.shape))
+            found.append((_Place(size, tensor.dtype, tuple(tensor.shape)), tensor))
+            size += _aligned(max(1, tensor.nbytes))
+            return found[-1][0]
+
+        placed = _mapped(batch, Tensor, place)
+        if found:
+            memory = torch.frombuffer(self._map(slot, size), dtype=torch.uint8)
+            for where, tensor in found:
+                _view(memory, where).copy_(tensor)
+        return Packed(self._number, slot, size, placed)
+
+    def get(self, packed: Packed) -> Any:
+        """The batch that a worker has put."""
+        self._asked.discard(packed.slot)
+        if not packed.bytes_:
+            self._free.append(packed.slot)
+            return packed.batch
+        memory = np.frombuffer(self._map(packed.slot, packed.bytes_), np.uint8)  # all tensors keep it, and no one else
+        free, slot = self._free, packed.slot
+        self._used[slot] = weakref.ref(memory, lambda _: free.append(slot))
+        whole = torch.from_numpy(memory)
+        return _mapped(packed.batch, _Place, lambda where: _view(whole, where))
+
+    def _map(self, slot: int, size: int) -> mmap.mmap:
+        if slot not in self._maps or len(self._maps[slot]) < size:
+            file = self._files[slot]
+            if os.fstat(file).st_size < size:
+                os.ftruncate(file, size)
+            self._maps[slot] = mmap.mmap(file, 0)
+        return self._maps[slot]
+
+
+def _view(memory: Tensor, where: _Place) -> Tensor:
+    size = where.dtype.itemsize * math.prod(where.shape)
+    return memory[where.start : where.start + size].view(where.dtype).view(where.shape)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNED) * _ALIGNED
+
+
+def _mapped(batch: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """A batch with `change` of each thing of a kind in it."""
+    if isinstance(batch, kind):
+        return change(batch)
+    if isinstance(batch, dict):
+        return {key: _mapped(value, kind, change) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(_mapped(value, kind, change) for value in batch))
+    if type(batch) in (list, tuple):
+        return type(batch)(_mapped(value, kind, change) for value in batch)
+    return batch
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
