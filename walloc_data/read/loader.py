@@ -46,7 +46,8 @@ class StreamingLoader(StatefulDataLoader[Any]):
     def __init__(self, stream: Stream, **options: Any) -> None:
         """`options` are those of `DataLoader`, but for what the stream settles itself (batches and their order)."""
         self.stream = stream
-        self._order, self._steps = _Order(), _Steps(stream)
+        none = Slots(0)
+        self._order, self._steps = _Order(none), _Steps(stream, none)
         options = {"snapshot_every_n_steps": sys.maxsize, **options}  # the state is the stream's, not the workers'
         with warnings.catch_warnings():  # torchdata 0.11 calls what torch 2.13 deprecates
             warnings.filterwarnings("ignore", message=".*set_vital", category=UserWarning)
@@ -54,7 +55,7 @@ class StreamingLoader(StatefulDataLoader[Any]):
 
     def __iter__(self) -> Any:
         epoch, left = self._order.epoch, self._order.left = self.stream.begin()
-        if self.num_workers and not (self.persistent_workers and self._steps.slots):
+        if self.num_workers and not (self.persistent_workers and self._iterator):
             most = self.num_workers * (self.prefetch_factor or 1) + _HELD
             self._order.slots = self._steps.slots = Slots(most)
         try:
@@ -87,8 +88,8 @@ class StreamingLoader(StatefulDataLoader[Any]):
 class _Steps(Dataset[Any]):
     """Steps as a map: (epoch, samples done, slot that the batch is to be put in) to batch."""
 
-    def __init__(self, stream: Stream) -> None:
-        self.stream, self.slots = stream, Slots(0)
+    def __init__(self, stream: Stream, slots: Slots) -> None:
+        self.stream, self.slots = stream, slots
 
     def __getitem__(self, step: tuple[int, int, int | None]) -> Any:
         epoch, done, slot = step
@@ -100,12 +101,14 @@ class _Steps(Dataset[Any]):
 class _Order:
     """The sampler: the steps that are left."""
 
-    epoch, left, slots = 0, range(0), Slots(0)
+    def __init__(self, slots: Slots) -> None:
+        self.epoch, self.left, self.slots = 0, range(0), slots
 
     def __iter__(self) -> Iterator[tuple[int, int, int | None]]:
-        self.slots.reclaim()
+        epoch, slots = self.epoch, self.slots
+        slots.reclaim()  # by now, no worker is at what an iteration that was broken off asked for
         for done in self.left:
-            yield self.epoch, done, self.slots.take()
+            yield epoch, done, slots.take()
 
     def __len__(self) -> int:
         return len(self.left)
