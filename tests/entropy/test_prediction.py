@@ -77,6 +77,20 @@ def test_extremes_and_noise_at_length(predictor: int, space: tuple[int, ...]) ->
         np.testing.assert_array_equal(residuals, x)
 
 
+@pytest.mark.parametrize("predictor", range(len(PREDICTORS)))
+@pytest.mark.parametrize("space", [(97,), (31, 18), (1, 40), (40, 1), (130, 128), (3, 12, 9)])
+def test_many_samples_are_undone_as_each_alone(predictor: int, space: tuple[int, ...]) -> None:
+    residuals = np.random.default_rng(predictor).integers(-128, 128, (71, 2, *space)).astype(np.int8)
+    predictors = np.array([predictor, 0], np.uint8)
+    together = residuals.copy()
+    from_residuals(together, predictors)
+    for number in (0, 5, 31, 32, 63, 64, 68, 70):
+        alone = residuals[number : number + 1].copy()
+        from_residuals(alone, predictors)
+        assert (alone[0] == together[number]).all()
+    assert (to_residuals(together, predictors) == residuals).all()
+
+
 def test_a_view_has_the_residuals_of_its_copy() -> None:
     x = np.random.default_rng(0).integers(-128, 128, (4, 6, 8, 8)).astype(np.int8)[::2, ::-1, 1:, ::2]
     predictors = np.array([3, 0, 1, 2, 3, 4], np.uint8)
