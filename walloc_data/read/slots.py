@@ -10,6 +10,7 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.reduction import DupFd
@@ -54,7 +55,7 @@ class _Place:
 
 
 class Slots:
-    """Pieces of shared memory, by number; where the system has no nameless ones (only Linux has), there are none.
+    """Pieces of shared memory, by number; where the system gives no nameless ones (only Linux does), there are none.
 
     The process that trains takes a slot and asks a worker for a batch in it; the worker puts it there and says where
     its tensors are; the former gives them out, and takes the slot again when they are gone. So a slot has one owner at
@@ -62,7 +63,9 @@ class Slots:
     """
 
     def __init__(self, slots: int) -> None:
-        files = [os.memfd_create("walloc_data") for _ in range(slots if hasattr(os, "memfd_create") else 0)]
+        files: list[int] = []
+        with suppress(AttributeError, OSError):
+            files.extend(os.memfd_create("walloc_data") for _ in range(slots))
         self._be(next(_NUMBERS), files)
         _POOLS[self._number] = self
         weakref.finalize(self, _close, files)
