@@ -1,4 +1,5 @@
-"""Random songs of four instruments, rendered from a General MIDI soundfont by fluidsynth: stems that anyone can make.
+"""Random short songs of four instruments, rendered from a General MIDI soundfont by fluidsynth: stems that anyone
+can make.
 
 Debian's packages are `fluidsynth` and `fluid-soundfont-gm`; another soundfont with a General MIDI bank will do.
 """
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = ["LENGTH", "RATE", "ROLES", "SOUNDFONT", "midi", "render_stems", "song"]
 
-RATE, LENGTH = 44100, 1 << 17  # samples a second, and of a song: 3 seconds
+RATE, LENGTH = 44100, 1 << 16  # samples a second, and of a song: 1.5 seconds
 ROLES = ("melody", "chords", "bass", "drums")
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 _PROGRAMS = {
@@ -32,25 +33,28 @@ _SILENCE, _RELEASE = 120, 0.1  # the controller that ends all sounds; seconds be
 Note = tuple[float, float, int, int]  # start and length in seconds, key, velocity
 
 
-def render_stems(out: Path, songs: Sequence[str], soundfont: Path) -> dict[str, Path]:
+def render_stems(out: Path, songs: Sequence[str], soundfont: Path | None) -> dict[str, Path]:
     """A file `out/ROLE.npy` a role, float32 `[songs, LENGTH]` at 44.1 kHz, one channel; made once.
 
-    Each song is drawn from its name. Raises SystemExit, with the package to install, where there is no fluidsynth or
-    no soundfont.
+    Each song is drawn from its name. Without a soundfont, notes are tones and bursts of noise, and fluidsynth is not
+    needed. Raises SystemExit, with the package to install, where there is no fluidsynth or no such soundfont.
     """
     if not out.exists():
-        if shutil.which("fluidsynth") is None:
+        if soundfont is not None and shutil.which("fluidsynth") is None:
             raise SystemExit("fluidsynth is not installed: `apt install fluidsynth fluid-soundfont-gm`")
-        if not soundfont.exists():
+        if soundfont is not None and not soundfont.exists():
             raise SystemExit(f"no soundfont {soundfont}: `apt install fluid-soundfont-gm`, or name one (--soundfont)")
         unfinished = out.with_name(out.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         drawn = [song(random.Random(name)) for name in songs]
         for role in ROLES:
-            (unfinished / "song.mid").write_bytes(midi(role, [each[role] for each in drawn]))
-            np.save(unfinished / f"{role}.npy", _render(unfinished / "song.mid", soundfont, len(songs)))
-        (unfinished / "song.mid").unlink()
+            parts = [each[role] for each in drawn]
+            if soundfont is None:
+                sound = np.stack([_tones(role, notes) for _, notes in parts])
+            else:
+                sound = _render(parts, role, soundfont, unfinished / "songs")
+            np.save(unfinished / f"{role}.npy", sound)
         unfinished.rename(out)
     return {role: out / f"{role}.npy" for role in ROLES}
 
@@ -157,13 +161,25 @@ def _number(value: int) -> bytes:
     return bytes(reversed(digits))
 
 
-def _render(file: Path, soundfont: Path, songs: int) -> NDArray[np.float32]:
-    """What fluidsynth makes of a MIDI file, without its reverb and chorus: float32 `[songs, LENGTH]`."""
-    raw = file.with_suffix(".raw")
+def _render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path, scratch: Path) -> NDArray[np.float32]:
+    """What fluidsynth makes of songs, without its reverb and chorus: float32 `[songs, LENGTH]`."""
+    file, raw = scratch.with_suffix(".mid"), scratch.with_suffix(".raw")
+    file.write_bytes(midi(role, parts))
     options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(RATE), "-T", "raw", "-O", "float"]
     subprocess.run(["fluidsynth", *options, "-F", raw, soundfont, file], check=True, stdout=subprocess.DEVNULL)
-    stereo = np.fromfile(raw, "<f4")[: 2 * songs * LENGTH]
+    stereo = np.fromfile(raw, "<f4")[: 2 * len(parts) * LENGTH]
+    file.unlink()
     raw.unlink()
-    padded = np.zeros(2 * songs * LENGTH, np.float32)
+    padded = np.zeros(2 * len(parts) * LENGTH, np.float32)
     padded[: len(stereo)] = stereo
-    return padded.reshape(songs, LENGTH, 2).mean(2)
+    return np.asarray(padded.reshape(len(parts), LENGTH, 2).mean(2), np.float32)
+
+
+def _tones(role: str, notes: list[Note]) -> NDArray[np.float32]:
+    """Notes as decaying tones, of drums as decaying noise: float32 `[LENGTH]`."""
+    sound, noise = np.zeros(LENGTH, np.float32), np.random.default_rng(0).standard_normal(LENGTH).astype(np.float32)
+    for at, length, key, velocity in notes:
+        time = np.arange(max(0, min(LENGTH - round(at * RATE), round(length * RATE))), dtype=np.float32) / RATE
+        tone = noise[: len(time)] if role == "drums" else np.sin(2 * np.pi * 440 * 2 ** ((key - 69) / 12) * time)
+        sound[round(at * RATE) :][: len(time)] += velocity / 127 * np.exp(-8 * time) * tone
+    return sound
