@@ -142,7 +142,7 @@ def test_per_channel_scales_give_unit_variance_and_undo_it_in_the_loss(signals: 
 
 
 def test_every_run_is_kept_and_reported(signals: dict[str, Tensor], work: Path) -> None:
-    arms = (SOUND_ARMS[0], LATENTS, FLOATS, LONGER)
+    arms = (SOUND_ARMS[0], LATENTS, FLOATS, LONGER[0])
     runs = [run_once(signals, arm, 0, epochs=1, work=work) for arm in arms]
     assert [run_once(signals, arm, 0, epochs=1, work=work) for arm in arms] == runs  # kept, not run again
     for run in runs:

@@ -1,4 +1,4 @@
-"""Take one instrument out of a mixture: `python -m benchmarks.tasks.separation [--seeds 3] [--stem drums] [--quick]`.
+"""Take one instrument out of a mixture: `python -m benchmarks.tasks.separation [--stem drums] [--longer] [--quick]`.
 
 Songs of 1.5 seconds at 44.1 kHz, one channel, random notes of melody, chords, bass and drums played by a General MIDI
 soundfont (`songs`), mixed at random gains. Songs to validate on are others, played by the same instruments. Needs
@@ -38,7 +38,12 @@ HEAD = (
     "training, s",
 )
 REFERENCE = SOUND_ARMS[0].name
-LONGER = SoundArm(name=f"{REFERENCE}, twice the epochs", channels=128, rounds=2)  # how far training is from its end
+LONGER = (  # how far training is from its end, and whether what it comes to is the same
+    SoundArm(name=f"{REFERENCE}, twice the epochs", channels=128, rounds=2),
+    SoundArm(name=f"{REFERENCE}, 4 times the epochs", channels=128, rounds=4),
+    SoundArm(name="latents f128c64, 4 times the epochs", channels=64, latents=True, rounds=4),
+    SoundArm(name="latents f128c128, 4 times the epochs", channels=128, latents=True, rounds=4),
+)
 _COUNTS = {"train": 800, "val": 100}
 _EPOCHS = 4
 _GAIN = 6.0  # dB; a stem's level is drawn from -6 to 6
@@ -49,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Take one instrument out of a mixture.")
     parser.add_argument("--stem", choices=ROLES, default="drums", help="what to take out")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
+    parser.add_argument("--longer", action="store_true", help="train some arms for more epochs too, with one seed")
     parser.add_argument(
         "--quick", action="store_true", help="a few songs of plain tones, to see that it works; not saved"
     )
@@ -66,11 +72,11 @@ def main() -> None:
     soundfont = None if options.quick else options.soundfont
     signals = load_songs(options.work, options.stem, counts, soundfont)
     runs: list[SoundRun] = []
-    for seed in range(options.seeds):
-        for arm in (*SOUND_ARMS, LONGER) if seed == 0 else SOUND_ARMS:
-            runs.append(run_once(signals, arm, seed, epochs=epochs, work=work))
-            if len(runs) > len(SOUND_ARMS) and not options.quick:
-                _keep(options.stem, runs, counts=counts, epochs=epochs, soundfont=options.soundfont)
+    todo = [(arm, seed) for seed in range(options.seeds) for arm in SOUND_ARMS]
+    for arm, seed in todo + [(arm, 0) for arm in LONGER if options.longer]:
+        runs.append(run_once(signals, arm, seed, epochs=epochs, work=work))
+        if len(runs) >= len(SOUND_ARMS) and not options.quick:
+            _keep(options.stem, runs, counts=counts, epochs=epochs, soundfont=options.soundfont)
     if options.quick:
         print(table(summary(runs)))
 
