@@ -17,23 +17,24 @@ the stem of the mixture, both stored in the input's form. Samples are folded int
 lowered by an ideal low-pass where they are fewer than 128. Latents are of codecs that `walloc_data.fit` made of 64
 mixtures, int8 with the coder `rans`, read by `LatentDataset`. What the network makes is decoded and judged at the full
 rate: SI-SDR, mean ± standard deviation over seeds, and what that is more than of the mixture taken for the stem. The
-difference is to all samples, seed by seed (a seed draws weights and order, not the songs). "True stem" is the SI-SDR of the stem itself in that form, the most that
-can be reached. Bytes are those stored a second of a signal, samples being plain 16-bit ones; seconds of training are
-processor time of one core. It needs Debian's packages `fluidsynth` and `fluid-soundfont-gm`, or their like.
+difference is to all samples, seed by seed; a seed draws weights and order, not the songs. "True stem" is the SI-SDR of
+the stem itself in that form, the most that can be reached. Bytes are those stored a second of a signal, samples being
+plain 16-bit ones; seconds of training are processor time of one core. It needs Debian's packages `fluidsynth` and
+`fluid-soundfont-gm`, or their like.
 """
 _TITLES = {
     "drums": "Drums, whose cymbals fill the band",
 }
 _COMMANDS = {"drums": " --longer"}
 _SAID = {
-    "drums": "Latents beat samples here at equal cost, and not because they hold more. 64 numbers a position keep the "
+    "drums": "After equal, short training latents beat samples, and not because they hold more. 64 numbers a position keep the "
     "true drums as well in `f128c64` as at half the rate ({c64_ceiling} and {half_ceiling} dB), but the network comes "
     "to {c64} dB with those latents and to {half} with those samples, from {c64_bytes} bytes a second and "
     "{half_bytes}. All samples, {all_times} times the bytes of `f128c64`, come to {all}, all 128 latents to {c128}. At "
     "32 and 16 numbers latents and lower rates are close ({c32} and {quarter}, {c16} and {eighth}): a fit to the "
     "variance of mixtures keeps the low bands, as a lower rate does, and both are bounded by the cymbals they leave "
-    "out; latents are then smaller by {c32_less} and {c16_less} times. `f128c128` holds no more than all samples do, so "
-    "it must be the form that helps: a channel is a band, of a window of up to 3,938 samples, where the first layer "
+    "out; latents are then smaller by {c32_less} and {c16_less} times. `f128c128` holds no more than all samples do, "
+    "so it must be the form that helps: a channel is a band, of a window of up to 3,938 samples, where the first layer "
     "sees 384 samples. Training is far from its end, and longer training, of one seed, takes part of the lead away: "
     "with twice the epochs all samples come to {all_twice}, with 4 times as many to {all_longer}, where `f128c64` is "
     "at {c64_longer}, behind them, and `f128c128` at {c128_longer}, still ahead. int8 costs "
