@@ -29,8 +29,8 @@ _COMMANDS = {"drums": " --longer"}
 _SAID = {
     "drums": "After equal, short training latents beat samples, and not because they hold more. 64 numbers a "
     "position keep the true drums as well in `f128c64` as at half the rate ({c64_ceiling} and {half_ceiling} dB), but "
-    "the network comes to {c64} dB with those latents and to {half} with those samples, from {c64_bytes} bytes a second and "
-    "{half_bytes}. All samples, {all_times} times the bytes of `f128c64`, come to {all}, all 128 latents to {c128}. At "
+    "the network comes to {c64} dB with those latents and to {half} with those samples, from {c64_bytes} bytes a second "
+    "and {half_bytes}. All samples, {all_times} times the bytes of `f128c64`, come to {all}, all 128 latents to {c128}. At "
     "32 and 16 numbers latents and lower rates are close ({c32} and {quarter}, {c16} and {eighth}): a fit to the "
     "variance of mixtures keeps the low bands, as a lower rate does, and both are bounded by the cymbals they leave "
     "out; latents are then smaller by {c32_less} and {c16_less} times. `f128c128` holds no more than all samples do, "
