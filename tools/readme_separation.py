@@ -28,19 +28,19 @@ _TITLES = {
 _COMMANDS = {"drums": " --longer"}
 _SAID = {
     "drums": "After equal, short training latents beat samples, and not because they hold more. 64 numbers a "
-    "position keep the true drums as well in `f128c64` as at half the rate ({c64_ceiling} and {half_ceiling} dB), but "
-    "the network comes to {c64} dB with those latents and to {half} with those samples, from {c64_bytes} bytes a second "
-    "and {half_bytes}. All samples, {all_times} times the bytes of `f128c64`, come to {all}, all 128 latents to {c128}. At "
-    "32 and 16 numbers latents and lower rates are close ({c32} and {quarter}, {c16} and {eighth}): a fit to the "
-    "variance of mixtures keeps the low bands, as a lower rate does, and both are bounded by the cymbals they leave "
-    "out; latents are then smaller by {c32_less} and {c16_less} times. `f128c128` holds no more than all samples do, "
-    "so it must be the form that helps: a channel is a band, of a window of up to 3,938 samples, where the first layer "
-    "sees 384 samples. Training is far from its end, and longer training, of one seed, takes part of the lead away: "
-    "with twice the epochs all samples come to {all_twice}, with 4 times as many to {all_longer}, where `f128c64` is "
-    "at {c64_longer}, behind them, and `f128c128` at {c128_longer}, still ahead. int8 costs "
-    "little: as floats 32 latents come to {floats}. Unit variance a channel is the wrong scale: {unit} if the loss "
-    "is scaled like that too, which then counts small channels for as much as large ones, {unit_input} if it is not, "
-    "{c32} with the one scale of `dequantize`.",
+    "position keep the true drums as well in `f128c64` as at half the rate ({c64_ceiling} and {half_ceiling} dB), "
+    "but the network comes to {c64} dB with those latents and to {half} with those samples, from {c64_bytes} bytes "
+    "a second and {half_bytes}. All samples, {all_times} times the bytes of `f128c64`, come to {all}, all 128 "
+    "latents to {c128}. At 32 and 16 numbers latents and lower rates are close ({c32} and {quarter}, {c16} and "
+    "{eighth}): a fit to the variance of mixtures keeps the low bands, as a lower rate does, and both are bounded "
+    "by the cymbals they leave out; latents are then smaller by {c32_less} and {c16_less} times. `f128c128` holds "
+    "no more than all samples do, so it must be the form that helps: a channel is a band, of a window of up to "
+    "3,938 samples, where the first layer sees 384 samples. Training is far from its end, and longer training, of "
+    "one seed, takes part of the lead away: with twice the epochs all samples come to {all_twice}, with 4 times as "
+    "many to {all_longer}, where `f128c64` is at {c64_longer}, behind them, and `f128c128` at {c128_longer}, still "
+    "ahead. int8 costs little: as floats 32 latents come to {floats}. Unit variance a channel is the wrong scale: "
+    "{unit} if the loss is scaled like that too, which then counts small channels for as much as large ones, "
+    "{unit_input} if it is not, {c32} with the one scale of `dequantize`.",
 }
 _ARMS = {
     "all": "all samples",
