@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import tools.readme_separation
 from benchmarks.results import table
 
 __all__ = ["sections"]
@@ -80,7 +81,7 @@ def sections() -> list[str]:
     """Paragraphs and tables, of those tasks that were run."""
     found = {name: _read(name) for name in _TITLES if (_RESULTS / f"tasks_{name}.json").exists()}
     if not found:
-        return []
+        return tools.readme_separation.sections()
     parts = [_INTRODUCTION]
     for name, content in found.items():
         counts = "{train:,} samples to train on, {val:,} to validate on".format(**content["samples"])
@@ -92,7 +93,7 @@ def sections() -> list[str]:
         parts.append(_SAID[name].format(**_figures(content["runs"])) + "\n")
     if (_RESULTS / "tasks.png").exists():
         parts.append("![tasks](benchmarks/results/tasks.png)\n")
-    return parts
+    return parts + tools.readme_separation.sections()
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -1,0 +1,162 @@
+"""Take one instrument out of a mixture: `python -m benchmarks.tasks.separation [--stem drums] [--longer] [--quick]`.
+
+Songs of 1.5 seconds at 44.1 kHz, one channel, random notes of melody, chords, bass and drums played by a General MIDI
+soundfont (`songs`), mixed at random gains. Songs to validate on are others, played by the same instruments. Needs
+fluidsynth and a soundfont (Debian: `apt install fluidsynth fluid-soundfont-gm`), but for `--quick`, which plays tones.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.results import save, table
+from benchmarks.tasks.separator import SoundRun, separate
+from benchmarks.tasks.songs import LENGTH, RATE, ROLES, SOUNDFONT, render_stems
+from benchmarks.tasks.sound import mix
+from benchmarks.tasks.sound_arms import SOUND_ARMS, SoundArm
+
+__all__ = ["HEAD", "LONGER", "REFERENCE", "load_songs", "run_once", "summary"]
+
+HEAD = (
+    "input",
+    "numbers a position",
+    "seeds",
+    "SI-SDR, dB",
+    "improvement, dB",
+    "difference, dB",
+    "true stem, dB",
+    "bytes a second",
+    "songs/s",
+    "loader's share",
+    "training, s",
+)
+REFERENCE = SOUND_ARMS[0].name
+LONGER = (  # how far training is from its end, and whether what it comes to is the same
+    SoundArm(name=f"{REFERENCE}, twice the epochs", channels=128, rounds=2),
+    SoundArm(name=f"{REFERENCE}, 4 times the epochs", channels=128, rounds=4),
+    SoundArm(name="latents f128c64, 4 times the epochs", channels=64, latents=True, rounds=4),
+    SoundArm(name="latents f128c128, 4 times the epochs", channels=128, latents=True, rounds=4),
+)
+_COUNTS = {"train": 800, "val": 100}
+_EPOCHS = 4
+_GAIN = 6.0  # dB; a stem's level is drawn from -6 to 6
+
+
+def main() -> None:
+    """Train, print, save."""
+    parser = argparse.ArgumentParser(description="Take one instrument out of a mixture.")
+    parser.add_argument("--stem", choices=ROLES, default="drums", help="what to take out")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
+    parser.add_argument("--longer", action="store_true", help="train some arms for more epochs too, with one seed")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few songs of plain tones, to see that it works; not saved"
+    )
+    parser.add_argument("--soundfont", type=Path, default=SOUNDFONT, help="a General MIDI bank, .sf2")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("tasks-data"),
+        help="folder for what is rendered, stored and run; delete it to start anew",
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    counts, epochs = ({"train": 16, "val": 8}, 1) if options.quick else (_COUNTS, _EPOCHS)
+    work = options.work / f"separation-{options.stem}-{counts['train']}"
+    soundfont = None if options.quick else options.soundfont
+    signals = load_songs(options.work, options.stem, counts, soundfont)
+    runs: list[SoundRun] = []
+    todo = [(arm, seed) for seed in range(options.seeds) for arm in SOUND_ARMS]
+    for arm, seed in todo + [(arm, 0) for arm in LONGER if options.longer]:
+        runs.append(run_once(signals, arm, seed, epochs=epochs, work=work))
+        if len(runs) >= len(SOUND_ARMS) and not options.quick:
+            _keep(options.stem, runs, counts=counts, epochs=epochs, soundfont=options.soundfont)
+    if options.quick:
+        print(table(summary(runs)))
+
+
+def _keep(stem: str, runs: Sequence[SoundRun], *, counts: dict[str, int], epochs: int, soundfont: Path) -> None:
+    """Print and save the table of runs, with all that was run."""
+    save(
+        f"tasks_separation_{stem}",
+        summary(runs),
+        stem=stem,
+        songs=counts,
+        seconds_a_song=LENGTH / RATE,
+        rate=RATE,
+        epochs=epochs,
+        soundfont=soundfont.stem,
+        runs=[asdict(run) for run in runs],
+    )
+
+
+def load_songs(work: Path, stem: str, counts: dict[str, int], soundfont: Path | None) -> dict[str, Tensor]:
+    """Mixture and stem, int16 `[songs, 2, LENGTH]` a split, of songs rendered below `work`; see `render_stems`."""
+    signals = {}
+    for split, count in counts.items():
+        out = work / f"songs-{split}-{count}{'' if soundfont else '-tones'}"
+        names = [f"{split} {number}" for number in range(count)]
+        files = render_stems(out, names, soundfont)
+        stems = torch.stack([torch.from_numpy(np.load(files[role])) for role in ROLES], 1)
+        draw = torch.Generator().manual_seed(len(names))
+        gains = (2 * torch.rand(stems.shape[:2], generator=draw) - 1) * _GAIN
+        mixed = [mix(*parts) for parts in zip(torch.split(stems, 16), torch.split(gains, 16), strict=True)]
+        chosen = [0, 1 + ROLES.index(stem)]
+        signals[split] = torch.cat([(part[:, chosen] * 32767).round().to(torch.int16) for part in mixed])
+    return signals
+
+
+def run_once(signals: dict[str, Tensor], arm: SoundArm, seed: int, *, epochs: int, work: Path) -> SoundRun:
+    """One run, or what is known of it already."""
+    file = work / "runs" / f"{arm.name.replace('/', 'over')} {seed}, {epochs}.json"
+    if file.exists():
+        return SoundRun(**json.loads(file.read_text("utf-8")))
+    run = separate(signals, arm, seed, epochs=epochs, work=work)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(run)), "utf-8")
+    print(run, flush=True)
+    return run
+
+
+def summary(runs: Sequence[SoundRun]) -> list[tuple[str, ...]]:
+    """A row an arm: means over seeds, of SI-SDR also the standard deviation, and what it is more than the reference,
+    seed by seed.
+    """
+    rows: list[tuple[str, ...]] = [HEAD]
+    reference = {run.seed: run.si_sdr for run in runs if run.arm == REFERENCE}
+    for name in dict.fromkeys(run.arm for run in runs):
+        own = [run for run in runs if run.arm == name]
+        more = [run.si_sdr - reference[run.seed] for run in own]
+        seconds = sum(run.seconds for run in own)
+        rows.append(
+            (
+                name,
+                str(own[0].channels),
+                str(len(own)),
+                _spread([run.si_sdr for run in own]),
+                f"{statistics.mean(run.si_sdr - run.mixture for run in own):.2f}",
+                _spread(more, sign="+") if name != REFERENCE else "",
+                f"{own[0].ceiling:.1f}" if own[0].ceiling < 60 else "all of it",
+                f"{own[0].signal_rate:,.0f}",
+                f"{statistics.mean(run.samples_a_second for run in own):,.1f}",
+                f"{sum(run.loader_seconds for run in own) / seconds:.0%}",
+                f"{seconds / len(own):.1f}",
+            )
+        )
+    return rows
+
+
+def _spread(values: Sequence[float], *, sign: str = "") -> str:
+    """Mean and standard deviation in dB."""
+    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{sign}.2f}{deviation}"
+
+
+if __name__ == "__main__":
+    main()
