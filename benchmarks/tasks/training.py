@@ -52,8 +52,9 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
         waiting = time.process_time()
         for x, labels in batches:
             loading += time.process_time() - waiting
-            answers = model(data.to_input(x, True))
-            loss = nn.functional.cross_entropy(answers.flatten(0, 1), task.answers[labels].flatten())
+            with torch.autocast("cpu", torch.bfloat16):
+                answers = model(data.to_input(x, True))
+            loss = nn.functional.cross_entropy(answers.flatten(0, 1).float(), task.answers[labels].flatten())
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
