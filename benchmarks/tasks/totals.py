@@ -38,7 +38,7 @@ def totals_task(work: Path, *, quick: bool) -> Task:
         size=SIZE,
         answers=torch.tensor([[int(digit) for digit in name] for name in source.classes or []]),
         choices=10,
-        epochs=1 if quick else 3,
+        epochs=1 if quick else 8,
         places=True,
     )
 
