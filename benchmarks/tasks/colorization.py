@@ -24,6 +24,7 @@ from benchmarks.tasks.planes import LatentPlanes, PixelPlanes, Planes, fit_plane
 __all__ = ["ARMS", "HEAD", "ColorArm", "ColorRun", "Photographs", "judge", "read_photographs", "run_all", "summary"]
 
 CROP, CUTS = 128, 2
+_PLANES = slice(0, 1), slice(1, 3)  # of Y, Cb and Cr: luma, chroma
 _WIDTH, _BLOCKS, _BATCH, _RATE, _DECAY, _EPOCHS = 48, 3, 64, 3e-3, 0.05, 8
 _FIT_CROPS, _QUICK = 1024, 8
 HEAD = (
@@ -124,21 +125,22 @@ def read_photographs(train: Sequence[Path], test: Path, *, most: int | None = No
 
 def run_all(data: Photographs, *, seeds: int, epochs: int) -> tuple[list[ColorRun], list[ColorRun]]:
     """All runs; and what is known without training: `grey` (no chroma), and each arm's true chroma as stored."""
-    ycc = to_ycc(data.train)
-    runs, known = [], [judge(data, "grey", 0, None, torch.full_like(to_ycc(data.test)[:, 1:], 0.5))]
+    runs, known = [], [judge(data, "grey", 0, None, torch.full((len(data.test), 2, CROP, CROP), 0.5))]
     for arm in ARMS:
-        luma, chroma = (_planes(arm, ycc, what) for what in (0, 1))
-        kept = to_ycc(data.test)
-        stored = luma.to_signal(luma.to_network(luma.store(kept[:, :1])))
-        truth = chroma.to_signal(chroma.to_network(chroma.store(kept[:, 1:])))
-        known.append(judge(data, arm.name, 0, stored, truth, sizes=(luma.channels, chroma.channels)))
-        given, wanted = luma.store(ycc[:, :1]), chroma.store(ycc[:, 1:])
+        luma, chroma = (_planes(arm, data.train, what) for what in _PLANES)
+        sizes = (luma.channels, chroma.channels)
+        given, shown, wanted, true = (
+            torch.cat([planes.store(to_ycc(batch)[:, what]) for batch in torch.split(images, _BATCH)])
+            for planes, what in zip((luma, chroma), _PLANES, strict=True)
+            for images in (data.train, data.test)
+        )
+        stored = luma.to_signal(luma.to_network(shown))
+        known.append(judge(data, arm.name, 0, stored, chroma.to_signal(chroma.to_network(true)), sizes=sizes))
         for seed in range(seeds):
             started = time.process_time()
             model = _train(luma, chroma, given, wanted, seed=seed, epochs=epochs)
             seconds = time.process_time() - started
-            found = chroma.to_signal(_predict(model, luma.to_network(luma.store(kept[:, :1]))))
-            sizes = (luma.channels, chroma.channels)
+            found = chroma.to_signal(_predict(model, luma.to_network(shown)))
             runs.append(judge(data, arm.name, seed, stored, found, sizes=sizes, seconds=seconds))
             print(runs[-1], flush=True)
     return runs, known
@@ -155,18 +157,29 @@ def judge(
     seconds: float = 0.0,
 ) -> ColorRun:
     """How far test squares with this chroma (`[N, 2, H, W]`), and with luma as `stored`, are from the true ones."""
-    ycc, rgb = to_ycc(data.test), data.test.float() / 255
-    coloured = from_ycc(ycc[:, :1], chroma)
+    parts = []
+    for start in range(0, len(chroma), _BATCH):
+        rgb, found = data.test[start : start + _BATCH], chroma[start : start + _BATCH]
+        ycc, rgb = to_ycc(rgb), rgb / 255
+        coloured = from_ycc(ycc[:, :1], found)
+        own = coloured if stored is None else from_ycc(stored[start : start + _BATCH], found)
+        measured = (
+            *(measure(found, ycc[:, 1:]) for measure in (psnr_each, ssim_each)),
+            *(measure(coloured, rgb) for measure in (psnr_each, ssim_each)),
+            psnr_each(own, rgb),
+        )
+        parts.append(torch.stack(measured, 1))
+    chroma_psnr, chroma_ssim, rgb_psnr, rgb_ssim, stored_psnr = torch.cat(parts).mean(0).tolist()
     return ColorRun(
         arm=arm,
         seed=seed,
         inputs=sizes[0],
         outputs=sizes[1],
-        chroma_psnr=psnr_each(chroma, ycc[:, 1:]).mean().item(),
-        chroma_ssim=ssim_each(chroma, ycc[:, 1:]).mean().item(),
-        rgb_psnr=psnr_each(coloured, rgb).mean().item(),
-        rgb_ssim=ssim_each(coloured, rgb).mean().item(),
-        stored_psnr=psnr_each(from_ycc(ycc[:, :1] if stored is None else stored, chroma), rgb).mean().item(),
+        chroma_psnr=chroma_psnr,
+        chroma_ssim=chroma_ssim,
+        rgb_psnr=rgb_psnr,
+        rgb_ssim=rgb_ssim,
+        stored_psnr=stored_psnr,
         seconds=seconds,
     )
 
@@ -203,12 +216,12 @@ def _spread(values: Sequence[float], *, sign: str = "") -> str:
     return f"{statistics.mean(values):{sign}.2f}{deviation}"
 
 
-def _planes(arm: ColorArm, ycc: Tensor, what: int) -> Planes:
-    """How an arm has luma (`what` 0) or chroma (1)."""
-    planes = ycc[:, 1:] if what else ycc[:, :1]
+def _planes(arm: ColorArm, images: Tensor, what: slice) -> Planes:
+    """How an arm has luma or chroma."""
+    some = to_ycc(images[:: -(-len(images) // _FIT_CROPS)])[:, what]
     if arm.channels is None:
-        return PixelPlanes(planes.shape[1], size=CROP, fold=arm.fold)
-    return LatentPlanes(fit_planes(planes[:: -(-len(planes) // _FIT_CROPS)], channels=arm.channels[what]))
+        return PixelPlanes(some.shape[1], size=CROP, fold=arm.fold)
+    return LatentPlanes(fit_planes(some, channels=arm.channels[_PLANES.index(what)]))
 
 
 class _Network(nn.Module):
