@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 from walloc_data import ImageReader
 from walloc_data.sources import list_images
@@ -59,18 +58,22 @@ def ssim_each(found: Tensor, true: Tensor) -> Tensor:
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity",
     2004: a Gaussian window of 11 x 11 and where it lies inside the image.
     """
-    x, y = (image.double().flatten(0, 1)[:, None] for image in (found, true))
+    x, y = (image.double() for image in (found, true))
     mean_x, mean_y = _blur(x), _blur(y)
     var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
     both = _blur(x * y) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
     structure = (2 * both + _C2) / (var_x + var_y + _C2)
-    similar: Tensor = (luminance * structure).mean((1, 2, 3)).reshape(len(found), -1).mean(1)
-    return similar
+    return (luminance * structure).mean((1, 2, 3))
 
 
 def _blur(x: Tensor) -> Tensor:
-    places = torch.arange(_WINDOW, dtype=torch.float64) - _WINDOW // 2
-    window = torch.exp(-(places**2) / (2 * _SIGMA**2))
-    window /= window.sum()
-    return conv2d(conv2d(x, window[None, None, None]), window[None, None, :, None])
+    down, across = (_windows(length) for length in x.shape[-2:])
+    return down @ x @ across.T
+
+
+def _windows(length: int) -> Tensor:
+    """The Gaussian window at every place where it fits, float64 `[length - 10, length]`."""
+    places = torch.arange(length - _WINDOW + 1)[:, None] - torch.arange(length) + _WINDOW // 2
+    weights = torch.exp(-(places.double() ** 2) / (2 * _SIGMA**2)) * (places.abs() <= _WINDOW // 2)
+    return weights / weights.sum(1, keepdim=True)
