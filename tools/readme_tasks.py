@@ -6,6 +6,8 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.results import table
+from benchmarks.tasks.report import spread
+from tools.readme_colorization import colorization_section
 
 __all__ = ["sections"]
 
@@ -90,6 +92,7 @@ def sections() -> list[str]:
         )
         parts.append(table(content["rows"]) + "\n")
         parts.append(_SAID[name].format(**_figures(content["runs"])) + "\n")
+    parts += colorization_section()
     if (_RESULTS / "tasks.png").exists():
         parts.append("![tasks](benchmarks/results/tasks.png)\n")
     return parts
@@ -101,18 +104,22 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the sentences name, by arm: accuracy in percent and bytes a sample; and `loading` and `speed`, how many
-    times as long JPEG 95 of all pixels took to load as `rgb-f8c48`, and how many times as fast that trained."""
+    """What the sentences name, by arm: accuracy in percent and bytes a sample; `ONE-OTHER`, points that one arm is
+    ahead of another, seed by seed; and `loading` and `speed`, how many times as long JPEG 95 of all pixels took to load
+    as `rgb-f8c48`, and how many times as fast that trained."""
     figures: dict[str, Any] = {}
-    for short, arm in _ARMS.items():
-        own = [run for run in runs if run["arm"] == arm]
+    by_arm = {short: {run["seed"]: run for run in runs if run["arm"] == arm} for short, arm in _ARMS.items()}
+    for short, own in by_arm.items():
         if own:
-            figures[short] = f"{100 * mean(run['accuracy'] for run in own):.1f}%"
+            figures[short] = f"{100 * mean(run['accuracy'] for run in own.values()):.1f}%"
             figures[f"{short}_bytes"] = f"{own[0]['sample_bytes']:,.0f}"
-    ours, theirs = ([run for run in runs if run["arm"] == _ARMS[short]] for short in ("c48", "all"))
-    both = {run["seed"] for run in ours} & {run["seed"] for run in theirs}
-    if both:
-        ours, theirs = ([run for run in each if run["seed"] in both] for each in (ours, theirs))
+        for other, theirs in by_arm.items():
+            both = own.keys() & theirs.keys()
+            if both and other != short:
+                ahead = [own[seed]["accuracy"] - theirs[seed]["accuracy"] for seed in sorted(both)]
+                figures[f"{short}-{other}"] = spread(ahead, sign="+")
+    ours, theirs = by_arm["c48"].values(), by_arm["all"].values()
+    if ours and theirs:
         loading, speed = (
             mean(run[what] for run in theirs) / mean(run[what] for run in ours)
             for what in ("loader_seconds", "samples_a_second")

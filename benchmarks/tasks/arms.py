@@ -53,7 +53,6 @@ FEWER_ARMS = (
     *(arm for arm in ARMS if arm.name not in ("all pixels, raw", "all pixels, JPEG 50")),
     Arm(name="latents rgb-f8c12, square root", codec="rgb-f8c12", power=0.5),
     Arm(name="latents rgb-f8c48, square root", codec="rgb-f8c48", power=0.5),
-    Arm(name="latents rgb-f8c12, unit variance", codec="rgb-f8c12", power=1.0),
     Arm(name="latents rgb-f8c48, unit variance", codec="rgb-f8c48", power=1.0),
 )
 
