@@ -17,8 +17,8 @@ _TITLE = (
     "{machine}; `python -m benchmarks.tasks.colorization --data FOLDER [FOLDER ...] --test FOLDER`):\n"
 )
 _SAID = (
-    "Latents predict chroma {few-p4} dB better than pixels downscaled to as many numbers a position (4 and 8), and {many-p2} "
-    "at 16 and 32."
+    "Latents predict chroma {few-p4} dB better than pixels downscaled to as many numbers a position (4 and 8), and "
+    "{many-p2} at 16 and 32."
 )
 _ARMS = {
     "grey": "grey",
