@@ -25,7 +25,7 @@ __all__ = ["ARMS", "HEAD", "ColorArm", "ColorRun", "Photographs", "judge", "read
 
 CROP, CUTS = 128, 2
 _PLANES = slice(0, 1), slice(1, 3)  # of Y, Cb and Cr: luma, chroma
-_WIDTH, _BLOCKS, _BATCH, _RATE, _DECAY, _EPOCHS = 48, 3, 64, 3e-3, 0.05, 8
+_WIDTH, _BLOCKS, _BATCH, _RATE, _DECAY, _EPOCHS = 48, 3, 64, 3e-3, 0.05, 4
 _FIT_CROPS, _QUICK = 1024, 8
 HEAD = (
     "input and output",
