@@ -24,7 +24,6 @@ _ARMS = {
     "grey": "grey",
     "p4": "pixels / 4",
     "p2": "pixels / 2",
-    "all": "all pixels",
     "few": "latents of 4 and 8 channels",
     "many": "latents of 16 and 32 channels",
 }

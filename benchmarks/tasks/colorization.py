@@ -60,7 +60,6 @@ ARMS = (
     ColorArm(name="latents of 4 and 8 channels", channels=(4, 8), against="pixels / 4"),
     ColorArm(name="pixels / 2", fold=4, against="pixels / 2"),
     ColorArm(name="latents of 16 and 32 channels", channels=(16, 32), against="pixels / 2"),
-    ColorArm(name="all pixels", fold=8, against="pixels / 2"),
 )
 
 
