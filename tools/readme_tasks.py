@@ -120,10 +120,9 @@ def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
             if both and other != short:
                 ahead = [own[seed]["accuracy"] - theirs[seed]["accuracy"] for seed in sorted(both)]
                 figures[f"{short}-{other}"] = spread(ahead, sign="+")
-    ours, theirs = by_arm["c48"].values(), by_arm["all"].values()
-    if ours and theirs:
+    if by_arm["c48"] and by_arm["all"]:
         loading, speed = (
-            mean(run[what] for run in theirs) / mean(run[what] for run in ours)
+            mean(run[what] for run in by_arm["all"].values()) / mean(run[what] for run in by_arm["c48"].values())
             for what in ("loader_seconds", "samples_a_second")
         )
         figures |= {"loading": f"{loading:.1f} times", "speed": f"{1 / speed:.1f} times"}
