@@ -8,7 +8,18 @@ import skimage.metrics
 import torch
 
 from benchmarks.tasks.chroma import from_ycc, psnr_each, ssim_each, to_ycc
-from benchmarks.tasks.colorization import ARMS, HEAD, Photographs, judge, read_photographs, run_all, summary
+from benchmarks.tasks.colorization import (
+    ARMS,
+    HEAD,
+    Photographs,
+    grey,
+    judge,
+    prepare,
+    read_photographs,
+    run_once,
+    summary,
+    truth,
+)
 from benchmarks.tasks.planes import LatentPlanes, PixelPlanes, Planes, fit_planes
 from tests.photographs import write_folder
 
@@ -77,14 +88,16 @@ def test_metrics_are_those_of_scikit_image() -> None:
 
 def test_every_arm_runs_and_is_reported(photographs: Photographs) -> None:
     few = Photographs(photographs.train, photographs.test[:4])
-    runs, known = run_all(few, seeds=1, epochs=1)
+    prepared = [prepare(arm, few) for arm in ARMS]
+    known = [grey(few), *(truth(each, few) for each in prepared)]
+    runs = [run_once(each, few, 0, epochs=1) for each in prepared]
     assert [run.arm for run in runs] == [arm.name for arm in ARMS]
     assert [(run.inputs, run.outputs) for run in runs] == [(4, 8), (4, 8), (16, 32), (16, 32)]
     assert [run.arm for run in known] == ["grey", *(arm.name for arm in ARMS)]
     assert known[3].chroma_psnr > known[1].chroma_psnr > known[0].chroma_psnr
-    truth = judge(few, "truth", 0, None, to_ycc(few.test)[:, 1:])
-    assert truth.chroma_psnr == pytest.approx(100)
-    assert truth.rgb_ssim == pytest.approx(1)
+    perfect = judge(few, "true", 0, None, to_ycc(few.test)[:, 1:])
+    assert perfect.chroma_psnr == pytest.approx(100)
+    assert perfect.rgb_ssim == pytest.approx(1)
     rows = summary([replace(runs[2], chroma_psnr=20.0), replace(runs[3], chroma_psnr=20.5)], known[3:])
     assert rows[0] == HEAD
     assert [row[4] for row in rows[1:]] == ["", "+0.50"]

@@ -19,13 +19,28 @@ from torch.nn.functional import mse_loss
 
 from benchmarks.results import save, table
 from benchmarks.tasks.chroma import from_ycc, psnr_each, read_crops, ssim_each, to_ycc
+from benchmarks.tasks.color_network import ColorNetwork
 from benchmarks.tasks.planes import LatentPlanes, PixelPlanes, Planes, fit_planes
 
-__all__ = ["ARMS", "HEAD", "ColorArm", "ColorRun", "Photographs", "judge", "read_photographs", "run_all", "summary"]
+__all__ = [
+    "ARMS",
+    "HEAD",
+    "ColorArm",
+    "ColorRun",
+    "Photographs",
+    "Prepared",
+    "grey",
+    "judge",
+    "prepare",
+    "read_photographs",
+    "run_once",
+    "summary",
+    "truth",
+]
 
 CROP, CUTS = 128, 2
 _PLANES = slice(0, 1), slice(1, 3)  # of Y, Cb and Cr: luma, chroma
-_WIDTH, _BLOCKS, _BATCH, _RATE, _DECAY, _EPOCHS = 48, 3, 64, 3e-3, 0.05, 4
+_BATCH, _RATE, _DECAY, _EPOCHS = 64, 3e-3, 0.05, 4
 _FIT_CROPS, _QUICK = 1024, 8
 HEAD = (
     "input and output",
@@ -71,6 +86,20 @@ class Photographs:
     test: Tensor
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What an arm stores, 8 bits a number: luma `given` and chroma `wanted` to learn from, `shown` and `true` to judge
+    on."""
+
+    name: str
+    luma: Planes
+    chroma: Planes
+    given: Tensor
+    wanted: Tensor
+    shown: Tensor
+    true: Tensor
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColorRun:
     """Means over the test squares: of chroma alone, of RGB with the true luma, and (PSNR) with the luma as stored.
@@ -100,19 +129,23 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = read_photographs(options.data, options.test, most=_QUICK if options.quick else None)
-    runs, known = run_all(data, seeds=options.seeds, epochs=1 if options.quick else _EPOCHS)
+    prepared = [prepare(arm, data) for arm in ARMS]
+    known = [grey(data), *(truth(each, data) for each in prepared)]
+    runs: list[ColorRun] = []
+    for seed in range(options.seeds):
+        runs += [run_once(each, data, seed, epochs=1 if options.quick else _EPOCHS) for each in prepared]
+        if not options.quick:
+            save(
+                "tasks_colorization",
+                summary(runs, known),
+                samples={"train": len(data.train), "test": len(data.test)},
+                epochs=_EPOCHS,
+                data=[folder.resolve().name for folder in (*options.data, options.test)],
+                runs=[asdict(run) for run in runs],
+                known=[asdict(run) for run in known],
+            )
     if options.quick:
         print(table(summary(runs, known)))
-        return
-    save(
-        "tasks_colorization",
-        summary(runs, known),
-        samples={"train": len(data.train), "test": len(data.test)},
-        epochs=_EPOCHS,
-        data=[folder.resolve().name for folder in (*options.data, options.test)],
-        runs=[asdict(run) for run in runs],
-        known=[asdict(run) for run in known],
-    )
 
 
 def read_photographs(train: Sequence[Path], test: Path, *, most: int | None = None) -> Photographs:
@@ -122,46 +155,55 @@ def read_photographs(train: Sequence[Path], test: Path, *, most: int | None = No
     )
 
 
-def run_all(data: Photographs, *, seeds: int, epochs: int) -> tuple[list[ColorRun], list[ColorRun]]:
-    """All runs; and what is known without training: `grey` (no chroma), and each arm's true chroma as stored."""
-    runs, known = [], [judge(data, "grey", 0, None, torch.full((len(data.test), 2, CROP, CROP), 0.5))]
-    for arm in ARMS:
-        luma, chroma = (_planes(arm, data.train, what) for what in _PLANES)
-        sizes = (luma.channels, chroma.channels)
-        given, shown, wanted, true = (
-            torch.cat([planes.store(to_ycc(batch)[:, what]) for batch in torch.split(images, _BATCH)])
-            for planes, what in zip((luma, chroma), _PLANES, strict=True)
-            for images in (data.train, data.test)
-        )
-        stored = luma.to_signal(luma.to_network(shown))
-        known.append(judge(data, arm.name, 0, stored, chroma.to_signal(chroma.to_network(true)), sizes=sizes))
-        for seed in range(seeds):
-            started = time.process_time()
-            model = _train(luma, chroma, given, wanted, seed=seed, epochs=epochs)
-            seconds = time.process_time() - started
-            found = chroma.to_signal(_predict(model, luma.to_network(shown)))
-            runs.append(judge(data, arm.name, seed, stored, found, sizes=sizes, seconds=seconds))
-            print(runs[-1], flush=True)
-    return runs, known
+def prepare(arm: ColorArm, data: Photographs) -> Prepared:
+    """What an arm stores of the photographs, with codecs fitted to those to learn from."""
+    luma, chroma = (_planes(arm, data.train, what) for what in _PLANES)
+    given, shown, wanted, true = (
+        torch.cat([planes.store(to_ycc(batch)[:, what]) for batch in torch.split(images, _BATCH)])
+        for planes, what in zip((luma, chroma), _PLANES, strict=True)
+        for images in (data.train, data.test)
+    )
+    return Prepared(arm.name, luma, chroma, given, wanted, shown, true)
+
+
+def grey(data: Photographs) -> ColorRun:
+    """What no chroma at all comes to."""
+    return judge(data, "grey", 0, None, torch.full((len(data.test), 2, CROP, CROP), 0.5))
+
+
+def truth(arm: Prepared, data: Photographs) -> ColorRun:
+    """What the true chroma comes to, as the arm stores it."""
+    return judge(data, arm.name, 0, arm, arm.chroma.to_signal(arm.chroma.to_network(arm.true)))
+
+
+def run_once(arm: Prepared, data: Photographs, seed: int, *, epochs: int) -> ColorRun:
+    """Train and judge. The seed draws weights, order and mirrored batches."""
+    started = time.process_time()
+    model = _train(arm, seed=seed, epochs=epochs)
+    seconds = time.process_time() - started
+    found = arm.chroma.to_signal(_predict(model, arm.luma.to_network(arm.shown)))
+    run = judge(data, arm.name, seed, arm, found, seconds=seconds)
+    print(run, flush=True)
+    return run
 
 
 def judge(
     data: Photographs,
     arm: str,
     seed: int,
-    stored: Tensor | None,
+    stored: Prepared | None,
     chroma: Tensor,
     *,
-    sizes: tuple[int, int] = (0, 0),
     seconds: float = 0.0,
 ) -> ColorRun:
-    """How far test squares with this chroma (`[N, 2, H, W]`), and with luma as `stored`, are from the true ones."""
+    """How far test squares with this chroma (`[N, 2, H, W]`), and with the luma that is `stored`, are from the true."""
+    luma = None if stored is None else stored.luma.to_signal(stored.luma.to_network(stored.shown))
     parts = []
     for start in range(0, len(chroma), _BATCH):
         rgb, found = data.test[start : start + _BATCH], chroma[start : start + _BATCH]
         ycc, rgb = to_ycc(rgb), rgb / 255
         coloured = from_ycc(ycc[:, :1], found)
-        own = coloured if stored is None else from_ycc(stored[start : start + _BATCH], found)
+        own = coloured if luma is None else from_ycc(luma[start : start + _BATCH], found)
         measured = (
             *(measure(found, ycc[:, 1:]) for measure in (psnr_each, ssim_each)),
             *(measure(coloured, rgb) for measure in (psnr_each, ssim_each)),
@@ -172,8 +214,8 @@ def judge(
     return ColorRun(
         arm=arm,
         seed=seed,
-        inputs=sizes[0],
-        outputs=sizes[1],
+        inputs=0 if stored is None else stored.luma.channels,
+        outputs=0 if stored is None else stored.chroma.channels,
         chroma_psnr=chroma_psnr,
         chroma_ssim=chroma_ssim,
         rgb_psnr=rgb_psnr,
@@ -223,55 +265,20 @@ def _planes(arm: ColorArm, images: Tensor, what: slice) -> Planes:
     return LatentPlanes(fit_planes(some, channels=arm.channels[_PLANES.index(what)]))
 
 
-class _Network(nn.Module):
-    """`[B, inputs, 16, 16]` to `[B, outputs, 16, 16]`: a 1x1 stem, residual blocks, a 1x1 head."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(inputs, _WIDTH, 1)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(*(layer for _ in range(2) for layer in _convolution(_WIDTH))) for _ in range(_BLOCKS)
-        )
-        self.head = nn.Sequential(nn.BatchNorm2d(_WIDTH), nn.ReLU(), nn.Conv2d(_WIDTH, outputs, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        for block in self.blocks:
-            x = x + block(x)
-        found: Tensor = self.head(x)
-        return found
-
-
-def _convolution(width: int) -> list[nn.Module]:
-    return [nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1, bias=False)]
-
-
-class _Scaled(nn.Module):
-    """A network between inputs and outputs that are scaled to one variance over all channels, whatever the arm."""
-
-    def __init__(self, given: Tensor, wanted: Tensor) -> None:
-        super().__init__()
-        self.network = _Network(given.shape[1], wanted.shape[1])
-        self.given, self.wanted = given.std(), wanted.std()
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            found: Tensor = self.network(x / self.given)
-        return found.float() * self.wanted
-
-
-def _train(luma: Planes, chroma: Planes, given: Tensor, wanted: Tensor, *, seed: int, epochs: int) -> nn.Module:
+def _train(arm: Prepared, *, seed: int, epochs: int) -> nn.Module:
     """Mean squared error in what the arm stores; half the batches mirrored."""
     torch.manual_seed(seed)
-    model = _Scaled(luma.to_network(given[:_FIT_CROPS]), chroma.to_network(wanted[:_FIT_CROPS]))
+    model = ColorNetwork(arm.luma.to_network(arm.given[:_FIT_CROPS]), arm.chroma.to_network(arm.wanted[:_FIT_CROPS]))
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
-    batches = len(given) // _BATCH or 1
+    batches = len(arm.given) // _BATCH or 1
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * batches)
     for _ in range(epochs):
-        for chosen in torch.randperm(len(given))[: batches * _BATCH].chunk(batches):
+        for chosen in torch.randperm(len(arm.given))[: batches * _BATCH].chunk(batches):
             mirror = bool(torch.rand(()) < 0.5)
-            found = model(luma.to_network(given[chosen], mirror=mirror))
-            loss = mse_loss(found / model.wanted, chroma.to_network(wanted[chosen], mirror=mirror) / model.wanted)
+            found = model(arm.luma.to_network(arm.given[chosen], mirror=mirror))
+            loss = mse_loss(
+                found / model.wanted, arm.chroma.to_network(arm.wanted[chosen], mirror=mirror) / model.wanted
+            )
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
