@@ -34,28 +34,30 @@ included, on a machine that did other work beside. Latents are read by `LatentDa
 codecs of the zoo were fitted to photographs.
 """
 _SAID = {
-    "fonts": "Small text is where latents win at equal cost. At 12 numbers a position `rgb-f8c12` names {c12} of fonts, "
-    "pixels downscaled to as many {p12} ({c12-p12} points, seed by seed) in as many bytes ({c12_bytes} and "
-    "{p12_bytes}): as many fonts as pixels downscaled by 2 ({p48}), which are four times the numbers and take "
-    "{p48_bytes} bytes. At 48 numbers `rgb-f8c48` names {c48}: {c48-p48} points more than pixels, and level with "
-    "all pixels from JPEG 95 ({c48-all}). It takes {c48_bytes} bytes a sample, JPEG 95 {all_bytes} and raw pixels "
-    "{raw_bytes}: a sixth of raw, not the tenth aimed at, and a coarser JPEG is smaller still: quality 50 takes "
-    "{q50_bytes} bytes and names {q50}, level with quality 95. What `rgb-f8c12` loses to all pixels, {c12-all}, "
-    "is the price of a tenth of the bytes of JPEG 95. The loader took {loading} as long over JPEG 95 as over "
-    "`rgb-f8c48`, and with fewer numbers to prepare, training on `rgb-f8c48` was {speed} as fast.",
-    "totals": "Reading digits, latents win over pixels of as many numbers where those are few: `rgb-f8c12` reads {c12} of "
-    "digits, pixels downscaled by 4 {p12} ({c12-p12} points) in more bytes. At 48 numbers they lose: `rgb-f8c48` "
-    "reads {c48}, {c48-p48} points to pixels downscaled by 2, which still show such digits and take {p48_bytes} "
-    "bytes to its {c48_bytes}, and {c48-all} to all pixels. Scale explains a part: divided by the square root of "
-    "their standard deviation, channels of `rgb-f8c12` gain {c12_root-c12} points and those of `rgb-f8c48` "
-    "{c48_root-c48}; at unit variance the latter change by {c48_unit-c48}.",
-    "photographs": "Photographs of objects hardly need resolution: {p12} and {p48} of classes from downscaled pixels, {all} from "
-    "all of them, {c12} and {c48} from latents ({c12-p12} points to pixels of as many numbers at 12, {c48-p48} at "
-    "48, with a sampling error of 1.8 points).",
-    "recipe": "On text the square root takes `rgb-f8c12` from {c12} to {c12_root} ({c12_root-c12} points) and `rgb-f8c48` "
-    "from {c48} to {c48_root} ({c48_root-c48}), unit variance to {c12_unit} and {c48_unit}; without the stem "
-    "`rgb-f8c48` comes to {c48_bare}. A codec of 12 channels fitted to text (`walloc fit`, seconds) names {own12} "
-    "({own12-c12}).",
+    "fonts": "Small text is where latents win at equal cost. At 12 numbers a position `rgb-f8c12` names {c12} of "
+    "fonts, pixels downscaled to as many {p12} ({c12-p12} points, seed by seed) in as many bytes "
+    "({c12_bytes} and {p12_bytes}): as many fonts as pixels downscaled by 2 ({p48}), which are four times "
+    "the numbers and take {p48_bytes} bytes. At 48 numbers `rgb-f8c48` names {c48}: {c48-p48} points more "
+    "than pixels, and level with all pixels from JPEG 95 ({c48-all}). It takes {c48_bytes} bytes a "
+    "sample, JPEG 95 {all_bytes} and raw pixels {raw_bytes}: a sixth of raw, not the tenth aimed at, and "
+    "a coarser JPEG is smaller still: quality 50 takes {q50_bytes} bytes and names {q50}, level with "
+    "quality 95. What `rgb-f8c12` loses to all pixels, {c12-all}, is the price of a tenth of the bytes of "
+    "JPEG 95. The loader took {loading} as long over JPEG 95 as over `rgb-f8c48`, and with fewer numbers "
+    "to prepare, training on `rgb-f8c48` was {speed} as fast.",
+    "totals": "Reading digits, latents win over pixels of as many numbers where those are few: `rgb-f8c12` reads "
+    "{c12} of digits, pixels downscaled by 4 {p12} ({c12-p12} points) in more bytes. At 48 numbers they "
+    "lose: `rgb-f8c48` reads {c48}, {c48-p48} points to pixels downscaled by 2, which still show such "
+    "digits and take {p48_bytes} bytes to its {c48_bytes}, and {c48-all} to all pixels. Scale explains a "
+    "part: divided by the square root of their standard deviation, channels of `rgb-f8c12` gain "
+    "{c12_root-c12} points and those of `rgb-f8c48` {c48_root-c48}; at unit variance the latter change by "
+    "{c48_unit-c48}.",
+    "photographs": "Photographs of objects hardly need resolution: {p12} and {p48} of classes from downscaled pixels, "
+    "{all} from all of them, {c12} and {c48} from latents ({c12-p12} points to pixels of as many numbers "
+    "at 12, {c48-p48} at 48, with a sampling error of 1.8 points).",
+    "recipe": "On text the square root takes `rgb-f8c12` from {c12} to {c12_root} ({c12_root-c12} points) and "
+    "`rgb-f8c48` from {c48} to {c48_root} ({c48_root-c48}), unit variance to {c12_unit} and {c48_unit}; "
+    "without the stem `rgb-f8c48` comes to {c48_bare}. A codec of 12 channels fitted to text (`walloc "
+    "fit`, seconds) names {own12} ({own12-c12}).",
 }
 _NEEDS = {"photographs": " --data FOLDER"}
 _ARMS = {
