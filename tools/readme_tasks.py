@@ -44,13 +44,14 @@ _SAID = {
     "quality 95. What `rgb-f8c12` loses to all pixels, {c12-all}, is the price of a tenth of the bytes of "
     "JPEG 95. The loader took {loading} as long over JPEG 95 as over `rgb-f8c48`, and with fewer numbers "
     "to prepare, training on `rgb-f8c48` was {speed} as fast.",
-    "totals": "Reading digits, latents win over pixels of as many numbers where those are few: `rgb-f8c12` reads "
-    "{c12} of digits, pixels downscaled by 4 {p12} ({c12-p12} points) in more bytes. At 48 numbers they "
-    "lose: `rgb-f8c48` reads {c48}, {c48-p48} points to pixels downscaled by 2, which still show such "
-    "digits and take {p48_bytes} bytes to its {c48_bytes}, and {c48-all} to all pixels. Scale explains a "
-    "part: divided by the square root of their standard deviation, channels of `rgb-f8c12` gain "
-    "{c12_root-c12} points and those of `rgb-f8c48` {c48_root-c48}; at unit variance the latter change by "
-    "{c48_unit-c48}.",
+    "totals": "Reading digits, latents win where numbers are few: `rgb-f8c12` reads {c12} of digits, pixels "
+    "downscaled by 4 {p12} ({c12-p12} points) in more bytes ({c12_bytes} and {p12_bytes}). At 48 numbers "
+    "nothing is settled beyond the spread: `rgb-f8c48` reads {c48}, {c48-p48} points to pixels downscaled "
+    "by 2 and {c48-all} to all pixels. As those pixels still show such digits and take {p48_bytes} bytes "
+    "to the {c48_bytes} of `rgb-f8c48`, they are the cheaper way to store this task. Scale matters for "
+    "few channels: divided by the square root of their standard deviation, those of `rgb-f8c12` gain "
+    "{c12_root-c12} points; for `rgb-f8c48` it changes little ({c48_root-c48}; unit variance: "
+    "{c48_unit-c48}).",
     "photographs": "Photographs of objects hardly need resolution: {p12} and {p48} of classes from downscaled pixels, "
     "{all} from all of them, {c12} and {c48} from latents ({c12-p12} points to pixels of as many numbers "
     "at 12, {c48-p48} at 48, with a sampling error of 1.8 points).",
