@@ -28,7 +28,8 @@ folded into the positions (space-to-depth): downscaled by 4 (12 numbers a positi
 as many as `rgb-f8c48`), or all of them (192). Accuracy is that of the last epoch on validation samples, mean ±
 standard deviation over seeds, which draw weights and order anew; differences are taken seed by seed, to all pixels from
 JPEG 95. Sizes, epochs and the rate of learning were fixed before inputs were compared, on pixels downscaled by 2 alone:
-so many epochs that half as many more gained 2.3 points on fonts, 0.5 on totals, 0.3 on photographs. Networks compute in
+as many epochs as time allowed: with half as many more, one seed gained 2.3 points on fonts, 0.5 on totals, 3.4 on
+photographs (from 14 to 20; 0.3 more at 30). Networks compute in
 bfloat16. Samples a second, the loader's share and the time of training are processor time of one core, loading
 included, on a machine that did other work beside. Latents are read by `LatentDataset` and scaled by `dequantize`; the
 codecs of the zoo were fitted to photographs.
@@ -52,9 +53,12 @@ _SAID = {
     "few channels: divided by the square root of their standard deviation, those of `rgb-f8c12` gain "
     "{c12_root-c12} points; for `rgb-f8c48` it changes little ({c48_root-c48}; unit variance: "
     "{c48_unit-c48}).",
-    "photographs": "Photographs of objects hardly need resolution: {p12} and {p48} of classes from downscaled pixels, "
+    "photographs": "Photographs of objects hardly need resolution, and no input is ahead of another by more than the "
+    "spread and the sampling error of 1.8 points: {p12} and {p48} of classes from downscaled pixels, "
     "{all} from all of them, {c12} and {c48} from latents ({c12-p12} points to pixels of as many numbers "
-    "at 12, {c48-p48} at 48, with a sampling error of 1.8 points).",
+    "at 12, {c48-p48} at 48; the square root: {c12_root-c12} and {c48_root-c48}). At 12 numbers "
+    "`rgb-f8c12` takes {c12_bytes} bytes, pixels {p12_bytes}; at 48 pixels are smaller ({p48_bytes} bytes "
+    "to {c48_bytes}).",
     "recipe": "On text the square root takes `rgb-f8c12` from {c12} to {c12_root} ({c12_root-c12} points) and "
     "`rgb-f8c48` from {c48} to {c48_root} ({c48_root-c48}), unit variance to {c12_unit} and {c48_unit}; "
     "without the stem `rgb-f8c48` comes to {c48_bare}. A codec of 12 channels fitted to text (`walloc "
