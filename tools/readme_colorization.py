@@ -17,10 +17,10 @@ _TITLE = (
     "{machine}; `python -m benchmarks.tasks.colorization --data FOLDER [FOLDER ...] --test FOLDER`):\n"
 )
 _SAID = (
-    "Colour is a tie. Latents are {few-p4} dB of chroma to pixels of as many numbers a position at 4 and 8, and "
-    "{many-p2} at 16 and 32: hardly more than between seeds, far less than the gain on `grey` ({grey} dB to {p4}). "
-    "The true chroma as stored comes to {few_true} and {many_true} dB from latents, {p4_true} and {p2_true} from "
-    "pixels: guessing limits this task, not storing, and what can be guessed of colour is smooth. With the luma "
+    "Colour is where latents gain nothing. They are {few-p4} dB of chroma to pixels of as many numbers a position at "
+    "4 and 8, a small loss, and {many-p2} at 16 and 32, a tie; all of them gain far more on `grey` ({grey} dB to "
+    "{p4}). The true chroma as stored comes to {few_true} and {many_true} dB from latents, {p4_true} and {p2_true} "
+    "from pixels: guessing limits this task, not storing, and what can be guessed of colour is smooth. With the luma "
     "that is stored, RGB comes to {few_stored} and {many_stored} dB from latents, to {p4_stored} and {p2_stored} from "
     "pixels.\n"
 )

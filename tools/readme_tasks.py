@@ -27,12 +27,11 @@ grid of 16 × 16 positions, optimiser and epochs for every input; only the width
 folded into the positions (space-to-depth): downscaled by 4 (12 numbers a position, as many as `rgb-f8c12`), by 2 (48,
 as many as `rgb-f8c48`), or all of them (192). Accuracy is that of the last epoch on validation samples, mean ±
 standard deviation over seeds, which draw weights and order anew; differences are taken seed by seed, to all pixels from
-JPEG 95. Sizes, epochs and the rate of learning were fixed before inputs were compared, on pixels downscaled by 2 alone:
-as many epochs as time allowed: with half as many more, one seed gained 2.3 points on fonts, 0.5 on totals, 3.4 on
-photographs (from 14 to 20; 0.3 more at 30). Networks compute in
-bfloat16. Samples a second, the loader's share and the time of training are processor time of one core, loading
-included, on a machine that did other work beside. Latents are read by `LatentDataset` and scaled by `dequantize`; the
-codecs of the zoo were fitted to photographs.
+JPEG 95. Sizes, epochs and the rate of learning were fixed on pixels downscaled by 2 alone, before inputs were compared:
+with half as many epochs more, one seed gained 2.3 points on fonts, 0.5 on totals, 3.4 on photographs (another half:
+0.3). Networks compute in bfloat16. Samples a second, the loader's share and the time of training are processor time of
+one core, loading included, on a machine that did other work beside. Latents are read by `LatentDataset` and scaled by
+`dequantize`; the codecs of the zoo were fitted to photographs.
 """
 _SAID = {
     "fonts": "Small text is where latents win at equal cost. At 12 numbers a position `rgb-f8c12` names {c12} of "
