@@ -52,12 +52,12 @@ _SAID = {
     "few channels: divided by the square root of their standard deviation, those of `rgb-f8c12` gain "
     "{c12_root-c12} points; for `rgb-f8c48` it changes little ({c48_root-c48}; unit variance: "
     "{c48_unit-c48}).",
-    "photographs": "Photographs of objects hardly need resolution, and no input is ahead of another by more than the "
-    "spread and the sampling error of 1.8 points: {p12} and {p48} of classes from downscaled pixels, "
-    "{all} from all of them, {c12} and {c48} from latents ({c12-p12} points to pixels of as many numbers "
-    "at 12, {c48-p48} at 48; the square root: {c12_root-c12} and {c48_root-c48}). At 12 numbers "
-    "`rgb-f8c12` takes {c12_bytes} bytes, pixels {p12_bytes}; at 48 pixels are smaller ({p48_bytes} bytes "
-    "to {c48_bytes}).",
+    "photographs": "Photographs of objects hardly need resolution, and as `dequantize` gives them, latents are level "
+    "with pixels, within the spread and the sampling error of 1.8 points: {p12} and {p48} of classes from "
+    "downscaled pixels, {all} from all of them, {c12} and {c48} from latents ({c12-p12} points to pixels "
+    "of as many numbers at 12, {c48-p48} at 48; the square root: {c12_root-c12} and {c48_root-c48}). At "
+    "12 numbers `rgb-f8c12` takes {c12_bytes} bytes, pixels {p12_bytes}; at 48 pixels are smaller "
+    "({p48_bytes} bytes to {c48_bytes}).",
     "recipe": "On text the square root takes `rgb-f8c12` from {c12} to {c12_root} ({c12_root-c12} points) and "
     "`rgb-f8c48` from {c48} to {c48_root} ({c48_root-c48}), unit variance to {c12_unit} and {c48_unit}; "
     "without the stem `rgb-f8c48` comes to {c48_bare}. A codec of 12 channels fitted to text (`walloc "

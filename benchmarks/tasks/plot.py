@@ -31,9 +31,9 @@ def main() -> None:
 
 def draw(axes: Any, runs: list[dict[str, Any]], cost: str, title: str) -> None:
     """One panel: a point an arm, its bar the standard deviation over seeds."""
-    for arm in dict.fromkeys(run["arm"] for run in runs):
-        if arm.startswith("latents") and "," in arm:
-            continue
+    arms = dict.fromkeys(run["arm"] for run in sorted(runs, key=lambda run: float(run[cost])))
+    plain = [arm for arm in arms if not arm.startswith("latents") or "," not in arm]
+    for number, arm in enumerate(plain):
         own = [run for run in runs if run["arm"] == arm]
         shares = [100 * run["accuracy"] for run in own]
         place, colour = mean(run[cost] for run in own), _COLOURS[arm.split()[0]]
@@ -41,15 +41,15 @@ def draw(axes: Any, runs: list[dict[str, Any]], cost: str, title: str) -> None:
         axes.annotate(
             arm.removeprefix("latents "),
             (place, mean(shares)),
-            xytext=(0, -13),
+            xytext=(0, (-15, 9, -26, 20)[number % 4]),  # so that neighbours do not hide one another
             ha="center",
             textcoords="offset points",
             fontsize=8,
         )
-    axes.set(xscale="log", xlabel=_COSTS[cost], ylabel="validation accuracy, %")
+    axes.set(xscale="log" if cost == "sample_bytes" else "linear", xlabel=_COSTS[cost], ylabel="validation accuracy, %")
     axes.set_title(title, fontsize=10)
     axes.grid(True, which="both", alpha=0.25)
-    axes.margins(x=0.28, y=0.14)
+    axes.margins(x=0.28, y=0.2)
 
 
 if __name__ == "__main__":
