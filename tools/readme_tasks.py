@@ -58,10 +58,12 @@ _SAID = {
     "of as many numbers at 12, {c48-p48} at 48; the square root: {c12_root-c12} and {c48_root-c48}). At "
     "12 numbers `rgb-f8c12` takes {c12_bytes} bytes, pixels {p12_bytes}; at 48 pixels are smaller "
     "({p48_bytes} bytes to {c48_bytes}).",
-    "recipe": "On text the square root takes `rgb-f8c12` from {c12} to {c12_root} ({c12_root-c12} points) and "
-    "`rgb-f8c48` from {c48} to {c48_root} ({c48_root-c48}), unit variance to {c12_unit} and {c48_unit}; "
-    "without the stem `rgb-f8c48` comes to {c48_bare}. A codec of 12 channels fitted to text (`walloc "
-    "fit`, seconds) names {own12} ({own12-c12}).",
+    "recipe": "Once trained nearly to the end, how latents are given hardly matters, and where it does, signs "
+    "differ by codec and task. On text the square root changes `rgb-f8c12` by {c12_root-c12} points and "
+    "`rgb-f8c48` by {c48_root-c48}, unit variance by {c12_unit-c12} and {c48_unit-c48}, leaving out the "
+    "stem `rgb-f8c48` by {c48_bare-c48}; with totals and photographs (above) no scale is better on all "
+    "three, so `dequantize` keeps one scale for all channels. A codec of 12 channels fitted to text "
+    "(`walloc fit`, seconds) names {own12} ({own12-c12} points to that of the zoo).",
 }
 _NEEDS = {"photographs": " --data FOLDER"}
 _ARMS = {
