@@ -15,7 +15,7 @@ from benchmarks.tasks.task import FACTOR, Task
 from walloc_data import Codec, CodecConfig, ImageReader, LatentDataset, fit, load_codec, shard_dataset
 from walloc_data.transforms import RandomFlip
 
-__all__ = ["ARMS", "FEWER_ARMS", "FITTED", "Arm", "Prepared", "prepare"]
+__all__ = ["ARMS", "FEWER_ARMS", "Arm", "Prepared", "prepare"]
 
 _FITTED, _FIT_IMAGES = "fitted-c", 512
 _KNOWN = 256  # samples of train that means and variances are taken of
@@ -41,7 +41,6 @@ class Arm:
 
 
 ARMS = (
-    Arm(name="pixels / 4, raw", fold=2),
     Arm(name="pixels / 4, JPEG 95", fold=2, quality=95),
     Arm(name="pixels / 2, JPEG 95", fold=4, quality=95),
     Arm(name="all pixels, raw"),
@@ -49,11 +48,13 @@ ARMS = (
     Arm(name="all pixels, JPEG 50", quality=50),
     Arm(name="latents rgb-f8c12", codec="rgb-f8c12"),
     Arm(name="latents rgb-f8c48", codec="rgb-f8c48"),
+)
+FEWER_ARMS = (
+    *(arm for arm in ARMS if arm.name not in ("all pixels, raw", "all pixels, JPEG 50")),
     Arm(name="latents rgb-f8c12, square root", codec="rgb-f8c12", power=0.5),
     Arm(name="latents rgb-f8c48, square root", codec="rgb-f8c48", power=0.5),
+    Arm(name="latents rgb-f8c48, unit variance", codec="rgb-f8c48", power=1.0),
 )
-FITTED = Arm(name="latents fitted-c12", codec="fitted-c12")
-FEWER_ARMS = tuple(arm for arm in ARMS if arm.name not in ("pixels / 4, raw", "all pixels, raw", "all pixels, JPEG 50"))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def main() -> None:
 
 def fonts_task(work: Path, *, quick: bool) -> Task:
     """The task, its patches rendered below `work`."""
-    counts = {"train": 128, "val": 64} if quick else {"train": 2500, "val": 1000}
+    counts = {"train": 128, "val": 64} if quick else {"train": 6000, "val": 2000}
     source = ImageFolder.scan(render_folder(work / f"patches-{counts['train']}", counts, _patch))
     classes = source.classes or []
     return Task(
@@ -36,7 +36,7 @@ def fonts_task(work: Path, *, quick: bool) -> Task:
         size=SIZE,
         answers=torch.arange(len(classes))[:, None],
         choices=len(classes),
-        epochs=1 if quick else 6,
+        epochs=1 if quick else 10,
     )
 
 

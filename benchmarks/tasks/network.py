@@ -7,7 +7,7 @@ from benchmarks.tasks.task import Task
 
 __all__ = ["Network"]
 
-_WIDTH = 48
+_WIDTH = 32
 
 
 class Network(nn.Module):
