@@ -303,6 +303,11 @@ def test_options_that_do_not_go_together(dataset, options):
         stream(dataset, **options)
 
 
+def test_one_column_is_no_list_of_letters(dataset):
+    with pytest.raises(DatasetError, match=r"columns=\('label',\)"):
+        StreamingLatentDataset(dataset, batch_size=7, columns="label")
+
+
 def test_rank_and_world_from_the_environment(dataset, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -76,6 +76,8 @@ class StreamingLatentDataset(IterableDataset[Any]):
         ):
             raise DatasetError("batch_size, window, threads, ahead_bytes and epoch_samples are whole numbers from 1 on")
         self.rank, self.world_size = rank_and_world(rank, world_size)
+        if isinstance(columns, str):
+            raise DatasetError(f"columns are several: columns=({columns!r},)")
         if not isinstance(root, str | os.PathLike | Mapping):
             raise DatasetError("root is a folder, a URL, or several with their weights: {'a': 1, 'b': 1}")
         roots, weights = (list(root), list(root.values())) if isinstance(root, Mapping) else ([root], None)

@@ -39,7 +39,7 @@ def photographs_task(data: Path, *, quick: bool) -> Task:
         size=SIZE,
         answers=torch.arange(len(source.classes or []))[:, None],
         choices=len(source.classes or []),
-        epochs=1 if quick else 14,
+        epochs=1 if quick else 20,
         flips=True,
     )
 
