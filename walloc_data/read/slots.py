@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from walloc_data.read.payloads import Empty
+
 __all__ = ["Packed", "Slots"]
 
 _ALIGNED = 64
@@ -74,7 +76,7 @@ class Slots:
         self._number, self._files = number, files
         self._maps: dict[int, mmap.mmap] = {}
         self._free, self._asked = deque(range(len(files))), set[int]()
-        self._used: dict[int, weakref.ref[Any]] = {}
+        self._used: dict[int, weakref.ref[Any]] = {}  # kept, or nothing would be called when a batch is gone
         self._reserved: dict[int, int] = {}  # bytes that `room` gave away
 
     def __getstate__(self) -> tuple[int, list[Any]]:
@@ -96,8 +98,10 @@ class Slots:
         self._free.extend(self._asked)
         self._asked.clear()
 
-    def room(self, slot: int) -> Callable[[tuple[int, ...]], NDArray[np.int8]]:
-        """What makes an array in a slot: what `put` finds there, it need not copy."""
+    def room(self, slot: int) -> Empty:
+        """What makes one int8 array of a given shape in a slot, further ones elsewhere: what `put` finds there, it need
+        not copy.
+        """
         self._reserved.pop(slot, None)
 
         def empty(shape: tuple[int, ...]) -> NDArray[np.int8]:
