@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from walloc_data import ImageFolder, ImageReader
 
-__all__ = ["JpegSplit", "RawSplit", "store_jpeg", "store_raw"]
+__all__ = ["JpegSplit", "RawSplit", "store_jpeg", "store_raw", "window"]
 
 
 class JpegSplit(Dataset[tuple[Tensor, int]]):
@@ -71,6 +71,17 @@ def store_raw(source: ImageFolder, out: Path, *, size: int, side: int) -> dict[s
             np.save(unfinished / f"{split}.npy", np.stack(arrays))
         unfinished.rename(out)
     return {split: RawSplit(out / f"{split}.npy", _labels(source, split)) for split in source.splits}
+
+
+def window(x: Tensor, side: int, *, step: int, anywhere: bool) -> Tensor:
+    """Squares `[B, C, side, side]` of a batch: the middle, or `anywhere`, each at a multiple of `step` of its own."""
+    room = x.shape[-1] - side
+    if not room:
+        return x
+    if not anywhere:
+        return x[..., room // 2 : room // 2 + side, room // 2 : room // 2 + side]
+    starts = (torch.randint(room // step + 1, (len(x), 2)) * step).tolist()
+    return torch.stack([each[:, y : y + side, x_ : x_ + side] for each, (y, x_) in zip(x, starts, strict=True)])
 
 
 def _empty(out: Path) -> Path:

@@ -6,9 +6,7 @@ from torch import Tensor
 
 from walloc_data import ImageFolder
 
-__all__ = ["FACTOR", "Task"]
-
-FACTOR = 8  # pixels a side of the full image that a position of the network's grid stands for
+__all__ = ["Task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +14,10 @@ class Task:
     """Images `source` (splits `train` and `val`), brought to `size` pixels a side, and questions on each.
 
     `answers` is int64 `[classes, questions]`: what is to be answered of an image of a class. Each question has
-    `choices` answers, and the metric is the share of questions answered rightly. `places`: whether the
-    network's last layer sees where in the image things are, or their mean. `flips`: whether mirrored images count
-    as the same.
+    `choices` answers, and the metric is the share of questions answered rightly. `factor`: pixels a side that a
+    position of the network's grid stands for. `transformer`: whether positions are the tokens of a transformer, or the
+    network is a convolutional one. `places`: whether its last layer sees where in the image things are, or their mean.
+    `flips`: whether mirrored images count as the same.
     """
 
     name: str
@@ -27,10 +26,12 @@ class Task:
     answers: Tensor
     choices: int
     epochs: int
+    factor: int = 8
+    transformer: bool = False
     places: bool = False
     flips: bool = False
 
     @property
     def grid(self) -> int:
         """Positions a side of the network's grid."""
-        return self.size // FACTOR
+        return self.size // self.factor

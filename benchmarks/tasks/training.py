@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from benchmarks.tasks.arms import Arm, Prepared, prepare
 from benchmarks.tasks.network import Network
 from benchmarks.tasks.task import Task
+from benchmarks.tasks.transformer import Transformer
 
 __all__ = ["Run", "train"]
 
@@ -46,7 +47,7 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
     """
     data = prepare(task, arm, work)
     torch.manual_seed(seed)
-    model = Network(data.channels, task, stem=arm.stem)
+    model = (Transformer if task.transformer else Network)(data.channels, task, stem=arm.stem)
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(data.train, batch_size=_BATCH, shuffle=True, drop_last=True, generator=order)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
@@ -56,9 +57,11 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
         waiting = time.process_time()
         for x, labels in batches:
             loading += time.process_time() - waiting
+            inputs, targets = _mix(data.to_input(x, True), task.answers[labels], arm.mixup)
             with torch.autocast("cpu", torch.bfloat16):
-                answers = model(data.to_input(x, True))
-            loss = nn.functional.cross_entropy(answers.flatten(0, 1).float(), task.answers[labels].flatten())
+                answers = model(inputs).flatten(0, 1).float()
+            parts = [share * nn.functional.cross_entropy(answers, right.flatten()) for share, right in targets]
+            loss = torch.stack(parts).sum()
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
@@ -77,6 +80,14 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
         samples_a_second=task.epochs * len(batches) * _BATCH / seconds,
         sample_bytes=data.sample_bytes,
     )
+
+
+def _mix(inputs: Tensor, answers: Tensor, alpha: float) -> tuple[Tensor, list[tuple[float, Tensor]]]:
+    """Inputs mixed with others of the batch, and both answers with their shares; see `Arm.mixup`."""
+    if not alpha:
+        return inputs, [(1.0, answers)]
+    share, other = torch.distributions.Beta(alpha, alpha).sample().item(), torch.randperm(len(inputs))
+    return torch.lerp(inputs[other], inputs, share), [(share, answers), (1 - share, answers[other])]
 
 
 @torch.no_grad()

@@ -32,6 +32,13 @@ def add_shard(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codec", default="rgb-f8c12", help="name in the zoo (see `walloc zoo`), file, or hf://user/repo"
     )
+    parser.add_argument(
+        "--coarser",
+        type=float,
+        default=1,
+        metavar="TIMES",
+        help="multiply the codec's steps: about a bit a latent less for each doubling",
+    )
     _add_reading(parser)
     parser.add_argument(
         "--coder",
@@ -70,7 +77,7 @@ def run_shard(arguments: argparse.Namespace) -> None:
         raise SourceError(f"{asked} without --push-to-hub USER/NAME: say where to push to")
     if repo is not None:
         check_push(repo, license=arguments.license, task=arguments.task, title=arguments.title)
-    codec = load_codec(arguments.codec)
+    codec = load_codec(arguments.codec).coarser(arguments.coarser)
     reader = _reader(arguments, codec.config.signal_channels)
     options = Options(
         coder=arguments.coder,

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,29 @@ class Codec:
     def latent_shape(self, size: Sequence[int]) -> tuple[int, ...]:
         """Shape `(c, *space / f)` of the latents of a signal of `size`, which is padded to a multiple of f."""
         return (self.channels, *[-(-n // self.factor) for n in size])
+
+    def coarser(self, times: float) -> "Codec":
+        """The codec with steps `times` as large, named like `rgb-f8c48x4`: about a bit a latent less for each doubling.
+
+        Raises `CodecError` for less than 1, where latents would leave int8.
+
+        >>> from walloc_data import load_codec
+        >>> load_codec("rgb-f8c48").coarser(4).name
+        'rgb-f8c48x4'
+        """
+        if not 1 <= times < math.inf:
+            raise CodecError(f"coarser({times}): steps are multiplied by a number from 1 on")
+        if times == 1:
+            return self
+        return Codec(
+            replace(self.config, name=f"{self.name}x{times:g}"),
+            mean=self.mean,
+            odd=self.odd,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            steps=self.steps * times,
+            scale=self.scale,
+        )
 
     def encode(self, x: Tensor) -> Tensor:
         """Signals `[B, C, *space]` of any size to latents `int8 [B, c, *ceil(space / f)]` in [-127, 127].
