@@ -127,6 +127,24 @@ def test_decoding_takes_batches_only() -> None:
         load_codec("rgb-f8c12").decode(torch.zeros(12, 4, 4, dtype=torch.int8))
 
 
+def test_a_coarser_codec_has_fewer_values_and_the_same_proportions(tmp_path: Path) -> None:
+    codec, x = load_codec("rgb-f8c48"), batch(96, 80)
+    coarse = codec.coarser(4)
+    assert coarse.fingerprint != codec.fingerprint
+    assert coarse.encode(x).abs().max() < codec.encode(x).abs().max() / 3
+    error = (coarse.dequantize(coarse.encode(x)) - codec.dequantize(codec.encode(x))).abs()
+    assert bool((error <= (codec.steps * codec.scale * 2.501)[:, None, None]).all())
+    save_codec(coarse, tmp_path / "coarse.safetensors")
+    assert load_codec(tmp_path / "coarse.safetensors").fingerprint == coarse.fingerprint
+    assert codec.coarser(1) is codec
+
+
+@pytest.mark.parametrize("times", [0.5, 0, -2, float("inf"), float("nan")])
+def test_steps_cannot_be_made_finer(times: float) -> None:
+    with pytest.raises(CodecError, match="from 1 on"):
+        load_codec("rgb-f8c12").coarser(times)
+
+
 @pytest.mark.parametrize("name", zoo_names())
 def test_dequantised_latents_have_unit_variance_over_all_channels(name: str) -> None:
     codec = load_codec(name)

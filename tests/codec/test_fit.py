@@ -111,6 +111,24 @@ def test_weights_make_the_fit_better_than_plain_channels_would_be() -> None:
     assert quality(weighted, signals) > quality(orthonormal, signals)
 
 
+def test_emphasis_keeps_detail_at_the_cost_of_pixels() -> None:
+    signals = photographs()
+    plain, detailed = (fit(signals, config(), channels=12, emphasis=emphasis) for emphasis in (0.0, 1.0))
+    errors = {}
+    for name, codec in (("plain", plain), ("detailed", detailed)):
+        error = [codec.decode(codec.encode(x), size=x.shape[2:]) - x / 255 for x in signals]
+        steepness = [(e.diff(dim=2).square().mean() + e.diff(dim=3).square().mean()).item() for e in error]
+        errors[name] = sum(e.square().mean().item() for e in error), sum(steepness)
+    assert errors["detailed"][0] > errors["plain"][0]
+    assert errors["detailed"][1] < errors["plain"][1]
+
+
+@pytest.mark.parametrize("emphasis", [-0.1, float("inf"), float("nan")])
+def test_an_emphasis_that_is_none_is_refused(emphasis: float) -> None:
+    with pytest.raises(CodecError, match="emphasis"):
+        fit(photographs(), config(), channels=12, emphasis=emphasis)
+
+
 def test_mean_is_that_of_each_signal_channel() -> None:
     signals = photographs()
     codec = fit(signals, config(), channels=12)

@@ -7,7 +7,7 @@ import pytest
 import pywt
 import torch
 
-from walloc_data.codec.packets import analyze, subband_parity, synthesize
+from walloc_data.codec.packets import analyze, centre_frequencies, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank
 from walloc_data.errors import CodecError
 
@@ -112,3 +112,11 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
 def test_synthesis_refuses_a_number_of_subbands_that_is_no_multiple() -> None:
     with pytest.raises(CodecError, match="8"):
         synthesize(torch.zeros(1, 12, 4), wavelet="10/18", levels=3)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4, 7])
+def test_subbands_have_the_frequencies_of_pywavelets(levels: int) -> None:
+    tree = pywt.WaveletPacket(np.zeros(256), "haar", mode="periodization", maxlevel=levels)
+    nodes = [[node.path for node in tree.get_level(levels, order=order)] for order in ("natural", "freq")]
+    expected = [(nodes[1].index(path) + 0.5) / 2**levels for path in nodes[0]]
+    assert centre_frequencies(levels).tolist() == expected

@@ -133,6 +133,9 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--knee", type=float, default=0.05, help="error of quantisation over that of the channels left out"
     )
+    parser.add_argument(
+        "--emphasis", type=float, default=0, help="how much more detail counts: 0 for pixels, 0.5 for training"
+    )
     parser.add_argument("--images", type=int, default=300, metavar="N", help="at most N images, evenly from the folder")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_reading(parser)
@@ -171,7 +174,7 @@ def run_fit(arguments: argparse.Namespace) -> None:
     )
     reader, source = _reader(arguments, channels), ImageFolder.scan(arguments.source)
     signals = _Signals(source, reader, arguments.images, arguments.quiet)
-    codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee)
+    codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee, emphasis=arguments.emphasis)
     save_codec(codec, arguments.out)
     widened = int((codec.steps > codec.steps.min()).sum())
     print(f"{arguments.out}: {codec}, step {codec.steps.min():.4f}, wider for {widened} of {codec.channels} channels")

@@ -9,7 +9,7 @@ from torch import Tensor
 from walloc_data.codec.codec import LATENT_MAX, Codec, pad
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.fused import encode_linear
-from walloc_data.codec.packets import parity_classes
+from walloc_data.codec.packets import centre_frequencies, parity_classes
 from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
 
@@ -20,7 +20,13 @@ _SILENCE = 1e-12  # variance of a sample; below it is the rounding of float32
 
 
 def fit(
-    signals: Iterable[Tensor], config: CodecConfig, *, channels: int, knee: float = 0.05, step: float | None = None
+    signals: Iterable[Tensor],
+    config: CodecConfig,
+    *,
+    channels: int,
+    knee: float = 0.05,
+    step: float | None = None,
+    emphasis: float = 0.0,
 ) -> Codec:
     """The codec of `channels` latent channels that suits `signals` best.
 
@@ -28,7 +34,8 @@ def fit(
     times (a list, or an object with `__iter__`, not a generator); memory does not grow with it.
 
     The encoder is the Karhunen-Loeve transform of the packets, each subband weighted by the norm
-    of its synthesis functions, so that errors count as they do in the signal. With parity
+    of its synthesis functions, so that errors count as they do in the signal; with `emphasis`, by its
+    centre frequency to that power besides, so that detail counts for more. With parity
     (`has_parity`) the covariance is that of the signals and all their reversals: subbands of
     different parity are uncorrelated, and each latent channel is even or odd along each axis.
     One step serves all channels, but for those whose data would leave int8. The decoder is the
@@ -38,17 +45,23 @@ def fit(
     `knee` times that of the channels left out: much finer steps buy bits whose effect the missing
     channels drown, much coarser ones waste the channels that are kept.
 
+    An `emphasis` of 0 gives the least error of pixels or samples, and 0.5 better inputs to train models on, as
+    measured on images: spectra of photographs fall, so that detail is little of their energy.
+
     Raises `CodecError` for no data, constant data, an iterator, or more channels than subbands.
     """
     if not 0 < knee < math.inf:
         raise CodecError(f"knee={knee} is not a positive number")
     if isinstance(signals, Iterator):
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
+    if not 0 <= emphasis < math.inf:
+        raise CodecError(f"emphasis={emphasis} is not a number from 0 on")
     if not 1 <= channels <= config.packet_channels:
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
     classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
-    mean, covariances = _covariances(signals, config, classes)
-    encoder, odd, kept, total = _principal(covariances, config, classes, channels)
+    weights = _weights(config, emphasis)
+    mean, covariances = _covariances(signals, config, classes, weights)
+    encoder, odd, kept, total = _principal(covariances, classes, weights, channels)
     if not total > _SILENCE * config.packet_channels:
         raise CodecError("the signals are constant: there is nothing to fit")
     if step is None:  # where no channel is left out, a millionth of the variance stands for it
@@ -78,20 +91,22 @@ def _packets(batch: Tensor, config: CodecConfig, mean: Tensor) -> Tensor:
     return y.transpose(0, 1).flatten(1).double()
 
 
-def _synthesis_weights(config: CodecConfig) -> Tensor:
-    """Float64 `[C * f**dims]`: L2 norm of the synthesis function of each subband."""
+def _weights(config: CodecConfig, emphasis: float) -> Tensor:
+    """Float64 `[C * f**dims]`: what errors of a subband count, its centre frequency to the power of `emphasis` times
+    the L2 norm of its synthesis function."""
     norms = torch.tensor(synthesis_norms(config.wavelet, config.levels), dtype=torch.float64)
-    weights = norms
+    squares = centre_frequencies(config.levels).square()
+    weights, frequencies = norms, squares
     for _ in range(config.dims - 1):
         weights = torch.outer(weights, norms).flatten()
-    return weights.repeat(config.signal_channels)
+        frequencies = (frequencies[:, None] + squares).flatten()
+    return (weights * frequencies ** (emphasis / 2)).repeat(config.signal_channels)
 
 
 def _covariances(
-    signals: Iterable[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]]
+    signals: Iterable[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]], weights: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """The mean of each signal channel, and the covariance of the weighted packets of each class."""
-    weights = _synthesis_weights(config)
     centre = torch.full((config.signal_channels,), 0.5 if config.kind == "image" else 0.0)
     products = [torch.zeros(len(index), len(index), dtype=torch.float64) for _, index in classes]
     sums, count = torch.zeros(config.packet_channels, dtype=torch.float64), 0
@@ -118,10 +133,9 @@ def _covariances(
 
 
 def _principal(
-    covariances: list[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]], channels: int
+    covariances: list[Tensor], classes: list[tuple[tuple[bool, ...], Tensor]], weights: Tensor, channels: int
 ) -> tuple[Tensor, Tensor, float, float]:
     """Rows of the encoder by falling variance, their parity, the variance they hold and that of all."""
-    weights = _synthesis_weights(config)
     found = []
     for covariance, (sides, index) in zip(covariances, classes, strict=True):
         values, vectors = torch.linalg.eigh(covariance)

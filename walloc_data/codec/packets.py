@@ -12,7 +12,7 @@ from torch.nn.functional import conv1d, conv_transpose1d
 from walloc_data.codec.wavelets import filter_bank, has_parity
 from walloc_data.errors import CodecError
 
-__all__ = ["analyze", "parity_classes", "subband_parity", "synthesize"]
+__all__ = ["analyze", "centre_frequencies", "parity_classes", "subband_parity", "synthesize"]
 
 
 def analyze(x: Tensor, *, wavelet: str, levels: int) -> Tensor:
@@ -57,6 +57,19 @@ def synthesize(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
         y = _merge(y.reshape(-1, n), wavelet, levels).reshape(*rest, n)
         y = y.movedim(-1, 2 + axis)
     return y
+
+
+def centre_frequencies(levels: int) -> Tensor:
+    """Float64 `[2**levels]`: the middle of each subband of one dimension, 0 to 1 (half the sampling rate).
+
+    A high-pass turns the order of frequencies around, so subbands in natural order have it by Gray code.
+    """
+    places = torch.zeros(1, dtype=torch.float64)
+    for _ in range(levels):
+        turned = places % 2
+        places = torch.stack([2 * places + turned, 2 * places + 1 - turned], 1).flatten()
+    middles: Tensor = (places + 0.5) / 2**levels
+    return middles
 
 
 def subband_parity(signal_channels: int, levels: int, dims: int) -> Tensor:
