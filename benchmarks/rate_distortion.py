@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--sweep", action="store_true", help="other steps, not other wavelets")
     arguments = parser.parse_args()
     rows: list[tuple[object, ...]] = [("codec", "wavelet", "knee", "step", "PSNR, dB", "bits a pixel", "bits a latent")]
-    for name, (signal_channels, levels, channels, knee) in ZOO.items():
+    for name, (signal_channels, levels, channels, knee, emphasis) in ZOO.items():
         known, unknown = photographs(arguments.fit, signal_channels), photographs([arguments.test], signal_channels)
         variants = [("10/18", k) for k in KNEES] if arguments.sweep else [(wavelet, knee) for wavelet in WAVELETS]
         for wavelet, chosen in variants:
@@ -35,7 +35,7 @@ def main() -> None:
                 name=name, kind="image", signal_channels=signal_channels, dims=2, levels=levels, wavelet=wavelet
             )
             zoo = wavelet == "10/18" and chosen == knee
-            codec = load_codec(name) if zoo else fit(known, config, channels=channels, knee=chosen)
+            codec = load_codec(name) if zoo else fit(known, config, channels=channels, knee=chosen, emphasis=emphasis)
             quality, bits, bits_a_latent = measure(codec, known, unknown)
             step = f"{codec.steps.min():.4f}"
             rows.append((name, wavelet, chosen, step, f"{quality:.2f}", f"{bits:.3f}", f"{bits_a_latent:.2f}"))

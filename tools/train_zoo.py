@@ -5,7 +5,8 @@ The zoo of the package was fitted to the 300 photographs of BSDS500's train and 
 How the steps were chosen: `fit` sets the step by `knee`, the error of quantisation over that of the
 channels left out. At 16x most of the error is that of the channels left out and bits are few, so
 5% buys nearly all the quality there is; at 4x a bit a pixel buys but 1 dB near 12%, and finer steps
-push more channels out of int8. `benchmarks/rate_distortion.py --sweep` prints the curves.
+push more channels out of int8. `benchmarks/rate_distortion.py --sweep` prints the curves. An emphasis on detail
+is worse for pixels and better for what is trained on latents: `benchmarks/tasks/encoders.py`.
 """
 
 import argparse
@@ -17,12 +18,13 @@ from torch import Tensor
 from walloc_data.codec import CodecConfig, fit, save_codec
 from walloc_data.sources.images import ImageReader, list_images
 
-ZOO = {
-    "rgb-f8c12": (3, 3, 12, 0.05),
-    "rgb-f8c48": (3, 3, 48, 0.12),
-    "rgb-f16c48": (3, 4, 48, 0.05),
-    "rgb-f16c192": (3, 4, 192, 0.12),
-    "gray-f8c4": (1, 3, 4, 0.05),
+ZOO = {  # signal channels, levels, channels, knee, emphasis
+    "rgb-f8c12": (3, 3, 12, 0.05, 0.0),
+    "rgb-f8c12-detail": (3, 3, 12, 0.05, 0.5),
+    "rgb-f8c48": (3, 3, 48, 0.12, 0.0),
+    "rgb-f16c48": (3, 4, 48, 0.05, 0.0),
+    "rgb-f16c192": (3, 4, 192, 0.12, 0.0),
+    "gray-f8c4": (1, 3, 4, 0.05, 0.0),
 }
 
 
@@ -39,13 +41,17 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "walloc_data" / "codec" / "zoo")
     parser.add_argument("--wavelet", default="10/18")
+    parser.add_argument("--codecs", nargs="+", choices=ZOO, default=list(ZOO), help="which (default: all)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, (signal_channels, levels, channels, knee) in ZOO.items():
+    for name in arguments.codecs:
+        signal_channels, levels, channels, knee, emphasis = ZOO[name]
         config = CodecConfig(
             name=name, kind="image", signal_channels=signal_channels, dims=2, levels=levels, wavelet=arguments.wavelet
         )
-        codec = fit(photographs(arguments.folders, signal_channels), config, channels=channels, knee=knee)
+        codec = fit(
+            photographs(arguments.folders, signal_channels), config, channels=channels, knee=knee, emphasis=emphasis
+        )
         save_codec(codec, arguments.out / f"{name}.safetensors")
         widened = int((codec.steps > codec.steps.min()).sum())
         print(f"{codec}: step {codec.steps.min():.4f}, {widened} channels widened")

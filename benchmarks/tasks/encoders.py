@@ -73,7 +73,7 @@ def encoder_arms(folders: list[Path], out: Path) -> list[Arm]:
         name = f"latents {zoo}" + f", steps x {coarser}" * (coarser > 1) + f", emphasis {emphasis}" * (emphasis > 0)
         file = out / f"{zoo}-emphasis-{emphasis}.safetensors"
         if emphasis and not file.exists():
-            signal_channels, levels, channels, knee = ZOO[zoo]
+            signal_channels, levels, channels, knee, _ = ZOO[zoo]
             config = CodecConfig(
                 name=file.stem, kind="image", signal_channels=signal_channels, dims=2, levels=levels, wavelet="10/18"
             )

@@ -19,7 +19,7 @@ from walloc_data.codec import Codec, load_codec, save_codec, write_tensors, zoo_
 from walloc_data.codec.zoo import read_tensors
 from walloc_data.errors import CodecError
 
-NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f8c12", "rgb-f8c48"]
+NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c48"]
 
 
 def test_the_zoo_is_listed_sorted() -> None:
@@ -29,7 +29,7 @@ def test_the_zoo_is_listed_sorted() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_codec_is_what_its_name_says(name: str) -> None:
     codec = load_codec(name)
-    kind, shape = name.split("-")
+    kind, shape = name.split("-")[:2]
     factor, channels = (int(n) for n in shape.removeprefix("f").split("c"))
     assert codec.name == codec.config.name == name
     assert (codec.factor, codec.channels, codec.config.dims) == (factor, channels, 2)
