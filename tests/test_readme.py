@@ -3,14 +3,17 @@
 import re
 from pathlib import Path
 
-from tools.make_readme import generate
+import pytest
+
+from tools.make_readme import PAGES, ROOT, generate
 from walloc_data import zoo_names
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_generated_parts_are_up_to_date() -> None:
-    assert generate(README) == README
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_generated_parts_are_up_to_date(path: Path) -> None:
+    assert generate(path) == path.read_text("utf-8")
 
 
 def test_the_table_of_codecs_is_the_zoo() -> None:

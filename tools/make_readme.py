@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md: `python -m tools.make_readme [--check]`.
+"""Write the generated parts of README.md and of benchmarks/tasks/README.md: `python -m tools.make_readme [--check]`.
 
 The measurements come from `benchmarks/results/*.json`, the format's tables from the docstrings of the
 code that reads and writes it.
@@ -7,8 +7,10 @@ code that reads and writes it.
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import tools.readme_evidence
 import tools.readme_tasks
 import walloc_data.entropy.prediction
 import walloc_data.entropy.rans.coder
@@ -39,26 +41,27 @@ RESULTS = {
 
 
 def main() -> int:
-    """Write README.md, or with `--check` only say whether it is up to date (exit status 1 if not)."""
-    parser = argparse.ArgumentParser(description="Write the generated parts of README.md.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if README.md is out of date")
+    """Write the pages, or with `--check` only say whether they are up to date (exit status 1 if not)."""
+    parser = argparse.ArgumentParser(
+        description="Write the generated parts of README.md and benchmarks/tasks/README.md."
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a page is out of date")
     arguments = parser.parse_args()
-    path = ROOT / "README.md"
-    before = path.read_text("utf-8")
-    after = generate(before)
-    if arguments.check:
-        return int(after != before)
-    path.write_text(after, "utf-8")
-    return 0
+    outdated = [path for path in PAGES if generate(path) != path.read_text("utf-8")]
+    if not arguments.check:
+        for path in outdated:
+            path.write_text(generate(path), "utf-8")
+    return int(arguments.check and bool(outdated))
 
 
-def generate(readme: str) -> str:
-    """README.md with its generated parts made anew."""
-    for name, text in (("measurements", measurements()), ("format", format_tables())):
+def generate(path: Path) -> str:
+    """A page of `PAGES` with its generated parts made anew."""
+    text = path.read_text("utf-8")
+    for name, make in PAGES[path].items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        head, rest = readme.split(start)
-        readme = f"{head}{start}\n{text}\n{end}{rest.split(end)[1]}"
-    return readme
+        head, rest = text.split(start)
+        text = f"{head}{start}\n{make()}\n{end}{rest.split(end)[1]}"
+    return text
 
 
 def measurements() -> str:
@@ -72,7 +75,17 @@ def measurements() -> str:
             parts.append(table(content["rows"]) + "\n")
             if path.with_suffix(".png").exists():
                 parts.append(f"![{name}](benchmarks/results/{name}.png)\n")
-    return "\n".join(parts + tools.readme_tasks.sections())
+    return "\n".join(parts)
+
+
+def evidence() -> str:
+    """What networks learn from latents, in short."""
+    return "\n".join(tools.readme_evidence.sections())
+
+
+def tasks() -> str:
+    """The same task by task."""
+    return "\n".join(tools.readme_tasks.sections())
 
 
 def format_tables() -> str:
@@ -86,6 +99,11 @@ def format_tables() -> str:
     }
     return "\n".join(f"**{name}.** {(module.__doc__ or '').strip()}\n" for name, module in modules.items())
 
+
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"evidence": evidence, "measurements": measurements, "format": format_tables},
+    ROOT / "benchmarks" / "tasks" / "README.md": {"tasks": tasks},
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,12 +5,14 @@ are made once for both.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 from benchmarks.tasks.arms import Arm
 from benchmarks.tasks.fonts import fonts_task
 from benchmarks.tasks.report import arguments, compare
+from benchmarks.tasks.task import Task
 
-__all__ = ["TOKEN_ARMS"]
+__all__ = ["TOKEN_ARMS", "tokens_task"]
 
 EPOCHS = 20
 TOKEN_ARMS = (
@@ -25,9 +27,13 @@ TOKEN_ARMS = (
 def main() -> None:
     """Train, print, save."""
     options = arguments("Which font set a patch of small text, by a transformer.")
-    task = fonts_task(options.work, quick=options.quick)
-    tokens = replace(task, name="tokens", factor=16, transformer=True, epochs=1 if options.quick else EPOCHS)
-    compare(tokens, options, TOKEN_ARMS)
+    compare(tokens_task(options.work, quick=options.quick), options, TOKEN_ARMS)
+
+
+def tokens_task(work: Path, *, quick: bool) -> Task:
+    """The task of fonts, its patches rendered below `work`, on a grid of 8 x 8 tokens."""
+    task = fonts_task(work, quick=quick)
+    return replace(task, name="tokens", factor=16, transformer=True, epochs=1 if quick else EPOCHS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from benchmarks.tasks.network import Network
 from benchmarks.tasks.task import Task
 from benchmarks.tasks.transformer import Transformer
 
-__all__ = ["Run", "train"]
+__all__ = ["Run", "mix", "train"]
 
 _BATCH, _RATE, _DECAY = 64, 3e-3, 0.05
 
@@ -57,7 +57,7 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
         waiting = time.process_time()
         for x, labels in batches:
             loading += time.process_time() - waiting
-            inputs, targets = _mix(data.to_input(x, True), task.answers[labels], arm.mixup)
+            inputs, targets = mix(data.to_input(x, True), task.answers[labels], arm.mixup)
             with torch.autocast("cpu", torch.bfloat16):
                 answers = model(inputs).flatten(0, 1).float()
             parts = [share * nn.functional.cross_entropy(answers, right.flatten()) for share, right in targets]
@@ -82,7 +82,7 @@ def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
     )
 
 
-def _mix(inputs: Tensor, answers: Tensor, alpha: float) -> tuple[Tensor, list[tuple[float, Tensor]]]:
+def mix(inputs: Tensor, answers: Tensor, alpha: float) -> tuple[Tensor, list[tuple[float, Tensor]]]:
     """Inputs mixed with others of the batch, and both answers with their shares; see `Arm.mixup`."""
     if not alpha:
         return inputs, [(1.0, answers)]
