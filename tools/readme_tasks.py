@@ -1,4 +1,4 @@
-"""What README.md says of networks trained on latents, with the tables of `benchmarks/tasks`."""
+"""What benchmarks/tasks/README.md says of networks trained on latents, task by task."""
 
 import json
 from pathlib import Path
@@ -99,8 +99,6 @@ def sections() -> list[str]:
         parts.append(table(content["rows"]) + "\n")
         parts.append(_SAID[name].format(**_figures(content["runs"])) + "\n")
     parts += colorization_section()
-    if (_RESULTS / "tasks.png").exists():
-        parts.append("![tasks](benchmarks/results/tasks.png)\n")
     return parts + tools.readme_separation.sections()
 
 
