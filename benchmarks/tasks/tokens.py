@@ -14,7 +14,7 @@ from benchmarks.tasks.task import Task
 
 __all__ = ["TOKEN_ARMS", "tokens_task"]
 
-EPOCHS = 20
+EPOCHS = 10
 TOKEN_ARMS = (
     Arm(name="pixels / 4, JPEG 95", fold=4, quality=95),
     Arm(name="pixels / 2, JPEG 95", fold=8, quality=95),
