@@ -1,4 +1,4 @@
-"""What benchmarks/tasks/README.md says of colours predicted from latents, with the table of `benchmarks/tasks/colorization.py`."""
+"""What benchmarks/tasks/README.md says of colours predicted from latents."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What benchmarks/tasks/README.md says of instruments taken out of mixtures, with the tables of `benchmarks/tasks/separation.py`."""
+"""What benchmarks/tasks/README.md says of instruments taken out of mixtures."""
 
 import json
 from pathlib import Path

@@ -9,6 +9,7 @@ import tools.readme_separation
 from benchmarks.results import table
 from benchmarks.tasks.report import spread
 from tools.readme_colorization import colorization_section
+from tools.readme_encoders import encoders_section
 
 __all__ = ["sections"]
 
@@ -18,6 +19,13 @@ _TITLES = {
     "totals": "The three digits beside the word TOTAL on a form of 128 × 128 pixels, in fonts of 10 to 12 pixels; "
     "accuracy a digit",
     "photographs": "Classes of photographs (`{data}`, {choices} classes) at 128 × 128 pixels, mirrored half the time",
+    "tokens": "The same patches and fonts by a transformer of three blocks, width 64, on a grid of 8 × 8 positions, "
+    "whose tokens stand for 16 × 16 pixels as those of a ViT/16 do: at 48 numbers a token pixels are downscaled by 4, "
+    "at 192 by 2, all of them are 768",
+    "augmentation": "The task of photographs (`{data}`) with windows cut from a canvas of 160 pixels (from latents at "
+    "the positions of their grid, 8 pixels apart; from pixels / 2 there, or at any pixel; the middle is validated on), "
+    "and with mixup (inputs and answers of two samples mixed by a share of Beta(0.2, 0.2)). Differences are to the "
+    "same input with flips alone",
     "recipe": "How latents are given to the network, on the task of fonts: channels divided by their standard "
     "deviation to the power of 0 (what `dequantize` gives), 1/2 (square root) or 1 (unit variance); no stem: the first "
     "convolution takes them as they are; fitted: a codec of `walloc_data.fit` on 500 of the patches. Differences are "
@@ -59,6 +67,8 @@ _SAID = {
     "of as many numbers at 12, {c48-p48} at 48; the square root: {c12_root-c12} and {c48_root-c48}). At "
     "12 numbers `rgb-f8c12` takes {c12_bytes} bytes, pixels {p12_bytes}; at 48 pixels are smaller "
     "({p48_bytes} bytes to {c48_bytes}).",
+    "tokens": "TOKENS.",
+    "augmentation": "AUGMENTATION.",
     "recipe": "Once trained nearly to the end, how latents are given hardly matters, and where it does, signs "
     "differ by codec and task. On text the square root changes `rgb-f8c12` by {c12_root-c12} points and "
     "`rgb-f8c48` by {c48_root-c48}, unit variance by {c12_unit-c12} and {c48_unit-c48}, leaving out the "
@@ -66,7 +76,7 @@ _SAID = {
     "three, so `dequantize` keeps one scale for all channels. A codec of 12 channels fitted to text "
     "(`walloc fit`, seconds) names {own12} ({own12-c12} points to that of the zoo).",
 }
-_NEEDS = {"photographs": " --data FOLDER"}
+_NEEDS = {"photographs": " --data FOLDER", "augmentation": " --data FOLDER"}
 _ARMS = {
     "c12": "latents rgb-f8c12",
     "c48": "latents rgb-f8c48",
@@ -76,6 +86,17 @@ _ARMS = {
     "c48_unit": "latents rgb-f8c48, unit variance",
     "c48_bare": "latents rgb-f8c48, no stem",
     "own12": "latents fitted-c12",
+    "t48": "latents rgb-f16c48",
+    "t192": "latents rgb-f16c192",
+    "p48_mix": "pixels / 2, JPEG 95, mixed",
+    "p48_any": "pixels / 2, JPEG 95, windows at any pixel",
+    "p48_grid": "pixels / 2, JPEG 95, windows on the grid",
+    "c12_win": "latents rgb-f8c12, windows",
+    "c12_mix": "latents rgb-f8c12, mixed",
+    "c12_both": "latents rgb-f8c12, windows, mixed",
+    "c48_win": "latents rgb-f8c48, windows",
+    "c48_mix": "latents rgb-f8c48, mixed",
+    "c48_both": "latents rgb-f8c48, windows, mixed",
     "p12": "pixels / 4, JPEG 95",
     "p48": "pixels / 2, JPEG 95",
     "all": "all pixels, JPEG 95",
@@ -98,7 +119,7 @@ def sections() -> list[str]:
         )
         parts.append(table(content["rows"]) + "\n")
         parts.append(_SAID[name].format(**_figures(content["runs"])) + "\n")
-    parts += colorization_section()
+    parts += encoders_section() + colorization_section()
     return parts + tools.readme_separation.sections()
 
 
