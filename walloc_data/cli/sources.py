@@ -134,7 +134,10 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
         "--knee", type=float, default=0.05, help="error of quantisation over that of the channels left out"
     )
     parser.add_argument(
-        "--emphasis", type=float, default=0, help="how much more detail counts: 0 for pixels, 0.5 for training"
+        "--emphasis",
+        type=float,
+        default=0,
+        help="how much more detail counts: 0 for pixels, 0.5 to train on few channels",
     )
     parser.add_argument("--images", type=int, default=300, metavar="N", help="at most N images, evenly from the folder")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
