@@ -10,30 +10,28 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.tasks.arms import Arm
-from benchmarks.tasks.defects import KINDS, SIZE, Box, boards, cut, defects_task
+from benchmarks.tasks.defects import BOARD, KINDS, SIZE, Box, boards, cut, defects_task
 from benchmarks.tasks.training import train
 from walloc_data import ImageReader
 from walloc_data.errors import SourceError
-
-SIDE = 320
 
 
 @st.composite
 def boxes(draw: st.DrawFn) -> list[Box]:
     found = []
     for _ in range(draw(st.integers(0, 6))):
-        left, top = (draw(st.integers(0, SIDE - 2)) for _ in range(2))
-        right, bottom = (draw(st.integers(start + 1, min(SIDE, start + 200))) for start in (left, top))
+        left, top = (draw(st.integers(0, BOARD - 2)) for _ in range(2))
+        right, bottom = (draw(st.integers(start + 1, min(BOARD, start + 100))) for start in (left, top))
         found.append(Box(left, top, right, bottom, draw(st.sampled_from(KINDS))))
     return found
 
 
 @given(found=boxes(), seed=st.integers(0, 9))
 def test_a_patch_holds_its_defect_whole_and_none_of_another_kind(found: list[Box], seed: int) -> None:
-    for box, (left, top) in cut(found, SIDE, random.Random(seed)):
-        assert 0 <= left < box.left < box.right < left + SIZE <= SIDE
-        assert 0 <= top < box.top < box.bottom < top + SIZE <= SIDE
-        covered = np.zeros((SIDE, SIDE), bool)
+    for box, (left, top) in cut(found, random.Random(seed)):
+        assert 0 <= left < box.left < box.right < left + SIZE <= BOARD
+        assert 0 <= top < box.top < box.bottom < top + SIZE <= BOARD
+        covered = np.zeros((BOARD, BOARD), bool)
         for other in found:
             if other.kind != box.kind:
                 covered[other.top : other.bottom, other.left : other.right] = True
@@ -64,7 +62,8 @@ def test_boards_are_trained_on_or_validated_on(tmp_path: Path) -> None:
         for split, items in task.source.splits.items()
     }
     assert len(greys["train"]) >= 8
-    assert greys["val"] and not greys["train"] & greys["val"]
+    assert greys["val"]
+    assert not greys["train"] & greys["val"]
     assert 0 <= train(task, Arm(name="JPEG", fold=2, quality=95), 0, work=tmp_path / "work").accuracy <= 1
 
 

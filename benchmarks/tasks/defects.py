@@ -2,8 +2,9 @@
 
 `FOLDER` is `PCBData` of DeepPCB (https://github.com/tangsanli5201/DeepPCB, MIT licence): scans of boards in black and
 white, 640 x 640 pixels as JPEG, each with boxes around its defects: open, short, mousebite, spur, spurious copper, pin
-hole. Some are of the boards, most were drawn in by its authors. Patches of 128 x 128 pixels are cut so that they hold
-defects of one kind, anywhere. Boards that are validated on are not trained on.
+hole. Some are of the boards, most were drawn in by its authors. The scans are downscaled by 2.5, as a coarser camera
+sees them, so that a defect's box measures about 15 pixels, and patches of 64 x 64 pixels are cut that hold defects of
+one kind, anywhere. Boards that are validated on are not trained on.
 """
 
 import random
@@ -23,15 +24,16 @@ from walloc_data.errors import SourceError
 
 __all__ = ["Box", "boards", "cut", "defects_task"]
 
-SIZE, EPOCHS = 128, 10
+SIZE, EPOCHS = 64, 10
+SCAN, BOARD = 640, 256  # pixels a side of a scan, and of what patches are cut from
 KINDS = ("open", "short", "mousebite", "spur", "copper", "pinhole")  # numbered from 1 in the files of boxes
 COUNTS, FEW = {"train": 700, "val": 250}, {"train": 16, "val": 4}  # patches of a kind at most
-_SHARE, _MARGIN, _TRIES = 0.25, 4, 8  # of boards validated on; pixels around a defect; places tried for each
+_SHARE, _MARGIN, _TRIES = 0.25, 2, 8  # of boards validated on; pixels around a defect; places tried for each
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where a defect is: `left` and `top` are of it, `right` and `bottom` are not."""
+    """Where a defect is on a board of 256 pixels: `left` and `top` are of it, `right` and `bottom` are not."""
 
     left: int
     top: int
@@ -72,18 +74,18 @@ def boards(data: Path) -> dict[Path, list[Box]]:
     for file in sorted(data.glob("*/*_not/*.txt")):
         lines = [line.replace(",", " ").split() for line in file.read_text("utf-8").splitlines() if line.strip()]
         scan = file.parent.with_name(file.parent.name.removesuffix("_not")) / f"{file.stem}_test.jpg"
-        found[scan] = [Box(*map(int, line[:4]), KINDS[int(line[4]) - 1]) for line in lines]
+        found[scan] = [_box(list(map(int, line))) for line in lines]
     if not found:
         raise SourceError(f"{data} holds no boxes group*/*_not/*.txt: give the folder PCBData of DeepPCB")
     return found
 
 
-def cut(boxes: list[Box], side: int, draw: random.Random) -> list[tuple[Box, tuple[int, int]]]:
-    """Corners (left, top) of patches, at most one a defect: it whole and none of another kind, on a board of `side`."""
+def cut(boxes: list[Box], draw: random.Random) -> list[tuple[Box, tuple[int, int]]]:
+    """Corners (left, top) of patches of a board, at most one a defect: it whole and none of another kind."""
     corners = []
     for box in boxes:
         first = [max(0, end - SIZE + _MARGIN) for end in (box.right, box.bottom)]
-        last = [min(side - SIZE, start - _MARGIN) for start in (box.left, box.top)]
+        last = [min(BOARD - SIZE, start - _MARGIN) for start in (box.left, box.top)]
         if first[0] > last[0] or first[1] > last[1]:
             continue  # larger than a patch, or at the edge of the board
         for _ in range(_TRIES):
@@ -92,6 +94,13 @@ def cut(boxes: list[Box], side: int, draw: random.Random) -> list[tuple[Box, tup
                 corners.append((box, (left, top)))
                 break
     return corners
+
+
+def _box(line: list[int]) -> Box:
+    """Of left, top, right, bottom and number of the kind, as in a file of boxes."""
+    left, top = (start * BOARD // SCAN for start in line[:2])
+    right, bottom = (-(-end * BOARD // SCAN) for end in line[2:4])
+    return Box(left, top, right, bottom, KINDS[line[4] - 1])
 
 
 def _meets(box: Box, left: int, top: int) -> bool:
@@ -108,16 +117,15 @@ def _patches(data: Path, out: Path, counts: dict[str, int]) -> Path:
     for scan, boxes in boards(data).items():
         draw = random.Random(scan.stem)
         split = "val" if draw.random() < _SHARE else "train"
-        with Image.open(scan) as image:
-            side = min(image.size)
-        for box, corner in cut(boxes, side, draw):
+        for box, corner in cut(boxes, draw):
             by_kind[split, box.kind].append((scan, corner))
     for (split, kind), found in by_kind.items():
         (unfinished / split / kind).mkdir(parents=True)
         chosen = random.Random(kind).sample(found, min(len(found), counts[split]))
         for number, (scan, (left, top)) in enumerate(chosen):
             with Image.open(scan) as image:
-                patch = image.convert("RGB").crop((left, top, left + SIZE, top + SIZE))
+                board = image.convert("RGB").resize((BOARD, BOARD), Image.Resampling.LANCZOS)
+            patch = board.crop((left, top, left + SIZE, top + SIZE))
             patch.save(unfinished / split / kind / f"{number:05d}.png", compress_level=1)
     unfinished.rename(out)
     return out
