@@ -76,6 +76,27 @@ _SAID = {
     "three, so `dequantize` keeps one scale for all channels. A codec of 12 channels fitted to text "
     "(`walloc fit`, seconds) names {own12} ({own12-c12} points to that of the zoo).",
 }
+_ORIGINALS = """**What reading costs where files stay as they came.** {samples:,} photographs (`{data}`) read by a
+`DataLoader` in the process on one core, best of {epochs} epochs, in samples a second of processor time: as the
+original files, decoded by Pillow and resized to 128 × 128 pixels in every epoch, as most training scripts do it; and
+as what is stored once at that size. Counted is what the loader gives, uint8 or int8; making floats of it is not
+({machine}; `python -m benchmarks.tasks.originals --data FOLDER`):
+"""
+_ORIGINALS_SAID = """Original files come at {original} a second, which binds any network that trains faster than that:
+JPEG files of the size trained at are read at {jpeg}, `rgb-f8c48` at {c48}, `rgb-f8c12` at {c12}. So the largest step
+is to store the size that is trained at, in whatever form; latents go on from there. Letting the JPEG decoder shrink
+first ({helped}) helps only pictures that are at least four times too large. Fastest are raw pixels ({raw}), at
+{raw_bytes} bytes a sample to the {c48_bytes} and {c12_bytes} of latents; all that is stored was in the memory of the
+machine here.
+"""
+_READ = {
+    "original": "original files",
+    "helped": "original files, shrunk by the decoder",
+    "jpeg": "all pixels, JPEG 95",
+    "raw": "all pixels, raw",
+    "c48": "latents rgb-f8c48",
+    "c12": "latents rgb-f8c12",
+}
 _NEEDS = {"photographs": " --data FOLDER", "augmentation": " --data FOLDER"}
 _ARMS = {
     "c12": "latents rgb-f8c12",
@@ -119,8 +140,19 @@ def sections() -> list[str]:
         )
         parts.append(table(content["rows"]) + "\n")
         parts.append(_SAID[name].format(**_figures(content["runs"])) + "\n")
-    parts += encoders_section() + colorization_section()
+    parts += encoders_section() + _originals_section() + colorization_section()
     return parts + tools.readme_separation.sections()
+
+
+def _originals_section() -> list[str]:
+    """Reading original files, where that was measured."""
+    if not (_RESULTS / "tasks_originals.json").exists():
+        return []
+    content = _read("originals")
+    rows = {name: (size, speed) for name, size, speed, _ in content["rows"]}
+    figures = {short: rows[name][1] for short, name in _READ.items()}
+    figures |= {f"{short}_bytes": rows[name][0] for short, name in _READ.items()}
+    return [_ORIGINALS.format(**content), table(content["rows"]) + "\n", _ORIGINALS_SAID.format(**figures)]
 
 
 def _read(name: str) -> dict[str, Any]:
