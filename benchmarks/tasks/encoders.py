@@ -19,7 +19,8 @@ from benchmarks.tasks.report import run_once, spread
 from benchmarks.tasks.totals import totals_task
 from benchmarks.tasks.training import Run
 from tools.train_zoo import ZOO, photographs
-from walloc_data.codec import CodecConfig, fit, save_codec
+from walloc_data.codec import CodecConfig, fit, load_codec, save_codec
+from walloc_data.format import Manifest
 
 __all__ = ["ENCODERS", "HEAD", "encoder_arms", "summary"]
 
@@ -61,6 +62,7 @@ def main() -> None:
             summary(arms, runs),
             fitted_to=[folder.resolve().name for folder in options.fit],
             data=options.data.resolve().name,
+            psnr={arm.name: _psnr(arm, options.work / "photographs") for arm in arms} if "photographs" in runs else {},
             runs={name: [asdict(run) for run in found] for name, found in runs.items()},
         )
 
@@ -82,6 +84,12 @@ def encoder_arms(folders: list[Path], out: Path) -> list[Arm]:
         codec = str(file) if emphasis else zoo
         arms.append(Arm(name=name, codec=codec, coarser=coarser, against=f"latents {zoo}"))
     return arms
+
+
+def _psnr(arm: Arm, work: Path) -> float:
+    """PSNR in dB of what the task of photographs stored, as `walloc info` has it."""
+    codec = load_codec(arm.codec or "").coarser(arm.coarser)
+    return float(Manifest.read(work / codec.name).summary["psnr"])
 
 
 def summary(arms: Sequence[Arm], runs: dict[str, list[Run]]) -> list[tuple[str, ...]]:
