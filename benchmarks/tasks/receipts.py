@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.results import save, table
-from benchmarks.tasks.arms import ARMS, FEWER_ARMS, Arm
+from benchmarks.tasks.arms import ARMS, Arm
 from benchmarks.tasks.report import arguments, run_once, summary
 from benchmarks.tasks.scans import SIZE, cut, draw_windows, open_scan, read_receipts, split_receipts
 from benchmarks.tasks.scans_read import reading
@@ -25,8 +25,7 @@ from walloc_data import ImageFolder
 __all__ = ["RECEIPT_ARMS", "facts", "receipts_task"]
 
 RECEIPT_ARMS = (
-    *(arm for arm in ARMS if arm.name != "all pixels, raw"),
-    *(arm for arm in FEWER_ARMS if arm.power == 0.5),
+    *(arm for arm in ARMS if arm.name not in ("all pixels, raw", "all pixels, JPEG 50")),
     Arm(name="latents fitted-c12", codec="fitted-c12"),
 )
 
