@@ -17,8 +17,8 @@ _TITLES = {
     "fonts": "Which of {choices} fonts set this patch of 128 × 128 pixels of 11 to 13 pixel text",
     "totals": "The three digits beside the word TOTAL on a form of 128 × 128 pixels, in fonts of 10 to 12 pixels; "
     "accuracy a digit",
-    "receipts": "The digit at the middle of a window of 128 × 128 pixels of a scanned receipt (ICDAR 2019 SROIE), pages "
-    "brought to one height of text, digits of 10 to 13 pixels",
+    "receipts": "The digit at the middle of a window of 128 × 128 pixels of a scanned receipt (ICDAR 2019 SROIE), "
+    "pages brought to one height of text, digits of 10 to 13 pixels",
     "photographs": "Classes of photographs (`{data}`, {choices} classes) at 128 × 128 pixels, mirrored half the time",
     "recipe": "How latents are given to the network, on the task of fonts: channels divided by their standard "
     "deviation to the power of 0 (what `dequantize` gives), 1/2 (square root) or 1 (unit variance); no stem: the first "
