@@ -13,7 +13,12 @@ import matplotlib.pyplot as plt
 __all__ = ["draw"]
 
 _RESULTS = Path(__file__).parents[1] / "results"
-_TASKS = {"fonts": "which of 22 fonts", "totals": "digits of the total", "photographs": "classes of photographs"}
+_TASKS = {
+    "fonts": "which of 22 fonts",
+    "totals": "digits of the total",
+    "receipts": "digits on scanned receipts",
+    "photographs": "classes of photographs",
+}
 _COLOURS = {"latents": "#c1440e", "pixels": "#4a6fa5", "all": "#7a7a7a"}
 _COSTS = {"sample_bytes": "bytes stored a sample", "samples_a_second": "samples trained on a second, loading included"}
 
