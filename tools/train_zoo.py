@@ -23,6 +23,7 @@ ZOO = {  # signal channels, levels, channels, knee, emphasis
     "rgb-f8c12-detail": (3, 3, 12, 0.05, 0.5),
     "rgb-f8c48": (3, 3, 48, 0.12, 0.0),
     "rgb-f16c48": (3, 4, 48, 0.05, 0.0),
+    "rgb-f16c48-detail": (3, 4, 48, 0.05, 0.5),
     "rgb-f16c192": (3, 4, 192, 0.12, 0.0),
     "gray-f8c4": (1, 3, 4, 0.05, 0.0),
 }

@@ -27,6 +27,9 @@ __all__ = ["RECEIPT_ARMS", "facts", "receipts_task"]
 RECEIPT_ARMS = (
     *(arm for arm in ARMS if arm.name not in ("all pixels, raw", "all pixels, JPEG 50")),
     Arm(name="latents fitted-c12", codec="fitted-c12"),
+    Arm(name="latents rgb-f8c12-detail", codec="rgb-f8c12-detail"),
+    Arm(name="latents rgb-f8c48, steps x 2", codec="rgb-f8c48", coarser=2),
+    Arm(name="latents rgb-f8c48, steps x 4", codec="rgb-f8c48", coarser=4),
 )
 
 

@@ -20,6 +20,7 @@ TOKEN_ARMS = (
     Arm(name="pixels / 2, JPEG 95", fold=8, quality=95),
     Arm(name="all pixels, JPEG 95", quality=95),
     Arm(name="latents rgb-f16c48", codec="rgb-f16c48"),
+    Arm(name="latents rgb-f16c48-detail", codec="rgb-f16c48-detail"),
     Arm(name="latents rgb-f16c192", codec="rgb-f16c192"),
 )
 

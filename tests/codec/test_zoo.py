@@ -19,7 +19,7 @@ from walloc_data.codec import Codec, load_codec, save_codec, write_tensors, zoo_
 from walloc_data.codec.zoo import read_tensors
 from walloc_data.errors import CodecError
 
-NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c48"]
+NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f16c48-detail", "rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c48"]
 
 
 def test_the_zoo_is_listed_sorted() -> None:
