@@ -50,30 +50,31 @@ fewer (`rgb-f8c48`, `rgb-f16c192`). Validation accuracy, or dB, are means over s
 """
 _SAID = """- **Latents win** where detail decides and numbers are few. In as many bytes as downscaled pixels or fewer,
   `rgb-f8c12` is {fonts c12-p12} points ahead on fonts, {totals c12-p12} on totals and {receipts c12-p12} on scanned
-  receipts, `rgb-f16c48` {tokens c12-p12} for a transformer; at 4 times fewer numbers fonts still gain {fonts c48-p48},
+  receipts, `rgb-f16c48` {tokens c12-p12} for a transformer. At 4 times fewer numbers fonts still gain {fonts c48-p48},
   and {tokens c48-p48} by the transformer. Training on `rgb-f8c48` was {fonts speed} times as fast as on all pixels
   from JPEG 95, most of that for there being fewer numbers.
 - **They tie** with downscaled pixels at 4 times fewer numbers on totals ({totals c48-p48}) and receipts
-  ({receipts c48-p48}), everywhere on photographs of objects, which hardly need resolution, on colour, and in quality on
-  melodies. With all pixels `rgb-f8c48` ties or is ahead: {fonts c48-all} on fonts, {totals c48-all} on totals,
-  {receipts c48-all} on receipts, {photographs c48-all} on photographs.
-- **They lose** bytes where pixels downscaled by 2 still show what is asked: on receipts {receipts c48_bytes} to
-  {receipts p48_bytes} a sample for the same digits. `rgb-f8c12` is behind all pixels by {fonts all-c12} points on fonts
-  and {totals all-c12} on totals. Half as many latents as samples, ahead of them on drums after short training, are
-  behind after longer.
-- **What explains it**: downscaling drops all detail above its limit; a codec of as many channels keeps what varies most
-  of every band. The codec matters more than the scale it is given at: `rgb-f8c12-detail`, fitted with an emphasis on
-  high frequencies, is {fonts d12-c12} points ahead of `rgb-f8c12` on fonts, {totals d12-c12} on totals,
-  {receipts d12-c12} on receipts and {photographs d12-c12} on photographs, in fewer bytes and though it decodes worse.
-  Steps are finer than training needs: `rgb-f8c48` with `--coarser 2` is within a point on all four ({fonts x2-c48},
-  {totals x2-c48}, {receipts x2-c48}, {photographs x2-c48}), with samples smaller by {fonts x2_less} to
-  {photographs x2_less}. With `--coarser 4` fonts are {fonts x4-all} points from all pixels in {fonts x4_bytes} bytes,
-  a tenth of the raw pixels' 49,152.
-- **So take** `rgb-f8c12-detail` to train on, or `rgb-f8c48` with `--coarser 2`, with the one scale of `dequantize`;
-  `rgb-f8c12` and `rgb-f8c48` where pixels are wanted back.
+  ({receipts c48-p48}), everywhere on photographs of objects, which hardly need resolution, on colour, and on melodies.
+  With all pixels `rgb-f8c48` ties: {fonts c48-all} on fonts, {totals c48-all} on totals, {receipts c48-all} on
+  receipts, {photographs c48-all} on photographs.
+- **They lose** bytes at 4 times fewer numbers where pixels downscaled by 2 still show what is asked: {totals c48_bytes}
+  to {totals p48_bytes} on totals, {receipts c48_bytes} to {receipts p48_bytes} on receipts. `rgb-f8c12` is behind all
+  pixels by {fonts all-c12} points on fonts, {totals all-c12} on totals and {receipts all-c12} on receipts. On drums
+  half as many latents as samples are behind all samples after long training.
+- **What explains it**: downscaling drops all detail above its limit; as many latents keep what varies most of every
+  band. So the codec decides, not the scale its latents are given at, nor a stem, nor mixup or windows, which gain or
+  lose nothing on all tasks. Its steps may be coarser: `rgb-f8c48` with `--coarser 2` is within a point on all four
+  ({fonts x2-c48}, {totals x2-c48}, {receipts x2-c48}, {photographs x2-c48}), in samples {fonts x2_less} to
+  {photographs x2_less} smaller; with `--coarser 4` it loses on totals alone ({fonts x4-c48}, {totals x4-c48},
+  {receipts x4-c48}, {photographs x4-c48}). Fonts are then {fonts x4-all} points to all pixels in {fonts x4_bytes}
+  bytes, a tenth of the raw pixels' 49,152 and fewer than JPEG 50 takes. An emphasis on high frequencies
+  (`rgb-f8c12-detail`) gains {fonts d12-c12} points on fonts, {totals d12-c12} on totals, {photographs d12-c12} on
+  photographs and {receipts d12-c12} on receipts, in fewer bytes each.
+- **So take** `rgb-f8c48` with `--coarser 2` or 4 to train on, and `rgb-f8c12` where numbers or bytes are to be fewest,
+  or its `-detail` for texture and letter forms; always with the one scale of `dequantize`.
 
-Small networks on small sets, on two cores: no natural photographs were found (of seven sets) on which accuracy rises
-with resolution here, so this says nothing of those.
+These are small networks on small sets, trained on two cores. No natural photographs were found, of seven sets, on which
+accuracy rises with resolution here, so nothing is said of those.
 """
 
 

@@ -15,6 +15,7 @@ __all__ = ["draw"]
 _RESULTS = Path(__file__).parents[1] / "results"
 _TASKS = {
     "fonts": "which of 22 fonts",
+    "tokens": "the same, by a transformer",
     "totals": "digits of the total",
     "receipts": "digits on scanned receipts",
     "photographs": "classes of photographs",
@@ -26,7 +27,7 @@ _COSTS = {"sample_bytes": "bytes stored a sample", "samples_a_second": "samples 
 def main() -> None:
     """Draw the tasks that were run."""
     found = [name for name in _TASKS if (_RESULTS / f"tasks_{name}.json").exists()]
-    size = (4.6 * len(found), 4.0 * len(_COSTS))
+    size = (4.2 * len(found), 4.0 * len(_COSTS))
     figure, panels = plt.subplots(len(_COSTS), len(found), figsize=size, layout="constrained", squeeze=False)
     for row, cost in zip(panels, _COSTS, strict=True):
         for name, axes in zip(found, row, strict=True):
