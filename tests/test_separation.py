@@ -3,11 +3,13 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.tasks.separation import HEAD, LONGER, REFERENCE, load_songs, run_once, summary
+from benchmarks.tasks.flac import flac_bytes
+from benchmarks.tasks.separation import HEAD, REFERENCE, load_songs, run_once, summary
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, midi, render_stems, song
 from benchmarks.tasks.sound import fold, mix, resample, si_sdr, unfold
 from benchmarks.tasks.sound_arms import FACTOR, SOUND_ARMS, SoundArm, prepare_sound
@@ -107,12 +109,15 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="apt install fluidsynth fluid-soundfont-gm"):
         render_stems(tmp_path / "songs", ["a"], tmp_path / "none.sf2")
+    with pytest.raises(SystemExit, match="apt install flac"):
+        flac_bytes(np.zeros((1, 8), np.int16), RATE, tmp_path / "flac")
     program = tmp_path / "fluidsynth"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     with pytest.raises(SystemExit, match=r"no soundfont .*none\.sf2: `apt install fluid-soundfont-gm`"):
         render_stems(tmp_path / "songs", ["a"], tmp_path / "none.sf2")
     assert not (tmp_path / "songs").exists()
+    assert not (tmp_path / "flac").exists()
 
 
 def test_all_arms_have_one_grid_and_give_the_stem_back(signals: dict[str, Tensor], work: Path) -> None:
@@ -142,19 +147,22 @@ def test_per_channel_scales_give_unit_variance_and_undo_it_in_the_loss(signals: 
 
 
 def test_every_run_is_kept_and_reported(signals: dict[str, Tensor], work: Path) -> None:
-    arms = (SOUND_ARMS[0], LATENTS, FLOATS, LONGER[0])
-    runs = [run_once(signals, arm, 0, epochs=1, work=work) for arm in arms]
-    assert [run_once(signals, arm, 0, epochs=1, work=work) for arm in arms] == runs  # kept, not run again
+    todo = [(SOUND_ARMS[0], 1), (LATENTS, 1), (FLOATS, 1), (SOUND_ARMS[0], 2), (LATENTS, 2)]
+    runs = [run_once(signals, arm, 0, epochs=epochs, work=work) for arm, epochs in todo]
+    assert [run_once(signals, arm, 0, epochs=epochs, work=work) for arm, epochs in todo] == runs  # kept, not run again
     for run in runs:
         assert run.mixture == runs[0].mixture
         assert 0 < run.loader_seconds < run.seconds
     assert runs[0].signal_rate == pytest.approx(2 * RATE, rel=0.01)
     assert runs[1].signal_rate < runs[2].signal_rate / 4
-    rows = summary(runs)
+    rows = summary(runs, {REFERENCE: 1234.5678})
     assert rows[0] == HEAD
-    assert [row[0] for row in rows[1:]] == [arm.name for arm in arms]
-    assert rows[1][5] == ""
-    assert rows[2][5] == f"{runs[1].si_sdr - runs[0].si_sdr:+.2f}"
+    assert [(row[0], row[2]) for row in rows[1:]] == [(arm.name, str(epochs)) for arm, epochs in todo]
+    more = HEAD.index("difference, dB")
+    assert rows[1][more] == rows[4][more] == ""
+    assert rows[2][more] == f"{runs[1].si_sdr - runs[0].si_sdr:+.2f}"
+    assert rows[5][more] == f"{runs[4].si_sdr - runs[3].si_sdr:+.2f}"  # to as long a training
+    assert [row[HEAD.index("as FLAC")] for row in rows[1:]] == ["1,235", "", "", "1,235", ""]
     (work / "runs").rename(work / "runs before")
     again = run_once(signals, LATENTS, 0, epochs=1, work=work)
     assert (again.si_sdr, again.ceiling) == (runs[1].si_sdr, runs[1].ceiling)

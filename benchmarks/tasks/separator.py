@@ -53,6 +53,7 @@ class SoundRun:
 
     arm: str
     seed: int
+    epochs: int
     channels: int
     si_sdr: float
     mixture: float
@@ -71,10 +72,10 @@ def separate(signals: Mapping[str, Tensor], arm: SoundArm, seed: int, *, epochs:
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(data.splits["train"], batch_size=_BATCH, shuffle=True, drop_last=True, generator=order)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
-    steps = epochs * arm.rounds * len(batches)
+    steps = epochs * len(batches)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
     loading, started = 0.0, time.process_time()
-    for _ in range(epochs * arm.rounds):
+    for _ in range(epochs):
         waiting = time.process_time()
         for pairs in batches:
             loading += time.process_time() - waiting
@@ -92,6 +93,7 @@ def separate(signals: Mapping[str, Tensor], arm: SoundArm, seed: int, *, epochs:
     return SoundRun(
         arm=arm.name,
         seed=seed,
+        epochs=epochs,
         channels=arm.channels,
         si_sdr=found,
         mixture=mixture,

@@ -15,7 +15,7 @@ from walloc_data.codec import LATENT_MAX
 from walloc_data.codec.fused import encode_linear, synthesize_fast
 from walloc_data.codec.packets import parity_classes
 
-__all__ = ["FACTOR", "SOUND_ARMS", "PreparedSound", "SoundArm", "prepare_sound"]
+__all__ = ["ABLATIONS", "FACTOR", "SOUND_ARMS", "PreparedSound", "SoundArm", "prepare_sound"]
 
 FACTOR = 128  # samples of the full rate that a position of the network's grid stands for
 _LEVELS, _WAVELET = 7, "sym16"  # of the wavelets tried the one of fewest bytes and least error but for slower ones
@@ -29,7 +29,7 @@ class SoundArm:
 
     Latents are int8 or, not `quantised`, float32. They are given to the network divided by their channels' standard
     deviation to the power of `power` (0: as `Codec.dequantize` gives them), and it is judged by its error in numbers
-    scaled like that, or with `plain_loss` in those of `dequantize`. `rounds` multiplies the epochs.
+    scaled like that, or with `plain_loss` in those of `dequantize`.
     """
 
     name: str
@@ -38,7 +38,6 @@ class SoundArm:
     quantised: bool = True
     power: float = 0.0
     plain_loss: bool = False
-    rounds: int = 1
 
 
 SOUND_ARMS = (
@@ -50,6 +49,8 @@ SOUND_ARMS = (
     SoundArm(name="latents f128c32", channels=32, latents=True),
     SoundArm(name="latents f128c64", channels=64, latents=True),
     SoundArm(name="latents f128c128", channels=128, latents=True),
+)
+ABLATIONS = (  # what rounding and scale do
     SoundArm(name="latents f128c32, not quantised", channels=32, latents=True, quantised=False),
     SoundArm(name="latents f128c32, unit variance", channels=32, latents=True, power=1.0),
     SoundArm(name="latents f128c32, unit variance, loss not", channels=32, latents=True, power=1.0, plain_loss=True),
