@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.tasks.flac import flac_bytes
-from benchmarks.tasks.separation import HEAD, REFERENCE, load_songs, run_once, summary
+from benchmarks.tasks.separation import load_songs, run_once
+from benchmarks.tasks.separator import SoundRun
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, midi, render_stems, song
 from benchmarks.tasks.sound import fold, mix, resample, si_sdr, unfold
 from benchmarks.tasks.sound_arms import FACTOR, SOUND_ARMS, SoundArm, prepare_sound
+from benchmarks.tasks.sound_report import HEAD, REFERENCE, Difference, differences, summary
 from walloc_data import LatentDataset
 
 COUNTS = {"train": 8, "val": 4}
@@ -153,6 +155,8 @@ def test_every_run_is_kept_and_reported(signals: dict[str, Tensor], work: Path) 
     for run in runs:
         assert run.mixture == runs[0].mixture
         assert 0 < run.loader_seconds < run.seconds
+        assert len(run.songs) == COUNTS["val"]
+        assert run.si_sdr == pytest.approx(sum(run.songs) / len(run.songs))
     assert runs[0].signal_rate == pytest.approx(2 * RATE, rel=0.01)
     assert runs[1].signal_rate < runs[2].signal_rate / 4
     rows = summary(runs, {REFERENCE: 1234.5678})
@@ -166,3 +170,28 @@ def test_every_run_is_kept_and_reported(signals: dict[str, Tensor], work: Path) 
     (work / "runs").rename(work / "runs before")
     again = run_once(signals, LATENTS, 0, epochs=1, work=work)
     assert (again.si_sdr, again.ceiling) == (runs[1].si_sdr, runs[1].ceiling)
+
+
+def test_differences_are_taken_seed_by_seed_and_song_by_song() -> None:
+    def run(arm: str, seed: int, epochs: int, *songs: float) -> SoundRun:
+        return SoundRun(
+            arm=arm,
+            seed=seed,
+            epochs=epochs,
+            channels=1,
+            si_sdr=sum(songs) / len(songs),
+            mixture=0.0,
+            ceiling=0.0,
+            seconds=1.0,
+            loader_seconds=0.0,
+            samples_a_second=1.0,
+            signal_rate=1.0,
+            songs=list(songs),
+        )
+
+    half, c64 = "rate / 2", "latents f128c64"
+    runs = [run(half, 0, 4, 0.0, 9.0), run(c64, 0, 4, 1.0, 8.0), run(half, 1, 4, 1.0, 8.0), run(c64, 1, 4, 4.0, 9.0)]
+    once = [run(REFERENCE, 0, 16, 1.0, 2.0), run(c64, 0, 16, 2.0, 3.0)]  # of one seed nothing is said
+    assert differences(runs + once) == [
+        Difference(arm=c64, to=half, epochs=4, mean=1.0, over_seeds=pytest.approx(2**0.5), over_songs=1.0)
+    ]

@@ -8,7 +8,6 @@ plays tones and does without FLAC.
 
 import argparse
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,27 +21,12 @@ from benchmarks.tasks.flac import flac_bytes
 from benchmarks.tasks.separator import SoundRun, separate
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, SOUNDFONT, render_stems
 from benchmarks.tasks.sound import mix
-from benchmarks.tasks.sound_arms import ABLATIONS, FACTOR, SOUND_ARMS, SoundArm, prepare_sound
+from benchmarks.tasks.sound_arms import FACTOR, SOUND_ARMS, SoundArm, prepare_sound
+from benchmarks.tasks.sound_report import differences, summary
 
-__all__ = ["HEAD", "LONGER", "REFERENCE", "flac_rates", "load_songs", "run_once", "summary"]
+__all__ = ["flac_rates", "load_songs", "run_once"]
 
-HEAD = (
-    "input",
-    "numbers a position",
-    "epochs",
-    "seeds",
-    "SI-SDR, dB",
-    "improvement, dB",
-    "difference, dB",
-    "true stem, dB",
-    "bytes a second",
-    "as FLAC",
-    "songs/s",
-    "loader's share",
-    "training, s",
-)
-REFERENCE = SOUND_ARMS[0].name
-LONGER = tuple(arm for arm in SOUND_ARMS if arm.channels >= 32)  # what is worth training nearer to its end
+_MAIN = tuple(arm for arm in SOUND_ARMS if arm.channels >= 64)  # the others hold too little of the stem, or are worse
 _COUNTS = {"train": 800, "val": 100}
 _SHORT, _LONG = 4, 16  # epochs
 _GAIN = 6.0  # dB; a stem's level is drawn from -6 to 6
@@ -53,8 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Take one instrument out of a mixture.")
     parser.add_argument("--stem", choices=ROLES, default="drums", help="what to take out")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
-    parser.add_argument("--longer", action="store_true", help=f"train most arms for {_LONG} epochs too")
-    parser.add_argument("--ablations", action="store_true", help="latents not rounded, or scaled otherwise, too")
+    parser.add_argument("--longer", action="store_true", help=f"train for {_LONG} epochs too, not only for {_SHORT}")
+    parser.add_argument(
+        "--more",
+        action="store_true",
+        help="inputs of fewer numbers too, not rounded or otherwise scaled (short training)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="a few songs of plain tones, to see that it works; not saved"
     )
@@ -72,14 +60,13 @@ def main() -> None:
     soundfont = None if options.quick else options.soundfont
     signals = load_songs(options.work, options.stem, counts, soundfont)
     flac = {} if options.quick else flac_rates(signals, work)
-    rounds = [(short, SOUND_ARMS + (ABLATIONS if options.ablations else ()))]
-    rounds += [(long, LONGER)] if options.longer else []
+    plan = [(short, SOUND_ARMS if options.more else _MAIN)] + ([(long, _MAIN)] if options.longer else [])
     runs: list[SoundRun] = []
     for epochs, seed, arm in [
-        (epochs, seed, arm) for epochs, arms in rounds for seed in range(options.seeds) for arm in arms
+        (epochs, seed, arm) for epochs, arms in plan for seed in range(options.seeds) for arm in arms
     ]:
         runs.append(run_once(signals, arm, seed, epochs=epochs, work=work))
-        if len(runs) >= len(SOUND_ARMS) and not options.quick:
+        if len(runs) >= len(plan[0][1]) and not options.quick:
             _keep(options.stem, runs, flac, counts=counts, soundfont=options.soundfont)
     if options.quick:
         print(table(summary(runs, flac)))
@@ -88,7 +75,7 @@ def main() -> None:
 def _keep(
     stem: str, runs: Sequence[SoundRun], flac: Mapping[str, float], *, counts: dict[str, int], soundfont: Path
 ) -> None:
-    """Print and save the table of runs, with all that was run."""
+    """Print and save the table of runs, what they differ by, and all that was run, but for single songs."""
     save(
         f"tasks_separation_{stem}",
         summary(runs, flac),
@@ -98,7 +85,8 @@ def _keep(
         rate=RATE,
         soundfont=soundfont.stem,
         flac=dict(flac),
-        runs=[asdict(run) for run in runs],
+        differences=[asdict(difference) for difference in differences(runs)],
+        runs=[{key: value for key, value in asdict(run).items() if key != "songs"} for run in runs],
     )
 
 
@@ -140,42 +128,6 @@ def run_once(signals: dict[str, Tensor], arm: SoundArm, seed: int, *, epochs: in
     file.write_text(json.dumps(asdict(run)), "utf-8")
     print(run, flush=True)
     return run
-
-
-def summary(runs: Sequence[SoundRun], flac: Mapping[str, float]) -> list[tuple[str, ...]]:
-    """A row an arm and length of training: means over seeds, of SI-SDR also the standard deviation, and what it is more
-    than the reference after as many epochs, seed by seed. `flac` gives bytes a second by arm, where they are known.
-    """
-    rows: list[tuple[str, ...]] = [HEAD]
-    reference = {(run.epochs, run.seed): run.si_sdr for run in runs if run.arm == REFERENCE}
-    for epochs, name in dict.fromkeys((run.epochs, run.arm) for run in runs):
-        own = [run for run in runs if (run.epochs, run.arm) == (epochs, name)]
-        more = [run.si_sdr - reference[epochs, run.seed] for run in own]
-        seconds = sum(run.seconds for run in own)
-        rows.append(
-            (
-                name,
-                str(own[0].channels),
-                str(epochs),
-                str(len(own)),
-                _spread([run.si_sdr for run in own]),
-                f"{statistics.mean(run.si_sdr - run.mixture for run in own):.2f}",
-                _spread(more, sign="+") if name != REFERENCE else "",
-                f"{own[0].ceiling:.1f}" if own[0].ceiling < 60 else "all of it",
-                f"{own[0].signal_rate:,.0f}",
-                f"{flac[name]:,.0f}" if name in flac else "",
-                f"{statistics.mean(run.samples_a_second for run in own):,.1f}",
-                f"{sum(run.loader_seconds for run in own) / seconds:.0%}",
-                f"{seconds / len(own):.1f}",
-            )
-        )
-    return rows
-
-
-def _spread(values: Sequence[float], *, sign: str = "") -> str:
-    """Mean and standard deviation in dB."""
-    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{sign}.2f}{deviation}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from walloc_data.codec import LATENT_MAX
 from walloc_data.codec.fused import encode_linear, synthesize_fast
 from walloc_data.codec.packets import parity_classes
 
-__all__ = ["ABLATIONS", "FACTOR", "SOUND_ARMS", "PreparedSound", "SoundArm", "prepare_sound"]
+__all__ = ["FACTOR", "SOUND_ARMS", "PreparedSound", "SoundArm", "prepare_sound"]
 
 FACTOR = 128  # samples of the full rate that a position of the network's grid stands for
 _LEVELS, _WAVELET = 7, "sym16"  # of the wavelets tried the one of fewest bytes and least error but for slower ones
@@ -49,8 +49,6 @@ SOUND_ARMS = (
     SoundArm(name="latents f128c32", channels=32, latents=True),
     SoundArm(name="latents f128c64", channels=64, latents=True),
     SoundArm(name="latents f128c128", channels=128, latents=True),
-)
-ABLATIONS = (  # what rounding and scale do
     SoundArm(name="latents f128c32, not quantised", channels=32, latents=True, quantised=False),
     SoundArm(name="latents f128c32, unit variance", channels=32, latents=True, power=1.0),
     SoundArm(name="latents f128c32, unit variance, loss not", channels=32, latents=True, power=1.0, plain_loss=True),
