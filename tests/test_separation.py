@@ -193,5 +193,5 @@ def test_differences_are_taken_seed_by_seed_and_song_by_song() -> None:
     runs = [run(half, 0, 4, 0.0, 9.0), run(c64, 0, 4, 1.0, 8.0), run(half, 1, 4, 1.0, 8.0), run(c64, 1, 4, 4.0, 9.0)]
     once = [run(REFERENCE, 0, 16, 1.0, 2.0), run(c64, 0, 16, 2.0, 3.0)]  # of one seed nothing is said
     assert differences(runs + once) == [
-        Difference(arm=c64, to=half, epochs=4, mean=1.0, over_seeds=pytest.approx(2**0.5), over_songs=1.0)
+        Difference(arm=c64, to=half, epochs=4, seeds=2, mean=1.0, over_seeds=pytest.approx(2**0.5), over_songs=1.0)
     ]

@@ -43,6 +43,7 @@ class Difference:
     arm: str
     to: str
     epochs: int
+    seeds: int
     mean: float
     over_seeds: float
     over_songs: float
@@ -97,6 +98,7 @@ def differences(runs: Sequence[SoundRun]) -> list[Difference]:
                         arm=arm,
                         to=to,
                         epochs=epochs,
+                        seeds=len(both),
                         mean=statistics.mean(by_seed),
                         over_seeds=statistics.stdev(by_seed),
                         over_songs=statistics.stdev(by_song) / len(by_song) ** 0.5,
