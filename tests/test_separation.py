@@ -3,14 +3,18 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.tasks.separation import HEAD, LONGER, REFERENCE, load_songs, run_once, summary
+from benchmarks.tasks.flac import flac_bytes
+from benchmarks.tasks.separation import load_songs, run_once
+from benchmarks.tasks.separator import SoundRun
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, midi, render_stems, song
 from benchmarks.tasks.sound import fold, mix, resample, si_sdr, unfold
 from benchmarks.tasks.sound_arms import FACTOR, SOUND_ARMS, SoundArm, prepare_sound
+from benchmarks.tasks.sound_report import HEAD, REFERENCE, Difference, differences, summary
 from walloc_data import LatentDataset
 
 COUNTS = {"train": 8, "val": 4}
@@ -107,12 +111,15 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="apt install fluidsynth fluid-soundfont-gm"):
         render_stems(tmp_path / "songs", ["a"], tmp_path / "none.sf2")
+    with pytest.raises(SystemExit, match="apt install flac"):
+        flac_bytes(np.zeros((1, 8), np.int16), RATE, tmp_path / "flac")
     program = tmp_path / "fluidsynth"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     with pytest.raises(SystemExit, match=r"no soundfont .*none\.sf2: `apt install fluid-soundfont-gm`"):
         render_stems(tmp_path / "songs", ["a"], tmp_path / "none.sf2")
     assert not (tmp_path / "songs").exists()
+    assert not (tmp_path / "flac").exists()
 
 
 def test_all_arms_have_one_grid_and_give_the_stem_back(signals: dict[str, Tensor], work: Path) -> None:
@@ -142,19 +149,49 @@ def test_per_channel_scales_give_unit_variance_and_undo_it_in_the_loss(signals: 
 
 
 def test_every_run_is_kept_and_reported(signals: dict[str, Tensor], work: Path) -> None:
-    arms = (SOUND_ARMS[0], LATENTS, FLOATS, LONGER[0])
-    runs = [run_once(signals, arm, 0, epochs=1, work=work) for arm in arms]
-    assert [run_once(signals, arm, 0, epochs=1, work=work) for arm in arms] == runs  # kept, not run again
+    todo = [(SOUND_ARMS[0], 1), (LATENTS, 1), (FLOATS, 1), (SOUND_ARMS[0], 2), (LATENTS, 2)]
+    runs = [run_once(signals, arm, 0, epochs=epochs, work=work) for arm, epochs in todo]
+    assert [run_once(signals, arm, 0, epochs=epochs, work=work) for arm, epochs in todo] == runs  # kept, not run again
     for run in runs:
         assert run.mixture == runs[0].mixture
         assert 0 < run.loader_seconds < run.seconds
+        assert len(run.songs) == COUNTS["val"]
+        assert run.si_sdr == pytest.approx(sum(run.songs) / len(run.songs))
     assert runs[0].signal_rate == pytest.approx(2 * RATE, rel=0.01)
     assert runs[1].signal_rate < runs[2].signal_rate / 4
-    rows = summary(runs)
+    rows = summary(runs, {REFERENCE: 1234.5678})
     assert rows[0] == HEAD
-    assert [row[0] for row in rows[1:]] == [arm.name for arm in arms]
-    assert rows[1][5] == ""
-    assert rows[2][5] == f"{runs[1].si_sdr - runs[0].si_sdr:+.2f}"
+    assert [(row[0], row[2]) for row in rows[1:]] == [(arm.name, str(epochs)) for arm, epochs in todo]
+    more = HEAD.index("difference, dB")
+    assert rows[1][more] == rows[4][more] == ""
+    assert rows[2][more] == f"{runs[1].si_sdr - runs[0].si_sdr:+.2f}"
+    assert rows[5][more] == f"{runs[4].si_sdr - runs[3].si_sdr:+.2f}"  # to as long a training
+    assert [row[HEAD.index("as FLAC")] for row in rows[1:]] == ["1,235", "", "", "1,235", ""]
     (work / "runs").rename(work / "runs before")
     again = run_once(signals, LATENTS, 0, epochs=1, work=work)
     assert (again.si_sdr, again.ceiling) == (runs[1].si_sdr, runs[1].ceiling)
+
+
+def test_differences_are_taken_seed_by_seed_and_song_by_song() -> None:
+    def run(arm: str, seed: int, epochs: int, *songs: float) -> SoundRun:
+        return SoundRun(
+            arm=arm,
+            seed=seed,
+            epochs=epochs,
+            channels=1,
+            si_sdr=sum(songs) / len(songs),
+            mixture=0.0,
+            ceiling=0.0,
+            seconds=1.0,
+            loader_seconds=0.0,
+            samples_a_second=1.0,
+            signal_rate=1.0,
+            songs=list(songs),
+        )
+
+    half, c64 = "rate / 2", "latents f128c64"
+    runs = [run(half, 0, 4, 0.0, 9.0), run(c64, 0, 4, 1.0, 8.0), run(half, 1, 4, 1.0, 8.0), run(c64, 1, 4, 4.0, 9.0)]
+    once = [run(REFERENCE, 0, 16, 1.0, 2.0), run(c64, 0, 16, 2.0, 3.0)]  # of one seed nothing is said
+    assert differences(runs + once) == [
+        Difference(arm=c64, to=half, epochs=4, seeds=2, mean=1.0, over_seeds=pytest.approx(2**0.5), over_songs=1.0)
+    ]

@@ -2,13 +2,13 @@
 
 Songs of 1.5 seconds at 44.1 kHz, one channel, random notes of melody, chords, bass and drums played by a General MIDI
 soundfont (`songs`), mixed at random gains. Songs to validate on are others, played by the same instruments. Needs
-fluidsynth and a soundfont (Debian: `apt install fluidsynth fluid-soundfont-gm`), but for `--quick`, which plays tones.
+fluidsynth, a soundfont and flac (Debian: `apt install fluidsynth fluid-soundfont-gm flac`), but for `--quick`, which
+plays tones and does without FLAC.
 """
 
 import argparse
 import json
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,35 +17,18 @@ import torch
 from torch import Tensor
 
 from benchmarks.results import save, table
+from benchmarks.tasks.flac import flac_bytes
 from benchmarks.tasks.separator import SoundRun, separate
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, SOUNDFONT, render_stems
 from benchmarks.tasks.sound import mix
-from benchmarks.tasks.sound_arms import SOUND_ARMS, SoundArm
+from benchmarks.tasks.sound_arms import FACTOR, SOUND_ARMS, SoundArm, prepare_sound
+from benchmarks.tasks.sound_report import differences, summary
 
-__all__ = ["HEAD", "LONGER", "REFERENCE", "load_songs", "run_once", "summary"]
+__all__ = ["flac_rates", "load_songs", "run_once"]
 
-HEAD = (
-    "input",
-    "numbers a position",
-    "seeds",
-    "SI-SDR, dB",
-    "improvement, dB",
-    "difference, dB",
-    "true stem, dB",
-    "bytes a second",
-    "songs/s",
-    "loader's share",
-    "training, s",
-)
-REFERENCE = SOUND_ARMS[0].name
-LONGER = (  # how far training is from its end, and whether what it comes to is the same
-    SoundArm(name=f"{REFERENCE}, twice the epochs", channels=128, rounds=2),
-    SoundArm(name=f"{REFERENCE}, 4 times the epochs", channels=128, rounds=4),
-    SoundArm(name="latents f128c64, 4 times the epochs", channels=64, latents=True, rounds=4),
-    SoundArm(name="latents f128c128, 4 times the epochs", channels=128, latents=True, rounds=4),
-)
+_MAIN = tuple(arm for arm in SOUND_ARMS if arm.channels >= 64)  # the others hold too little of the stem, or are worse
 _COUNTS = {"train": 800, "val": 100}
-_EPOCHS = 4
+_SHORT, _LONG = 4, 16  # epochs
 _GAIN = 6.0  # dB; a stem's level is drawn from -6 to 6
 
 
@@ -54,7 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Take one instrument out of a mixture.")
     parser.add_argument("--stem", choices=ROLES, default="drums", help="what to take out")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
-    parser.add_argument("--longer", action="store_true", help="train some arms for more epochs too, with one seed")
+    parser.add_argument("--longer", action="store_true", help=f"train for {_LONG} epochs too, not only for {_SHORT}")
+    parser.add_argument(
+        "--more",
+        action="store_true",
+        help="inputs of fewer numbers too, not rounded or otherwise scaled (short training)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="a few songs of plain tones, to see that it works; not saved"
     )
@@ -67,32 +55,38 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
-    counts, epochs = ({"train": 16, "val": 8}, 1) if options.quick else (_COUNTS, _EPOCHS)
+    counts, short, long = ({"train": 16, "val": 8}, 1, 2) if options.quick else (_COUNTS, _SHORT, _LONG)
     work = options.work / f"separation-{options.stem}-{counts['train']}"
     soundfont = None if options.quick else options.soundfont
     signals = load_songs(options.work, options.stem, counts, soundfont)
+    flac = {} if options.quick else flac_rates(signals, work)
+    plan = [(short, SOUND_ARMS if options.more else _MAIN)] + ([(long, _MAIN)] if options.longer else [])
     runs: list[SoundRun] = []
-    todo = [(arm, seed) for seed in range(options.seeds) for arm in SOUND_ARMS]
-    for arm, seed in todo + [(arm, 0) for arm in LONGER if options.longer]:
+    for epochs, seed, arm in [
+        (epochs, seed, arm) for epochs, arms in plan for seed in range(options.seeds) for arm in arms
+    ]:
         runs.append(run_once(signals, arm, seed, epochs=epochs, work=work))
-        if len(runs) >= len(SOUND_ARMS) and not options.quick:
-            _keep(options.stem, runs, counts=counts, epochs=epochs, soundfont=options.soundfont)
+        if len(runs) >= len(plan[0][1]) and not options.quick:
+            _keep(options.stem, runs, flac, counts=counts, soundfont=options.soundfont)
     if options.quick:
-        print(table(summary(runs)))
+        print(table(summary(runs, flac)))
 
 
-def _keep(stem: str, runs: Sequence[SoundRun], *, counts: dict[str, int], epochs: int, soundfont: Path) -> None:
-    """Print and save the table of runs, with all that was run."""
+def _keep(
+    stem: str, runs: Sequence[SoundRun], flac: Mapping[str, float], *, counts: dict[str, int], soundfont: Path
+) -> None:
+    """Print and save the table of runs, what they differ by, and all that was run, but for single songs."""
     save(
         f"tasks_separation_{stem}",
-        summary(runs),
+        summary(runs, flac),
         stem=stem,
         songs=counts,
         seconds_a_song=LENGTH / RATE,
         rate=RATE,
-        epochs=epochs,
         soundfont=soundfont.stem,
-        runs=[asdict(run) for run in runs],
+        flac=dict(flac),
+        differences=[asdict(difference) for difference in differences(runs)],
+        runs=[{key: value for key, value in asdict(run).items() if key != "songs"} for run in runs],
     )
 
 
@@ -112,6 +106,18 @@ def load_songs(work: Path, stem: str, counts: dict[str, int], soundfont: Path | 
     return signals
 
 
+def flac_rates(signals: Mapping[str, Tensor], work: Path) -> dict[str, float]:
+    """Bytes of FLAC a second of a signal, by the name of the arm, of all samples that arms store."""
+    rates = {}
+    for arm in SOUND_ARMS:
+        if not arm.latents:
+            splits = prepare_sound(signals, arm, work).splits.values()
+            stored = torch.cat([torch.cat(pairs.__getitems__(list(range(len(pairs))))) for pairs in splits]).numpy()
+            total = flac_bytes(stored, RATE * arm.channels // FACTOR, work / "flac")
+            rates[arm.name] = total / len(stored) / (LENGTH / RATE)
+    return rates
+
+
 def run_once(signals: dict[str, Tensor], arm: SoundArm, seed: int, *, epochs: int, work: Path) -> SoundRun:
     """One run, or what is known of it already."""
     file = work / "runs" / f"{arm.name.replace('/', 'over')} {seed}, {epochs}.json"
@@ -122,40 +128,6 @@ def run_once(signals: dict[str, Tensor], arm: SoundArm, seed: int, *, epochs: in
     file.write_text(json.dumps(asdict(run)), "utf-8")
     print(run, flush=True)
     return run
-
-
-def summary(runs: Sequence[SoundRun]) -> list[tuple[str, ...]]:
-    """A row an arm: means over seeds, of SI-SDR also the standard deviation, and what it is more than the reference,
-    seed by seed.
-    """
-    rows: list[tuple[str, ...]] = [HEAD]
-    reference = {run.seed: run.si_sdr for run in runs if run.arm == REFERENCE}
-    for name in dict.fromkeys(run.arm for run in runs):
-        own = [run for run in runs if run.arm == name]
-        more = [run.si_sdr - reference[run.seed] for run in own]
-        seconds = sum(run.seconds for run in own)
-        rows.append(
-            (
-                name,
-                str(own[0].channels),
-                str(len(own)),
-                _spread([run.si_sdr for run in own]),
-                f"{statistics.mean(run.si_sdr - run.mixture for run in own):.2f}",
-                _spread(more, sign="+") if name != REFERENCE else "",
-                f"{own[0].ceiling:.1f}" if own[0].ceiling < 60 else "all of it",
-                f"{own[0].signal_rate:,.0f}",
-                f"{statistics.mean(run.samples_a_second for run in own):,.1f}",
-                f"{sum(run.loader_seconds for run in own) / seconds:.0%}",
-                f"{seconds / len(own):.1f}",
-            )
-        )
-    return rows
-
-
-def _spread(values: Sequence[float], *, sign: str = "") -> str:
-    """Mean and standard deviation in dB."""
-    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{sign}.2f}{deviation}"
 
 
 if __name__ == "__main__":

@@ -46,13 +46,15 @@ class Separator(nn.Module):
 class SoundRun:
     """What a run came to, with `channels` numbers a position; SI-SDR in dB, means over the songs of `val`.
 
-    `si_sdr` is that of the network's stems, `mixture` of the mixtures taken for them, `ceiling` of the true stems
-    stored as the arm stores them. Seconds are of processor time of this process; of those of training,
-    `loader_seconds` went by until the loader had given its batches. `signal_rate` is bytes stored a second of a signal.
+    `si_sdr` is that of the network's stems (`songs`: song by song), `mixture` of the mixtures taken for them, `ceiling`
+    of the true stems stored as the arm stores them. Seconds are of processor time of this process; of those of
+    training, `loader_seconds` went by until the loader had given its batches. `signal_rate` is bytes stored a second of
+    a signal.
     """
 
     arm: str
     seed: int
+    epochs: int
     channels: int
     si_sdr: float
     mixture: float
@@ -61,6 +63,7 @@ class SoundRun:
     loader_seconds: float
     samples_a_second: float
     signal_rate: float
+    songs: list[float]
 
 
 def separate(signals: Mapping[str, Tensor], arm: SoundArm, seed: int, *, epochs: int, work: Path) -> SoundRun:
@@ -71,10 +74,10 @@ def separate(signals: Mapping[str, Tensor], arm: SoundArm, seed: int, *, epochs:
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(data.splits["train"], batch_size=_BATCH, shuffle=True, drop_last=True, generator=order)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
-    steps = epochs * arm.rounds * len(batches)
+    steps = epochs * len(batches)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
     loading, started = 0.0, time.process_time()
-    for _ in range(epochs * arm.rounds):
+    for _ in range(epochs):
         waiting = time.process_time()
         for pairs in batches:
             loading += time.process_time() - waiting
@@ -88,10 +91,12 @@ def separate(signals: Mapping[str, Tensor], arm: SoundArm, seed: int, *, epochs:
             schedule.step()
             waiting = time.process_time()
     seconds = time.process_time() - started
-    found, mixture, ceiling = _judge(model, data, signals["val"])
+    judged = _judge(model, data, signals["val"])
+    found, mixture, ceiling = judged.mean(0).tolist()
     return SoundRun(
         arm=arm.name,
         seed=seed,
+        epochs=epochs,
         channels=arm.channels,
         si_sdr=found,
         mixture=mixture,
@@ -100,17 +105,17 @@ def separate(signals: Mapping[str, Tensor], arm: SoundArm, seed: int, *, epochs:
         loader_seconds=loading,
         samples_a_second=steps * _BATCH / seconds,
         signal_rate=data.signal_bytes / (LENGTH / RATE),
+        songs=judged[:, 0].tolist(),
     )
 
 
 @torch.no_grad()
-def _judge(model: nn.Module, data: PreparedSound, val: Tensor) -> tuple[float, float, float]:
-    """SI-SDR of the network's stems, of mixtures, and of stems as stored: means in dB."""
+def _judge(model: nn.Module, data: PreparedSound, val: Tensor) -> Tensor:
+    """SI-SDR in dB of the network's stems, of mixtures, and of stems as stored: `[songs, 3]`."""
     model.eval()
     found = []
     for pairs, true in zip(DataLoader(data.splits["val"], batch_size=_BATCH), torch.split(val, _BATCH), strict=True):
         mixtures, stems = data.to_input(pairs).unbind(1)
         waves = data.to_wave(model(mixtures)), true[:, 0], data.to_wave(stems)
         found.append(torch.stack([si_sdr(wave, true[:, 1]) for wave in waves], 1))
-    best, mixture, ceiling = torch.cat(found).mean(0).tolist()
-    return best, mixture, ceiling
+    return torch.cat(found)

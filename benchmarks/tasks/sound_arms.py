@@ -29,7 +29,7 @@ class SoundArm:
 
     Latents are int8 or, not `quantised`, float32. They are given to the network divided by their channels' standard
     deviation to the power of `power` (0: as `Codec.dequantize` gives them), and it is judged by its error in numbers
-    scaled like that, or with `plain_loss` in those of `dequantize`. `rounds` multiplies the epochs.
+    scaled like that, or with `plain_loss` in those of `dequantize`.
     """
 
     name: str
@@ -38,7 +38,6 @@ class SoundArm:
     quantised: bool = True
     power: float = 0.0
     plain_loss: bool = False
-    rounds: int = 1
 
 
 SOUND_ARMS = (
