@@ -69,9 +69,10 @@ _SAID = """- **Latents win** where detail decides and numbers are few. In as man
   {receipts x4-c48}, {photographs x4-c48}). Fonts are then {fonts x4-all} points to all pixels in {fonts x4_bytes}
   bytes, a tenth of the raw pixels' 49,152 and fewer than JPEG 50 takes. An emphasis on high frequencies
   (`rgb-f8c12-detail`) gains {fonts d12-c12} points on fonts, {totals d12-c12} on totals, {photographs d12-c12} on
-  photographs and {receipts d12-c12} on receipts, in fewer bytes each.
-- **So take** `rgb-f8c48` with `--coarser 2` or 4 to train on, and `rgb-f8c12` where numbers or bytes are to be fewest,
-  or its `-detail` for texture and letter forms; always with the one scale of `dequantize`.
+  photographs and {receipts d12-c12} on receipts, in fewer bytes each; in a transformer, where tokens of 16 × 16 pixels
+  leave more out, {tokens d12-c12} on fonts, which is then {tokens d12-all} to all pixels.
+- **So take** `rgb-f8c48` with `--coarser 2` or 4 to train on, and `rgb-f8c12` where numbers or bytes are to be fewest;
+  try `-detail` beside it, with transformers first; always with the one scale of `dequantize`.
 
 These are small networks on small sets, trained on two cores. No natural photographs were found, of seven sets, on which
 accuracy rises with resolution here, so nothing is said of those.
