@@ -48,7 +48,7 @@ numbers are 16 times fewer than pixels have (`rgb-f8c12`, and for the transforme
 fewer (`rgb-f8c48`, `rgb-f16c192`). Validation accuracy, or dB, are means over seeds, kilobytes those stored a sample
 (of sound, a second). [Task by task](benchmarks/tasks/README.md): spreads, speeds, commands, caveats.
 """
-_SAID = """- **Latents win** where detail decides and numbers are few. In as many bytes as downscaled pixels or fewer,
+_SAID = """- **Latents win** where detail decides and numbers are few. In about as many bytes as downscaled pixels,
   `rgb-f8c12` is {fonts c12-p12} points ahead on fonts, {totals c12-p12} on totals and {receipts c12-p12} on scanned
   receipts, `rgb-f16c48` {tokens c12-p12} for a transformer. At 4 times fewer numbers fonts still gain {fonts c48-p48},
   and {tokens c48-p48} by the transformer. Training on `rgb-f8c48` was {fonts speed} times as fast as on all pixels
@@ -62,8 +62,8 @@ _SAID = """- **Latents win** where detail decides and numbers are few. In as man
   pixels by {fonts all-c12} points on fonts, {totals all-c12} on totals and {receipts all-c12} on receipts. On drums
   half as many latents as samples are behind all samples after long training.
 - **What explains it**: downscaling drops all detail above its limit; as many latents keep what varies most of every
-  band. So the codec decides, not the scale its latents are given at, nor a stem, nor mixup or windows, which gain or
-  lose nothing on all tasks. Its steps may be coarser: `rgb-f8c48` with `--coarser 2` is within a point on all four
+  band. So the codec decides, more than how its latents are given: other scales than that of `dequantize` gain on one
+  task and lose on another, a bare stem, mixup and windows of a larger canvas change nothing that shows. Its steps may be coarser: `rgb-f8c48` with `--coarser 2` is within a point on all four
   ({fonts x2-c48}, {totals x2-c48}, {receipts x2-c48}, {photographs x2-c48}), in samples {fonts x2_less} to
   {photographs x2_less} smaller; with `--coarser 4` it loses on totals alone ({fonts x4-c48}, {totals x4-c48},
   {receipts x4-c48}, {photographs x4-c48}). Fonts are then {fonts x4-all} points to all pixels in {fonts x4_bytes}
