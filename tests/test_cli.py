@@ -279,6 +279,7 @@ def test_zoo(capsys):
     for row in rows:
         assert row.endswith(load_codec(row.split()[0]).fingerprint)
     assert "16x" in rows[0]
+    assert len({len(row) for row in text.splitlines()[1:]}) == 1  # columns stand below one another
 
 
 def test_walloc_shard_is_a_process_that_says_no_more_than_it_must(photos, dataset, tmp_path):

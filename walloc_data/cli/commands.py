@@ -62,13 +62,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _zoo(arguments: argparse.Namespace) -> None:
-    print(f"{'name':<14}{'input':>7}{'f':>4}{'channels':>10}{'fewer numbers':>15}  fingerprint")
+    print(f"{'name':<18}{'input':>7}{'f':>4}{'channels':>10}{'fewer numbers':>15}  fingerprint")
     for name in zoo_names():
         codec = load_codec(name)
         config = codec.config
         fewer = config.packet_channels / codec.channels
         print(
-            f"{name:<14}{config.signal_channels:>7}{codec.factor:>4}{codec.channels:>10}{fewer:>14g}x"
+            f"{name:<18}{config.signal_channels:>7}{codec.factor:>4}{codec.channels:>10}{fewer:>14g}x"
             f"  {codec.fingerprint}"
         )
 
