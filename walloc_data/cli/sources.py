@@ -137,7 +137,7 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
         "--emphasis",
         type=float,
         default=0,
-        help="how much more detail counts: 0 for pixels, 0.5 to train on few channels",
+        help="how much more detail counts: 0 for pixels, 0.5 for detail where channels are few",
     )
     parser.add_argument("--images", type=int, default=300, metavar="N", help="at most N images, evenly from the folder")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

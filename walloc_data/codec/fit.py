@@ -45,9 +45,9 @@ def fit(
     `knee` times that of the channels left out: much finer steps buy bits whose effect the missing
     channels drown, much coarser ones waste the channels that are kept.
 
-    An `emphasis` of 0 gives the least error of pixels or samples. For training on images, 0.5 was better with 16
-    times fewer numbers than pixels (`rgb-f8c12-detail`), where a fit to errors of pixels spends its channels on the
-    coarse structure that photographs have most of, and worse with 4 times fewer (benchmarks/tasks/README.md).
+    An `emphasis` of 0 gives the least error of pixels or samples. With 16 times fewer numbers than pixels, 0.5 trained
+    far better models on small text, and on other images about the same ones (`-detail` codecs of the zoo); with 4
+    times fewer it was worse on photographs (benchmarks/tasks/README.md).
 
     Raises `CodecError` for no data, constant data, an iterator, or more channels than subbands.
     """
