@@ -41,8 +41,9 @@ standard deviation over seeds, which draw weights and order anew; differences ar
 JPEG 95. Sizes, epochs and the rate of learning were fixed on pixels downscaled by 2 alone, before inputs were compared:
 with half as many epochs more, one seed gained 2.3 points on fonts, 0.5 on totals, 3.4 on photographs (another half:
 0.3). Networks compute in bfloat16. Samples a second, the loader's share and the time of training are processor time of
-one core, loading included, on a machine that did other work beside. Latents are read by `LatentDataset` and scaled by
-`dequantize`; the codecs of the zoo were fitted to photographs.
+one core, loading included, on a machine that did other work beside. A `DataLoader` in the process reads JPEG
+files by Pillow, raw pixels from one mapped file and latents by `LatentDataset`, which `dequantize` scales; the codecs
+of the zoo were fitted to photographs.
 """
 _SAID = {
     "fonts": "Small text is where latents win at equal cost. At 12 numbers a position `rgb-f8c12` names {c12} of "
