@@ -110,7 +110,8 @@ def _latents(task: Task, arm: Arm, work: Path) -> Prepared:
     anywhere, middle = RandomCrop(codec, task.grid), CenterCrop(codec, task.grid)
 
     def to_input(z: Tensor, augment: bool) -> Tensor:
-        z = (anywhere if augment else middle)(z)
+        if arm.canvas:
+            z = (anywhere if augment else middle)(z)
         return codec.dequantize(flip(z) if augment and task.flips else z) * scales
 
     return Prepared(train, val, codec.channels, summary.dataset_bytes / summary.samples, to_input)

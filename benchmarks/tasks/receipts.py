@@ -8,15 +8,13 @@ on, and none of their scans is trained on.
 
 import shutil
 from collections import Counter, defaultdict
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.results import save, table
 from benchmarks.tasks.arms import ARMS, Arm
-from benchmarks.tasks.report import arguments, run_once, summary
+from benchmarks.tasks.report import arguments, compare
 from benchmarks.tasks.scans import SIZE, cut, draw_windows, open_scan, read_receipts, split_receipts
 from benchmarks.tasks.scans_read import reading
 from benchmarks.tasks.task import Task
@@ -34,23 +32,11 @@ RECEIPT_ARMS = (
 
 
 def main() -> None:
-    """Train, print, and save with what guessing gets and what reading costs; runs are kept as `compare` keeps them."""
+    """Train, print, and save with what guessing gets and what reading costs."""
     options = arguments("Read digits on scanned receipts.", data=True)
-    task, work = receipts_task(options.data, options.work, quick=options.quick), options.work / "receipts"
-    runs = [run_once(task, arm, seed, work) for seed in range(options.seeds) for arm in RECEIPT_ARMS]
-    if options.quick:
-        print(table(summary(RECEIPT_ARMS, runs)))
-        return
-    save(
-        "tasks_receipts",
-        summary(RECEIPT_ARMS, runs),
-        samples={split: len(items) for split, items in task.source.splits.items()},
-        epochs=task.epochs,
-        choices=task.choices,
-        **facts(task),
-        reading=reading(task, options.data, work),
-        runs=[asdict(run) for run in runs],
-    )
+    task = receipts_task(options.data, options.work, quick=options.quick)
+    cost = reading(task, options.data, options.work / task.name)
+    compare(task, options, RECEIPT_ARMS, **facts(task), reading=cost)
 
 
 def receipts_task(data: Path, work: Path, *, quick: bool) -> Task:

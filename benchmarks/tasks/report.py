@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -48,9 +49,11 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS, *, name: str = "") -> None:
-    """Train every arm with every seed, print, and save as `tasks_NAME` (but for `--quick`), from the first seed on
-    after each run.
+def compare(
+    task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS, *, name: str = "", **facts: Any
+) -> None:
+    """Train every arm with every seed, print, and save as `tasks_NAME` with `facts` (but for `--quick`), from the first
+    seed on after each run.
 
     Runs are kept in the work folder, and what is there is not run again, so that an interrupted command goes on:
     after a change of what is measured, delete the folder.
@@ -60,13 +63,13 @@ def compare(task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS,
         for arm in arms:
             runs.append(run_once(task, arm, seed, options.work / task.name))
             if len(runs) >= len(arms) and not options.quick:
-                keep(name or task.name, task, arms, runs, data=options.data)
+                keep(name or task.name, task, arms, runs, data=options.data, **facts)
     if options.quick:
         print(table(summary(arms, runs)))
 
 
-def keep(name: str, task: Task, arms: Sequence[Arm], runs: Sequence[Run], *, data: Path | None) -> None:
-    """Print and save the table of runs, with all that was run."""
+def keep(name: str, task: Task, arms: Sequence[Arm], runs: Sequence[Run], *, data: Path | None, **facts: Any) -> None:
+    """Print and save the table of runs, with all that was run and other `facts`."""
     save(
         f"tasks_{name}",
         summary(arms, runs),
@@ -74,6 +77,7 @@ def keep(name: str, task: Task, arms: Sequence[Arm], runs: Sequence[Run], *, dat
         epochs=task.epochs,
         choices=task.choices,
         data=None if data is None else data.resolve().name,
+        **facts,
         runs=[asdict(run) for run in runs],
     )
 
