@@ -36,8 +36,9 @@ class ScanSplit(Dataset[tuple[Tensor, int]]):
 
 def reading(task: Task, data: Path, work: Path) -> dict[str, Any]:
     """Windows of `val` a second that a `DataLoader` gives in this process, made ready for the network; `scans` are
-    decoded whole and cut for each window. Seconds are of processor time.
+    decoded whole and cut for each window. Seconds are of processor time, on one core.
     """
+    torch.set_num_threads(1)
     found = {}
     for arm in ARMS:
         if arm.name in _STORED:
