@@ -63,8 +63,8 @@ _SAID = """- **Latents win** where detail decides and numbers are few. In about 
   half as many latents as samples are behind all samples after long training.
 - **What explains it**: downscaling drops all detail above its limit; as many latents keep what varies most of every
   band. So the codec decides, more than how its latents are given: other scales than that of `dequantize` gain on one
-  task and lose on another, a bare stem, mixup and windows of a larger canvas change nothing that shows. Its steps may
-  be coarser: `rgb-f8c48` with `--coarser 2` is within a point on all four
+  task and lose on another, a bare stem, mixup and windows of a larger canvas change little. Its steps may
+  be coarser: `rgb-f8c48` with `--coarser 2` is within about a point on all four
   ({fonts x2-c48}, {totals x2-c48}, {receipts x2-c48}, {photographs x2-c48}), in samples {fonts x2_less} to
   {photographs x2_less} smaller; with `--coarser 4` it loses on totals alone ({fonts x4-c48}, {totals x4-c48},
   {receipts x4-c48}, {photographs x4-c48}). Fonts are then {fonts x4-all} points to all pixels in {fonts x4_bytes}

@@ -98,7 +98,7 @@ _SAID = {
     "other tasks were not tried with a transformer: by convolutions it gains less on fonts and loses on receipts. Runs "
     "from few numbers without it differ much by seed. Ten epochs are far from the end of such a network, and no other "
     "number was tried.",
-    "augmentation": "Nothing is gained or lost beyond the spread of seeds and the sampling error of 1.8 points: "
+    "augmentation": "Nothing goes beyond the sampling error of 1.8 points, though mixup on latents may gain: "
     "windows change `rgb-f8c12` by {c12_win-c12} points, `rgb-f8c48` by {c48_win-c48}, pixels / 2 by {p48_grid-p48} on "
     "the grid and {p48_any-p48} at any pixel; mixup `rgb-f8c12` by {c12_mix-c12}, `rgb-f8c48` by {c48_mix-c48}, pixels "
     "/ 2 by {p48_mix-p48}; both `rgb-f8c12` by {c12_both-c12} and `rgb-f8c48` by {c48_both-c48}. That latents can be "
