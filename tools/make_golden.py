@@ -1,12 +1,16 @@
 """Write the golden datasets and payloads of the tests: `PYTHONPATH=. python tools/make_golden.py`.
 
 What is committed in `tests/golden` must decode for ever. Run this only when the format gets a new version,
-and keep the files of the old one.
+and keep the files of the old one. `tests/golden/0.1` is what version 0.1.0 made of the pictures in its `source`:
+finished in both layouts, and broken off after the first of its shards.
 """
 
 import json
+import os
 import shutil
 import tempfile
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +21,12 @@ from safetensors.numpy import save_file
 from tests.photographs import window
 from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, load_codec, shard_dataset
 from walloc_data.entropy import RansCoder
+from walloc_data.sources import Picture
+from walloc_data.write.journal import JOURNAL_FILE
 
 Latents = NDArray[np.int8]
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
+VERSION = "0.1"
 
 
 def main() -> None:
@@ -45,8 +52,44 @@ def main() -> None:
             shard_dataset(ImageFolder.scan(source), out, codec=codec, reader=reader, options=options)
             (out / "README.md").unlink()
             (GOLDEN / f"{name}.json").write_text(expected(out), "utf-8")
+    write_version(GOLDEN / VERSION)
     for name, latents in latents_by_dimensions().items():
         write_payloads(GOLDEN / "rans" / f"{name}.safetensors", latents)
+
+
+def write_version(folder: Path) -> None:
+    """Pictures, and what this version makes of them: finished datasets, and one as an interruption leaves it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    source, codec = folder / "source", load_codec("gray-f8c4")
+    for place, (split, of_class) in enumerate((("train", 5), ("val", 2))):
+        for name in ("chelsea", "flower"):
+            (source / split / name).mkdir(parents=True)
+            for number in range(of_class):
+                picture = window(name, 10 * place + number, (40, 32 + number)).convert("L")
+                picture.save(source / split / name / f"{number}.png", optimize=True)
+    listed = ImageFolder.scan(source)
+    for layout in ("records", "samples"):
+        out, options = folder / layout, Options(layout=layout, block=4, shard_samples=4)
+        shard_dataset(listed, out, codec=codec, reader=ImageReader(channels=1, size=32), options=options)
+        (out / "README.md").unlink()
+        (folder / f"{layout}.json").write_text(expected(out), "utf-8")
+    with suppress(KeyboardInterrupt):
+        out = folder / "interrupted"
+        options = Options(block=4, shard_samples=4)
+        shard_dataset(listed, out, codec=codec, reader=Interrupted(channels=1, size=32), options=options)
+    journal = out / JOURNAL_FILE
+    journal.write_text(journal.read_text("utf-8").replace(str(source), "SOURCE"), "utf-8")
+
+
+class Interrupted(ImageReader):
+    """A reader whose user gives up in the second shard: after those that the coder is fitted to, and five more."""
+
+    reads = count(1)
+
+    def read(self, path: str | os.PathLike[str]) -> Picture:
+        if next(self.reads) > 10 + 5:
+            raise KeyboardInterrupt
+        return super().read(path)
 
 
 def latents_by_dimensions() -> dict[str, Latents]:
