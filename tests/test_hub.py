@@ -22,7 +22,7 @@ from walloc_data import LatentDataset
 from walloc_data.card import dataset_card
 from walloc_data.cli import main, main_shard
 from walloc_data.errors import CodecError, DatasetError, FormatError
-from walloc_data.format import Manifest
+from walloc_data.format import Manifest, Summary
 from walloc_data.hub.push import check_push, push_dataset
 from walloc_data.view import small_picture
 
@@ -342,7 +342,7 @@ def test_the_card(hub, ann, dataset):
     for text in (
         "# Three things: a 'test'",
         "| train | 60 | 4 | ",
-        f"| distortion | {manifest.summary['psnr']:.2f} dB",
+        f"| distortion | {manifest.summary.psnr:.2f} dB",
         "3 classes: astronaut, chelsea, flower",
         'LatentDataset("hf://ann/latents", split="train")',
         'StreamingLatentDataset("hf://ann/latents", split="train", batch_size=256)',
@@ -402,7 +402,7 @@ def test_sizes_as_the_hub_counts_them(dataset):
 
 
 def test_a_dataset_that_says_little_of_itself_gets_a_short_card(dataset):
-    manifest = replace(Manifest.read(dataset), summary={}, classes=None)
+    manifest = replace(Manifest.read(dataset), summary=Summary(), classes=None)
     assert "| distortion | PSNR unknown |" in dataset_card(manifest, repo=REPO)
 
 

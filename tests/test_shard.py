@@ -396,7 +396,7 @@ def test_the_summary_is_that_of_the_files(photos, dataset, codec, tmp_path):
     assert summary.bits_per_latent == 8 * summary.payload_bytes / summary.latents
     assert 24 < summary.psnr < 50
     manifest = Manifest.read(tmp_path / "out")
-    assert manifest.summary["payload_bytes"] == summary.payload_bytes == sum(s.payload_bytes for s in shards(manifest))
+    assert manifest.summary.payload_bytes == summary.payload_bytes == sum(s.payload_bytes for s in shards(manifest))
     assert summary.samples == sum(shard.samples for shard in shards(manifest)) == 72
 
 

@@ -59,7 +59,7 @@ def dataset_card(
     parts = [
         _head(manifest, license, task, title if repo else None),
         f"# {_plain(title)}\n",
-        f"{manifest.summary.get('samples', 0):,} samples as small integer latents of the WaLLoC codec "
+        f"{manifest.summary.samples:,} samples as small integer latents of the WaLLoC codec "
         f"`{manifest.codec}` (fingerprint `{manifest.fingerprint}`, coder `{manifest.coder}`), made with walloc_data: "
         "encoded once, read by a training loop as they are, and decodable back to pixels.\n",
     ]
@@ -113,16 +113,16 @@ def _measured(manifest: Manifest) -> str:
     summary = manifest.summary
     shards = sum(shard.bytes for of_split in manifest.splits.values() for shard in of_split)
     rows = [f"| shards | {readable_bytes(shards)} |"]
-    if source := summary.get("source_bytes"):
-        rows.insert(0, f"| source files | {readable_bytes(source)} |")
-        rows.append(f"| times smaller than the source files | {source / max(1, shards):.1f} |")
-    if latents := summary.get("latents"):
-        rows.append(f"| latents | {latents:,} |")
-        rows.append(f"| bits a latent | {8 * summary.get('payload_bytes', 0) / latents:.2f} |")
-        rows.append(f"| saturated latents | {summary.get('saturated', 0):,} |")
-    rows.append(f"| distortion | {readable_psnr(summary.get('psnr'))} |")
-    if skipped := summary.get("skipped"):
-        rows.append(f"| samples that could not be read | {skipped:,} |")
+    if summary.source_bytes:
+        rows.insert(0, f"| source files | {readable_bytes(summary.source_bytes)} |")
+        rows.append(f"| times smaller than the source files | {summary.source_bytes / max(1, shards):.1f} |")
+    if summary.latents:
+        rows.append(f"| latents | {summary.latents:,} |")
+        rows.append(f"| bits a latent | {summary.bits_per_latent:.2f} |")
+        rows.append(f"| saturated latents | {summary.saturated:,} |")
+    rows.append(f"| distortion | {readable_psnr(summary.psnr)} |")
+    if summary.skipped:
+        rows.append(f"| samples that could not be read | {summary.skipped:,} |")
     return "\n".join(["| measured | |", "| --- | --- |", *rows, ""])
 
 

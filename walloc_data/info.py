@@ -24,9 +24,6 @@ def describe_dataset(folder: Path) -> str:
     opened = open_dataset(folder)
     manifest, codec, coder = opened.manifest, opened.codec, opened.coder
     summary, config = manifest.summary, codec.config
-    missing = {"samples", "skipped", "source_bytes", "latents", "saturated", "psnr"} - summary.keys()
-    if missing:
-        raise FormatError(f"{folder}: its manifest has no {', '.join(sorted(missing))} in the summary")
     shards = [shard for shards in manifest.splits.values() for shard in shards]
     indices = [(folder / shard.name).with_suffix(".idx") for shard in shards]
     records = sum(int(read_index(path)[0]["bytes"].sum()) for path in indices)
@@ -47,14 +44,13 @@ def describe_dataset(folder: Path) -> str:
     }
     parts["other files"] = total - sum(parts.values())
     lines = [
-        f"{folder}: {summary['samples']:,} samples, {readable_bytes(total)}, "
-        f"{summary['source_bytes'] / total:.1f} times smaller than the source files",
+        f"{folder}: {summary.samples:,} samples, {readable_bytes(total)}, "
+        f"{summary.source_bytes / total:.1f} times smaller than the source files",
         f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
         f"{config.signal_channels} channels to {codec.channels}, {codec.factor} samples a side to 1",
-        f"coder   {manifest.coder}, {8 * payload / max(1, summary['latents']):.3f} bits a latent; "
-        f"layout {manifest.layout}",
-        f"quality {readable_psnr(summary['psnr'])}; {summary['saturated']:,} of {summary['latents']:,} "
-        f"latents saturated; {summary['skipped']} samples skipped",
+        f"coder   {manifest.coder}, {summary.bits_per_latent:.3f} bits a latent; layout {manifest.layout}",
+        f"quality {readable_psnr(summary.psnr)}; {summary.saturated:,} of {summary.latents:,} "
+        f"latents saturated; {summary.skipped} samples skipped",
     ]
     for split, of_split in manifest.splits.items():
         lines.append(f"split   {split}: {manifest.samples(split):,} samples in {len(of_split)} shards")
@@ -71,7 +67,7 @@ def _bits_by_channel(folder: Path, manifest: Manifest, coder: Coder) -> list[str
         split for split, shards in manifest.splits.items() if all((folder / shard.name).exists() for shard in shards)
     ]
     total = sum(manifest.samples(split) for split in splits)
-    wanted = min(_SAMPLES, max(1, _LATENTS * manifest.summary["samples"] // max(1, manifest.summary["latents"])))
+    wanted = min(_SAMPLES, max(1, _LATENTS * manifest.summary.samples // max(1, manifest.summary.latents)))
     latents = []
     for split in splits:
         here = manifest.samples(split)

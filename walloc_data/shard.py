@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,43 +16,27 @@ from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.format import CODEC_FILE, Manifest, open_storage, replace_file
+from walloc_data.format import CODEC_FILE, Manifest, Summary, open_storage, replace_file
 from walloc_data.sources import ImageFolder, ImageReader
 from walloc_data.write.encode_shard import Job, ShardReport, encode_pictures, one_thread
 from walloc_data.write.journal import JOURNAL_FILE, append_line, open_journal
 from walloc_data.write.plan import Options, ShardTask, coder_sample, describe, identity, measured_keys, plan_shards
 from walloc_data.write.pool import run_tasks
 
-__all__ = ["Summary", "shard_dataset"]
+__all__ = ["Sharded", "shard_dataset"]
 
 ERRORS_FILE = "errors.jsonl"
 CARD_FILE = "README.md"
 _CODER_LATENTS = 1 << 28  # enough to fit a coder to, however large the images
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a dataset came to; `psnr` in dB, the mean over at most 128 samples (None if none of
-    them could be read).
+@dataclass(frozen=True, kw_only=True)
+class Sharded(Summary):
+    """What a dataset came to, and how this run got there: `seconds` it took and samples `written` in it."""
 
-    `seconds` and `written` (samples) are of this run alone.
-    """
-
-    samples: int
-    skipped: int
-    source_bytes: int
     dataset_bytes: int
-    payload_bytes: int
-    latents: int
-    saturated: int
-    psnr: float | None
     seconds: float
     written: int
-
-    @property
-    def bits_per_latent(self) -> float:
-        """Bits of payload a latent."""
-        return 8 * self.payload_bytes / max(1, self.latents)
 
     @property
     def ratio(self) -> float:
@@ -70,7 +54,7 @@ def shard_dataset(
     workers: int = 1,
     on_error: str = "skip",
     progress: bool = False,
-) -> Summary:
+) -> Sharded:
     """Encode a source into the folder `out`; run again after an interruption, it goes on where it stopped.
 
     `workers` processes (1: this one) share the shards. `on_error` is `"skip"` (a sample that cannot be
@@ -110,7 +94,7 @@ def shard_dataset(
             f"cannot write in {out}: {error.strerror or error}. What is finished is kept: run the same command again "
             "to go on"
         ) from error
-    return Summary(**summary, dataset_bytes=size, seconds=time.perf_counter() - started, written=written)
+    return Sharded(**asdict(summary), dataset_bytes=size, seconds=time.perf_counter() - started, written=written)
 
 
 def _coder(
@@ -150,15 +134,15 @@ def _finish(
     if not kept:
         raise DatasetError(f"none of the {len(errors)} samples of {source.root} could be read: see {out / ERRORS_FILE}")
     ratios = [value for report in kept for value in report.psnr]
-    summary = {
-        "samples": sum(report.shard.samples for report in kept),
-        "skipped": len(errors),
-        "source_bytes": sum(report.source_bytes for report in kept),
-        "payload_bytes": sum(report.shard.payload_bytes for report in kept),
-        "latents": sum(report.latents for report in kept),
-        "saturated": sum(report.saturated for report in kept),
-        "psnr": round(sum(ratios) / len(ratios), 2) if ratios else None,
-    }
+    summary = Summary(
+        samples=sum(report.shard.samples for report in kept),
+        skipped=len(errors),
+        source_bytes=sum(report.source_bytes for report in kept),
+        payload_bytes=sum(report.shard.payload_bytes for report in kept),
+        latents=sum(report.latents for report in kept),
+        saturated=sum(report.saturated for report in kept),
+        psnr=round(sum(ratios) / len(ratios), 2) if ratios else None,
+    )
     manifest = Manifest(
         codec=codec.name,
         fingerprint=codec.fingerprint,

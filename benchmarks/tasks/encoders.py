@@ -89,7 +89,7 @@ def encoder_arms(folders: list[Path], out: Path) -> list[Arm]:
 def _psnr(arm: Arm, work: Path) -> float:
     """PSNR in dB of what the task of photographs stored, as `walloc info` has it."""
     codec = load_codec(arm.codec or "").coarser(arm.coarser)
-    return float(Manifest.read(work / codec.name).summary["psnr"])
+    return float(Manifest.read(work / codec.name).summary.psnr or 0.0)
 
 
 def summary(arms: Sequence[Arm], runs: dict[str, list[Run]]) -> list[tuple[str, ...]]:

@@ -291,3 +291,26 @@ def test_psnr_is_that_of_eight_bits(error: int) -> None:
     expected = 20 * torch.log10(torch.tensor(255 / error)).item()
     assert psnr(x + error / 255 + 1e-4, x) == pytest.approx(expected, abs=1e-3)
     assert psnr(x + 1e-3, x) == 100
+
+
+FINGERPRINTS = {
+    "gray-f8c4": "73a2437faf5bfa0f",
+    "rgb-f16c192": "6d3fde5b1a8c1fa7",
+    "rgb-f16c48": "c1de675eba290f97",
+    "rgb-f16c48-detail": "f72a56ddd5dba189",
+    "rgb-f8c12": "5ca7e7a1936ece02",
+    "rgb-f8c12-detail": "d3fd89168ae39084",
+    "rgb-f8c48": "9e77edb2eb37dead",
+}
+
+
+@pytest.mark.parametrize("name", FINGERPRINTS)
+def test_fingerprints_stand_in_datasets_and_never_change(name: str) -> None:
+    assert load_codec(name).fingerprint == FINGERPRINTS[name]
+
+
+def test_what_a_later_version_adds_to_a_codec_is_passed_over() -> None:
+    tensors, metadata = load_codec("gray-f8c4").state()
+    metadata["codec"]["new"] = {"a": 1}
+    later = Codec.from_state(tensors | {"new": torch.zeros(3)}, metadata | {"new": 2}, origin="here")
+    assert later.fingerprint == FINGERPRINTS["gray-f8c4"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from walloc_data.errors import FormatError
 from walloc_data.format.columns import pack_columns, unpack_columns
 
-DTYPES = (np.int32, np.int64, np.float32, np.float64)
+DTYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -20,12 +20,13 @@ JSON = st.recursive(
 def tables(draw):
     samples = draw(st.integers(1, 5))
     numbers = st.builds(
-        lambda dtype, width, seed: np.random.default_rng(seed).integers(-99, 99, (samples, width)).astype(dtype),
+        lambda dtype, shape, seed: np.random.default_rng(seed).integers(-99, 99, (samples, *shape)).astype(dtype),
         st.sampled_from(DTYPES),
-        st.integers(2, 3),
+        st.lists(st.integers(0, 3), max_size=3),
         st.integers(0, 9),
     )
     strings = st.lists(st.text(max_size=8), min_size=samples, max_size=samples)
+    strings |= st.lists(st.binary(max_size=8), min_size=samples, max_size=samples)
     values = st.lists(JSON, min_size=samples, max_size=samples)
     return samples, draw(st.dictionaries(st.text(max_size=20), numbers | strings | values, max_size=4))
 
@@ -50,6 +51,27 @@ def test_one_value_a_sample_comes_back_flat():
     assert found.tolist() == labels.tolist()
 
 
+def test_a_column_of_a_type_that_is_not_known_yet_is_passed_over():
+    packed = pack_columns({"label": np.arange(2, dtype=np.int32)}, 2) + b"\1xZ" + struct.pack("<I", 3) + b"abc"
+    packed += pack_columns({"key": ["a", "b"]}, 2)
+    assert list(unpack_columns(memoryview(packed), 2, where="here")) == ["label", "key"]
+    with pytest.raises(FormatError, match="ends behind the record"):
+        unpack_columns(memoryview(b"\1xZ" + struct.pack("<I", 3) + b"ab"), 2, where="here")
+
+
+def test_whatever_the_byte_order_of_the_machine_values_come_back():
+    found = unpack_columns(memoryview(pack_columns({"x": np.array([1, 2], ">i4")}, 2)), 2, where="here")
+    assert found["x"].tolist() == [1, 2]
+
+
+def test_arrays_are_those_of_the_table():
+    packed = pack_columns({"m": np.array([[[True, False]], [[True, True]]]), "b": [b"\xff", b""]}, 2)
+    assert packed == (
+        b"\1ma" + struct.pack("<I3sB2I4B", 16, b"|b1", 2, 1, 2, 1, 0, 1, 1)
+        + b"\1bb" + struct.pack("<I2IB", 9, 1, 1, 255)
+    )  # fmt: skip
+
+
 def test_bytes_are_those_of_the_table():
     packed = pack_columns({"né": np.array([1, -2], np.int32), "s": ["a", "bç"], "j": [1, None]}, 2)
     expected = (
@@ -67,7 +89,9 @@ def test_only_one_column_is_read():
 
 
 @pytest.mark.parametrize(
-    "columns", [{"a": np.zeros(2, np.int32)}, {"a": np.zeros(3, np.int16)}, {"a": np.zeros(3, ">i4")}, {"a": ["x"]}]
+    "columns",
+    [{"a": np.zeros(2, np.int32)}, {"a": np.zeros(3, complex)}, {"a": np.zeros(3, "M8[s]")}, {"a": ["x"]}]
+    + [{"a" * 256: ["x"] * 3}, {"a": np.zeros((3,) + 9 * (1,))}],
 )
 def test_unfit_columns_are_refused(columns):
     with pytest.raises(FormatError):
@@ -85,6 +109,7 @@ def test_any_bytes_give_columns_or_a_format_error(data, samples):
 
 def test_every_flip_gives_columns_or_a_format_error():
     packed = pack_columns({"label": np.arange(3, dtype=np.int32), "key": ["a", "ü", "c"], "j": [[1], {}, None]}, 3)
+    packed += pack_columns({"boxes": np.zeros((3, 2, 4), np.float16), "mask": [b"a", b"", b"bc"]}, 3)
     for place in range(len(packed)):
         for bit in range(8):
             data = bytearray(packed)

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from walloc_data.errors import FormatError
-from walloc_data.format import Manifest, ShardInfo
+from walloc_data.format import Manifest, ShardInfo, Summary
 from walloc_data.format.manifest import replace_file
 
 SHARD = {"name": "train-00000.tar", "samples": 5, "records": 1, "bytes": 4096, "payload_bytes": 99, "sha256": "00"}
@@ -22,7 +22,7 @@ def manifest(**other):
         "splits": {"train": [ShardInfo(**SHARD)]},
         "classes": ["cat", "жираф"],
         "options": {"read": {"size": 64}},
-        "summary": {"samples": 5},
+        "summary": Summary(samples=5),
     }
     return Manifest(**fields | other)
 
@@ -67,6 +67,7 @@ def test_what_a_later_writer_of_this_version_adds_is_ignored(tmp_path):
     def add(content):
         content["new"] = {"a": 1}
         content["splits"]["train"][0]["new"] = 2
+        content["summary"]["new"] = [3]
 
     assert Manifest.read(edited(tmp_path, add)) == manifest()
 
@@ -100,6 +101,8 @@ def test_shards_outside_the_folder_are_refused(tmp_path, name):
         {"fingerprint": None},
         {"coder": 1},
         {"summary": []},
+        {"summary": {"samples": "5"}},
+        {"summary": {"psnr": "high"}},
         {"options": "x"},
     ],
     ids=str,

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ __all__ = ["LATENT_MAX", "Codec", "crop", "pad"]
 LATENT_MAX = 127  # -128 is left out, so that every latent has a negative
 _CHUNK = 1 << 19  # samples encoded at a time, so that they stay in cache
 _KIND, _VERSION = "walloc-codec", 1
+# What of a configuration the latents depend on. Frozen: a field that comes later enters the fingerprint only of codecs
+# that differ from its default, or every dataset there is would be of another codec.
+_OF_LATENTS = ("dims", "kind", "levels", "signal_channels", "wavelet")
 
 
 class Codec:
@@ -109,7 +112,7 @@ class Codec:
     @property
     def fingerprint(self) -> str:
         """16 hex digits; equal for two codecs that give equal latents (the decoder does not count)."""
-        config = {k: v for k, v in asdict(self.config).items() if k != "name"}
+        config = {name: getattr(self.config, name) for name in _OF_LATENTS}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
         for tensor in (self.mean, self.odd.to(torch.uint8), self.encoder, self.steps):
             digest.update(tensor.numpy().tobytes())
@@ -214,6 +217,7 @@ class Codec:
         try:
             config = dict(metadata["codec"])
             scale = float(config.pop("scale"))
+            config = {field.name: config[field.name] for field in fields(CodecConfig)}  # a later version may add some
             parts = {name: tensors[f"codec.{name}"] for name in ("mean", "odd", "encoder", "decoder", "steps")}
             return cls(CodecConfig(**config), scale=scale, **parts)
         except CodecError as error:

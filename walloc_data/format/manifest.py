@@ -8,7 +8,7 @@ from typing import Any
 
 from walloc_data.errors import FormatError
 
-__all__ = ["CODEC_FILE", "MANIFEST_FILE", "VERSION", "Manifest", "ShardInfo", "replace_file"]
+__all__ = ["CODEC_FILE", "MANIFEST_FILE", "VERSION", "Manifest", "ShardInfo", "Summary", "replace_file"]
 
 MANIFEST_FILE = "walloc.json"
 CODEC_FILE = "codec.safetensors"
@@ -36,6 +36,34 @@ class ShardInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What the write path measured.
+
+    `samples` of all splits, `skipped` ones that could not be read; `source_bytes` of the samples' files and
+    `payload_bytes` of their payloads; `latents`, and the `saturated` ones among them; `psnr` in dB, the mean over at
+    most 128 samples (None if none was decoded).
+    """
+
+    samples: int = 0
+    skipped: int = 0
+    source_bytes: int = 0
+    payload_bytes: int = 0
+    latents: int = 0
+    saturated: int = 0
+    psnr: float | None = None
+
+    def __post_init__(self) -> None:
+        counts = (self.samples, self.skipped, self.source_bytes, self.payload_bytes, self.latents, self.saturated)
+        if not all(isinstance(n, int) and n >= 0 for n in counts) or not isinstance(self.psnr, float | int | None):
+            raise FormatError("the summary's counts must be whole numbers, and its psnr a number or null")
+
+    @property
+    def bits_per_latent(self) -> float:
+        """Bits of payload a latent."""
+        return 8 * self.payload_bytes / max(1, self.latents)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """A dataset: codec (and the sha256 of the file with it and the coder's tables), coder, layout, splits, classes,
     and what the write path measured.
@@ -55,7 +83,7 @@ class Manifest:
     classes: list[str] | None = None
     plan: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: Summary = Summary()
 
     def __post_init__(self) -> None:
         if self.layout not in _LAYOUTS:
@@ -76,8 +104,8 @@ class Manifest:
         for shard in (shard for shards in self.splits.values() for shard in shards):
             if shard.records != (shard.samples if self.layout == "samples" else -(-shard.samples // self.block)):
                 raise FormatError(f"{shard.name}: {shard.samples} samples in {shard.records} records of {self.block}")
-        if not isinstance(self.options, dict) or not isinstance(self.summary, dict):
-            raise FormatError("options and summary must be objects")
+        if not isinstance(self.options, dict):
+            raise FormatError("options must be an object")
 
     def samples(self, split: str) -> int:
         """Samples of a split."""
@@ -119,12 +147,13 @@ class Manifest:
                 name: [ShardInfo(**_known(ShardInfo, shard)) for shard in shards]
                 for name, shards in content.pop("splits").items()
             }
-            return cls(splits=splits, **_known(cls, content))
+            summary = Summary(**_known(Summary, content.pop("summary", {})))
+            return cls(splits=splits, summary=summary, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error
 
 
-def _known(cls: type[ShardInfo | Manifest], content: dict[str, Any]) -> dict[str, Any]:
+def _known(cls: type[ShardInfo | Summary | Manifest], content: dict[str, Any]) -> dict[str, Any]:
     """The fields of a class; a later writer of this version may add to them."""
     names = {entry.name for entry in fields(cls)}
     return {key: value for key, value in content.items() if key in names}

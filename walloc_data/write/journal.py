@@ -69,8 +69,8 @@ def _same_files(manifest: Manifest, source: ImageFolder, tasks: list[ShardTask])
         for item in task.items:
             with suppress(OSError):  # was skipped
                 total += source.path(item).stat().st_size
-    made_of = manifest.summary["source_bytes"]
-    return bool(total >= made_of if manifest.summary["skipped"] else total == made_of)
+    made_of = manifest.summary.source_bytes
+    return bool(total >= made_of if manifest.summary.skipped else total == made_of)
 
 
 def append_line(journal: Path, line: str) -> None:
