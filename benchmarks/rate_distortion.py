@@ -12,8 +12,9 @@ import torch
 
 from benchmarks.results import save
 from tools.train_zoo import ZOO, photographs
-from walloc_data.codec import Codec, CodecConfig, fit, load_codec, psnr
+from walloc_data.codec import Codec, CodecConfig, fit, psnr
 from walloc_data.entropy import ZstdCoder
+from walloc_data.zoo import load_codec
 
 WAVELETS = ("10/18", "bior4.4", "rbio1.3")
 KNEES = (0.02, 0.05, 0.08, 0.12, 0.2, 0.5)

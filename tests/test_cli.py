@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.photographs import contents, window
-from walloc_data import LatentDataset, info, load_codec, zoo_names
+from walloc_data import LatentDataset, load_codec, zoo_names
 from walloc_data.cli import main, main_shard
+from walloc_data.report import info
 
 FLAGS = ["--size", "64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
 CODE = "import sys; from walloc_data.cli import {0}; sys.exit({0}())"

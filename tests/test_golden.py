@@ -17,7 +17,8 @@ from tests.photographs import contents
 from walloc_data import LatentDataset
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import RansCoder
-from walloc_data.format import Manifest, Record, ShardWriter, open_storage, pack_record, read_index
+from walloc_data.format import Manifest, Record, ShardWriter, pack_record, read_index
+from walloc_data.storage import open_storage
 
 GOLDEN = Path(__file__).parent / "golden"
 FINGERPRINT = json.loads((GOLDEN / "records" / "walloc.json").read_text("utf-8"))["fingerprint"]

@@ -19,12 +19,12 @@ from PIL import Image
 
 from tests.photographs import contents
 from walloc_data import LatentDataset
-from walloc_data.card import dataset_card
 from walloc_data.cli import main, main_shard
 from walloc_data.errors import CodecError, DatasetError, FormatError
 from walloc_data.format import Manifest, Summary
+from walloc_data.format.card import dataset_card
 from walloc_data.hub.push import check_push, push_dataset
-from walloc_data.view import small_picture
+from walloc_data.report.view import small_picture
 
 # The client gives files to its HTTP library in a way that the latter would like to see the end of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -365,9 +365,9 @@ def test_what_the_hub_says_of_the_card_is_passed_on(hub, ann, dataset):
 
 def test_the_picture_is_small(ragged_dataset, dataset, monkeypatch):
     before = small_picture(dataset)
-    monkeypatch.setattr("walloc_data.view._SMALL_BYTES", len(before) - 1)
+    monkeypatch.setattr("walloc_data.report.view._SMALL_BYTES", len(before) - 1)
     assert len(small_picture(dataset)) < len(before)
-    monkeypatch.setattr("walloc_data.view._SMALL_SIDE", 16)
+    monkeypatch.setattr("walloc_data.report.view._SMALL_SIDE", 16)
     with Image.open(io.BytesIO(small_picture(dataset))) as image:
         assert image.size == (4 * (16 + 4), 3 * (16 + 14 + 4))
     with Image.open(io.BytesIO(small_picture(ragged_dataset))) as image:

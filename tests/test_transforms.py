@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from tests.signals import photograph
-from walloc_data.codec import Codec, CodecConfig, fit, load_codec
+from walloc_data.codec import Codec, CodecConfig, fit
 from walloc_data.errors import CodecError
 from walloc_data.transforms import CenterCrop, RandomCrop, RandomFlip, flip
+from walloc_data.zoo import load_codec
 
 
 def codec_of(dims: int, wavelet: str = "10/18") -> Codec:

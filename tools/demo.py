@@ -23,7 +23,7 @@ from benchmarks.peers import JpegFolder
 from benchmarks.results import table
 from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, WallocError, load_codec, shard_dataset
 from walloc_data.errors import SourceError
-from walloc_data.info import readable_bytes
+from walloc_data.format.readable import readable_bytes
 from walloc_data.transforms import RandomFlip
 
 PHOTOGRAPHS = {

@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from walloc_data.codec import CodecConfig, fit, save_codec
+from walloc_data.codec import CodecConfig, fit
 from walloc_data.sources.images import ImageReader, list_images
+from walloc_data.zoo import save_codec
 
 ZOO = {  # signal channels, levels, channels, knee, emphasis
     "rgb-f8c12": (3, 3, 12, 0.05, 0.0),
@@ -40,7 +41,7 @@ def main() -> None:
     """Fit and write every codec of the zoo."""
     parser = argparse.ArgumentParser(description="Fit the codecs of the zoo to folders of photographs.")
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "walloc_data" / "codec" / "zoo")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "walloc_data" / "weights")
     parser.add_argument("--wavelet", default="10/18")
     parser.add_argument("--codecs", nargs="+", choices=ZOO, default=list(ZOO), help="which (default: all)")
     arguments = parser.parse_args()

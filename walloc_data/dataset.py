@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 
 from walloc_data.codec import crop
 from walloc_data.errors import DatasetError
-from walloc_data.format import StorageOptions
 from walloc_data.read.opened import open_dataset
 from walloc_data.read.reader import SplitReader
+from walloc_data.storage import StorageOptions
 
 __all__ = ["LatentDataset"]
 

@@ -11,7 +11,8 @@ import torch
 from walloc_data.codec import Codec, parse_tensors, write_tensors
 from walloc_data.entropy import Coder, load_coder
 from walloc_data.errors import CodecError
-from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Storage, read_parsed
+from walloc_data.format import CODEC_FILE, MANIFEST_FILE
+from walloc_data.storage import Storage, read_parsed
 
 __all__ = ["read_dataset_codec", "write_dataset_codec"]
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from walloc_data.crc import crc32
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError, FormatError
-from walloc_data.format import Manifest, Record, crc32
+from walloc_data.format import Manifest, Record
 from walloc_data.read.opened import open_dataset
 
 __all__ = ["latent_decoder"]

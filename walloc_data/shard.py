@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from walloc_data.card import dataset_card
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.format import CODEC_FILE, Manifest, Summary, open_storage, replace_file
+from walloc_data.format import CODEC_FILE, Manifest, Summary, dataset_card, replace_file
 from walloc_data.sources import ImageFolder, ImageReader
+from walloc_data.storage import open_storage
 from walloc_data.write.encode_shard import Job, ShardReport, encode_pictures, one_thread
 from walloc_data.write.journal import JOURNAL_FILE, append_line, open_journal
 from walloc_data.write.plan import Options, ShardTask, coder_sample, describe, identity, measured_keys, plan_shards

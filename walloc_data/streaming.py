@@ -8,7 +8,6 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import StorageOptions
 from walloc_data.order import Cut, MixedOrder, SplitOrder
 from walloc_data.read.batches import Batches
 from walloc_data.read.loader import StreamingLoader
@@ -16,6 +15,7 @@ from walloc_data.read.opened import OpenedDataset, open_dataset
 from walloc_data.read.ranks import rank_and_world
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.steps import Steps
+from walloc_data.storage import StorageOptions
 
 __all__ = ["StreamingLatentDataset"]
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.signals import NAMES, dense_rows, photograph
-from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, load_codec, psnr, save_codec, zoo_names
+from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
 from walloc_data.codec.codec import crop, pad
 from walloc_data.codec.packets import analyze
 from walloc_data.errors import CodecError
+from walloc_data.zoo import load_codec, save_codec, zoo_names
 
 
 def batch(*size: int) -> torch.Tensor:

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from tests.signals import NAMES, photograph
-from walloc_data.codec import LATENT_MAX, load_codec, zoo_names
+from walloc_data.codec import LATENT_MAX
 from walloc_data.transforms import flip
+from walloc_data.zoo import load_codec, zoo_names
 
 # Of even sizes only: one of a multiple of 16, one that is padded, one whose tiles are many and end unevenly.
 WINDOWS = [(256, 320), (250, 300), (398, 426)]

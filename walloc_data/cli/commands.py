@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from walloc_data.cli.dataset import add_dataset, add_view, run_check, run_info, run_view
 from walloc_data.cli.push import add_push, run_push
 from walloc_data.cli.sources import add_fit, add_shard, run_fit, run_shard
-from walloc_data.codec import load_codec, zoo_names
 from walloc_data.errors import WallocError
+from walloc_data.zoo import load_codec, zoo_names
 
 __all__ = ["main", "main_shard"]
 

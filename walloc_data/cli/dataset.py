@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from walloc_data.check import find_damage
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import FormatError, SourceError
 from walloc_data.format import Manifest
-from walloc_data.info import describe_dataset
-from walloc_data.view import contact_sheet
+from walloc_data.report.info import describe_dataset
+from walloc_data.report.view import contact_sheet
+from walloc_data.verify import find_damage
 
 __all__ = ["add_dataset", "add_view", "run_check", "run_info", "run_view"]
 

@@ -11,14 +11,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from walloc_data.cli.push import add_pushing, push_options
-from walloc_data.codec import CodecConfig, fit, load_codec, save_codec
+from walloc_data.codec import CodecConfig, fit
 from walloc_data.entropy import CODERS
 from walloc_data.errors import SourceError
+from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.hub.push import check_push, push_dataset
-from walloc_data.info import readable_bytes, readable_psnr
 from walloc_data.shard import shard_dataset
 from walloc_data.sources import ImageFolder, ImageReader
 from walloc_data.write.plan import Options
+from walloc_data.zoo import load_codec, save_codec
 
 __all__ = ["add_fit", "add_shard", "run_fit", "run_shard"]
 

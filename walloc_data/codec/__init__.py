@@ -4,7 +4,7 @@ from walloc_data.codec.codec import LATENT_MAX, Codec, crop
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.fit import fit
 from walloc_data.codec.quality import psnr
-from walloc_data.codec.zoo import load_codec, parse_tensors, save_codec, write_tensors, zoo_names
+from walloc_data.codec.tensors import parse_tensors, read_tensors, write_tensors
 
 __all__ = [
     "LATENT_MAX",
@@ -12,10 +12,8 @@ __all__ = [
     "CodecConfig",
     "crop",
     "fit",
-    "load_codec",
     "parse_tensors",
     "psnr",
-    "save_codec",
+    "read_tensors",
     "write_tensors",
-    "zoo_names",
 ]

@@ -217,7 +217,8 @@ class Codec:
         try:
             config = dict(metadata["codec"])
             scale = float(config.pop("scale"))
-            config = {field.name: config[field.name] for field in fields(CodecConfig)}  # a later version may add some
+            known = {field.name for field in fields(CodecConfig)}  # a later version may add some
+            config = {name: value for name, value in config.items() if name in known}
             parts = {name: tensors[f"codec.{name}"] for name in ("mean", "odd", "encoder", "decoder", "steps")}
             return cls(CodecConfig(**config), scale=scale, **parts)
         except CodecError as error:

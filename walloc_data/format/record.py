@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from walloc_data.crc import crc32
 from walloc_data.errors import FormatError
 from walloc_data.format.columns import Column, pack_columns, unpack_columns
-from walloc_data.format.crc import crc32
 
 __all__ = ["HEADER", "MAGIC", "MAX_LATENTS", "MAX_SAMPLES", "Record", "pack_record"]
 

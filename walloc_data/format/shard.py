@@ -24,8 +24,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from walloc_data.crc import crc32
 from walloc_data.errors import FormatError
-from walloc_data.format.crc import crc32
 
 __all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "parse_index", "read_index"]
 

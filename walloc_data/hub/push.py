@@ -11,11 +11,10 @@ import yaml
 from huggingface_hub import CommitOperationAdd, DatasetCard
 from tqdm import tqdm
 
-from walloc_data.card import dataset_card
 from walloc_data.errors import DatasetError
-from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, read_index
+from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, dataset_card, read_index
 from walloc_data.hub.repo import HubRepo, Upload
-from walloc_data.view import small_picture
+from walloc_data.report.view import small_picture
 
 __all__ = ["check_push", "push_dataset"]
 

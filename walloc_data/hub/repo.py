@@ -28,7 +28,7 @@ from huggingface_hub.utils import (
 )
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import hub_refusal
+from walloc_data.storage import hub_refusal
 
 __all__ = ["HubRepo", "Upload"]
 

@@ -8,7 +8,8 @@ from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, Storage, StorageOptions, open_storage, read_parsed
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo
+from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
 __all__ = ["OpenedDataset", "open_dataset"]
 

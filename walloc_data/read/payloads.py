@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from walloc_data.crc import crc32
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError
-from walloc_data.format import crc32
 
 __all__ = ["Empty", "Payloads", "decode_payloads", "new_array"]
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import ShardInfo, Storage, parse_index, read_parsed
+from walloc_data.format import ShardInfo, parse_index
 from walloc_data.read.recent import Recent
+from walloc_data.storage import Storage, read_parsed
 
 __all__ = ["RecordFiles"]
 

@@ -5,7 +5,7 @@ import fsspec
 import pytest
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import open_storage
+from walloc_data.storage import open_storage
 
 NAME = "a b.tar"
 

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants, hf_hub_url
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import open_storage
+from walloc_data.storage import open_storage
 
 REPO, URL = "ann/latents", "hf://ann/latents"
 TAR = "train-00000.tar"
@@ -55,6 +55,9 @@ def test_addresses_are_those_of_the_client(hub, revision, name):
     commit = hub.put("datasets", REPO, FILES).branches["main"]
     hub.dataset(REPO).branches[revision] = commit
     source = open_storage(f"{URL}@{revision}").source
+    assert source.commit == ""
+    source.file_url("walloc.json")
+    assert source.commit == commit
     assert source.file_url(name) == hf_hub_url(REPO, name, repo_type="dataset", revision=commit)
     assert hub.requests == [f"GET /datasets/{REPO}/resolve/{revision}/walloc.json"]
 

@@ -1,24 +1,16 @@
 """Codecs by name: those shipped with the package, files, and repositories of the Hugging Face Hub."""
 
-import json
 import os
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
-
-from walloc_data.codec.codec import Codec
+from walloc_data.codec import Codec, read_tensors, write_tensors
 from walloc_data.errors import CodecError
 
-__all__ = ["load_codec", "parse_tensors", "read_tensors", "save_codec", "write_tensors", "zoo_names"]
+__all__ = ["load_codec", "save_codec", "zoo_names"]
 
-_ZOO = Path(__file__).parent / "zoo"
+_ZOO = Path(__file__).parent / "weights"
 _HUB_FILE = "codec.safetensors"
-_METADATA = "walloc"
 
 
 def zoo_names() -> list[str]:
@@ -52,33 +44,6 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
 def save_codec(codec: Codec, path: str | os.PathLike[str]) -> None:
     """Write a codec as safetensors, with its configuration in the metadata."""
     write_tensors(path, *codec.state())
-
-
-def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of a safetensors file. Raises `CodecError` for one that is missing or damaged."""
-    try:
-        return parse_tensors(Path(path).read_bytes(), where=os.fspath(path))
-    except FileNotFoundError as error:
-        raise CodecError(f"{path} is missing") from error
-    except OSError as error:
-        raise CodecError(f"{path} cannot be read ({error.strerror})") from error
-
-
-def parse_tensors(data: bytes, *, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The same of the bytes of such a file."""
-    try:
-        tensors = load(data)  # checks the header, which begins with its length
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return tensors, dict(json.loads(header.get("__metadata__", {}).get(_METADATA, "{}")))
-    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CodecError(f"{where} is not a readable safetensors file: {error}") from error
-
-
-def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write a safetensors file whose bytes depend on nothing but its content."""
-    # One entry, since safetensors does not keep the order of several.
-    text = {_METADATA: json.dumps(metadata, sort_keys=True)}
-    Path(path).write_bytes(save(dict(sorted(tensors.items())), metadata=text))
 
 
 @lru_cache(maxsize=16)

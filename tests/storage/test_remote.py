@@ -4,7 +4,7 @@ import pytest
 
 from tests.http_server import FileServer
 from walloc_data.errors import DatasetError
-from walloc_data.format.storage import remote
+from walloc_data.storage import remote
 
 NAME = "walloc.json"
 

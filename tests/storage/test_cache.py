@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from walloc_data.format.storage.cache import DiskCache
+from walloc_data.storage.cache import DiskCache
 
 HEADER = 16
 

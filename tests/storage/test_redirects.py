@@ -4,10 +4,10 @@ import pytest
 
 from tests.http_server import FileServer
 from walloc_data.errors import DatasetError
-from walloc_data.format import StorageOptions
-from walloc_data.format.storage.http import HttpSource
-from walloc_data.format.storage.remote import RemoteStorage
-from walloc_data.format.storage.urls import trusted
+from walloc_data.storage import StorageOptions
+from walloc_data.storage.http import HttpSource
+from walloc_data.storage.remote import RemoteStorage
+from walloc_data.storage.urls import trusted
 
 NAME = "a b.tar"
 

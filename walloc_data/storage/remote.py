@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from walloc_data.format.storage.cache import DiskCache
-from walloc_data.format.storage.options import StorageOptions
+from walloc_data.storage.cache import DiskCache
+from walloc_data.storage.options import StorageOptions
 
 __all__ = ["Fetched", "RemoteStorage", "Source"]
 

@@ -8,9 +8,10 @@ from walloc_data.dataset import LatentDataset
 from walloc_data.entropy import Coder
 from walloc_data.errors import FormatError
 from walloc_data.format import CODEC_FILE, Manifest, read_index
+from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.read.opened import open_dataset
 
-__all__ = ["describe_dataset", "readable_bytes", "readable_psnr"]
+__all__ = ["describe_dataset"]
 
 _SAMPLES, _LATENTS = 256, 1 << 26  # that bits by channel are measured on, at most
 _A_ROW = 16  # channels
@@ -79,17 +80,3 @@ def _bits_by_channel(folder: Path, manifest: Manifest, coder: Coder) -> list[str
     bits = [f"{value:5.2f}" for value in coder.bits_by_channel(latents)]
     rows = [f"  {first:>4}  {' '.join(bits[first : first + _A_ROW])}" for first in range(0, len(bits), _A_ROW)]
     return [f"bits a latent by channel ({coder.bits_are}; {len(latents)} samples)", *rows]
-
-
-def readable_psnr(decibels: float | None) -> str:
-    """What a summary says of distortion."""
-    return "PSNR unknown" if decibels is None else f"{decibels:.2f} dB on a sample of the data"
-
-
-def readable_bytes(count: float) -> str:
-    """A number of bytes with three digits or so and a decimal unit."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.3g} TB"

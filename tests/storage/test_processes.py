@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.http_server import FileServer
-from walloc_data.format import StorageOptions, open_storage
-from walloc_data.format.storage.cache import DiskCache
+from walloc_data.storage import StorageOptions, open_storage
+from walloc_data.storage.cache import DiskCache
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.format.storage.test_processes"])
+CONTEXT.set_forkserver_preload(["tests.storage.test_processes"])
 NAME = "a b.tar"
 
 

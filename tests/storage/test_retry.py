@@ -4,7 +4,7 @@ from email.utils import formatdate
 import pytest
 
 from walloc_data.errors import DatasetError
-from walloc_data.format.storage.retry import TransientError, retry, retry_after
+from walloc_data.storage.retry import TransientError, retry, retry_after
 
 
 def failing(times, after=0.0):

@@ -3,8 +3,8 @@
 import json
 import re
 
-from walloc_data.format import Manifest
-from walloc_data.info import readable_bytes, readable_psnr
+from walloc_data.format.manifest import Manifest
+from walloc_data.format.readable import readable_bytes, readable_psnr
 
 __all__ = ["dataset_card"]
 

@@ -1,16 +1,16 @@
 """Dataset repositories of the Hugging Face Hub, `hf://user/name[@revision]`: one commit of them, for a whole run."""
 
 import re
+from functools import partial
 from urllib.parse import quote
 
 from walloc_data.errors import DatasetError
-from walloc_data.format.hub_refusal import hub_refusal
-from walloc_data.format.manifest import MANIFEST_FILE
-from walloc_data.format.storage.answer import Answer
-from walloc_data.format.storage.http import HttpSource
-from walloc_data.format.storage.options import StorageOptions
-from walloc_data.format.storage.retry import TransientError, retry, retry_after
-from walloc_data.format.storage.urls import redirected, trusted
+from walloc_data.storage.answer import Answer
+from walloc_data.storage.http import HttpSource
+from walloc_data.storage.hub_refusal import hub_refusal
+from walloc_data.storage.options import StorageOptions
+from walloc_data.storage.retry import TransientError, retry, retry_after
+from walloc_data.storage.urls import redirected, trusted
 
 __all__ = ["HubSource"]
 
@@ -47,14 +47,14 @@ class HubSource(HttpSource):
 
     @property
     def commit(self) -> str:
-        """The commit that is read, 40 hex digits."""
-        if "commit" not in self._found:
-            where = f"{self.url}/{MANIFEST_FILE}"
-            self._found.setdefault("commit", retry(self._ask_commit, retries=self._retries, where=where))
-        return self._found["commit"]
+        """The commit that is read, 40 hex digits; empty until a first file has been asked for."""
+        return self._found.get("commit", "")
 
     def file_url(self, name: str) -> str:
         """The full URL that is asked for a file."""
+        if not self.commit:
+            ask = partial(self._ask_commit, name)
+            self._found.setdefault("commit", retry(ask, retries=self._retries, where=f"{self.url}/{name}"))
         return self._url_at(self.commit, name)
 
     def headers(self, name: str) -> dict[str, str]:
@@ -79,17 +79,17 @@ class HubSource(HttpSource):
         # As the client's `hf_hub_url`, which a forked child may hang on: its modules are loaded when first used.
         return f"{self._base}/resolve/{quote(revision, safe='')}/{quote(name)}"
 
-    def _ask_commit(self) -> str:
-        """The commit that the Hub names with the first byte of the manifest."""
-        url = self._url_at(self.revision or "main", MANIFEST_FILE)
+    def _ask_commit(self, name: str) -> str:
+        """The commit that the Hub names with the first byte of a file."""
+        url = self._url_at(self.revision or "main", name)
         for _ in range(_HOPS):
-            answer = self._send(MANIFEST_FILE, url, {"Range": "bytes=0-0", "Accept-Encoding": "identity"})
+            answer = self._send(name, url, {"Range": "bytes=0-0", "Accept-Encoding": "identity"})
             try:
                 if answer.status in (408, 425, 429) or answer.status >= 500:
                     after = retry_after(answer.header("Retry-After"))
                     raise TransientError(f"the Hub answered {answer.status}", after)
                 if answer.status >= 400:
-                    raise self.refusal(MANIFEST_FILE, answer)
+                    raise self.refusal(name, answer)
                 commit = answer.header("X-Repo-Commit")
                 if _COMMIT.fullmatch(commit):
                     return commit

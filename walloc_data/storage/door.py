@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from walloc_data.errors import DatasetError
-from walloc_data.format.storage.fsspec_files import FsspecSource
-from walloc_data.format.storage.http import HttpSource
-from walloc_data.format.storage.hub import HubSource
-from walloc_data.format.storage.local import LocalStorage
-from walloc_data.format.storage.options import StorageOptions
-from walloc_data.format.storage.remote import RemoteStorage, Source
-from walloc_data.format.storage.urls import shown
+from walloc_data.storage.fsspec_files import FsspecSource
+from walloc_data.storage.http import HttpSource
+from walloc_data.storage.hub import HubSource
+from walloc_data.storage.local import LocalStorage
+from walloc_data.storage.options import StorageOptions
+from walloc_data.storage.remote import RemoteStorage, Source
+from walloc_data.storage.urls import shown
 
 __all__ = ["Storage", "open_storage"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.http_server import FileServer
-from walloc_data.format import Storage, StorageOptions, open_storage
+from walloc_data.storage import Storage, StorageOptions, open_storage
 
 SIZE = 300_000
 

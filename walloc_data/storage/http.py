@@ -15,11 +15,11 @@ import certifi
 import urllib3
 
 from walloc_data.errors import DatasetError
-from walloc_data.format.storage.answer import Answer, read_body
-from walloc_data.format.storage.options import StorageOptions
-from walloc_data.format.storage.remote import Fetched
-from walloc_data.format.storage.retry import TransientError, retry, retry_after
-from walloc_data.format.storage.urls import origin, redirected, shown, trusted
+from walloc_data.storage.answer import Answer, read_body
+from walloc_data.storage.options import StorageOptions
+from walloc_data.storage.remote import Fetched
+from walloc_data.storage.retry import TransientError, retry, retry_after
+from walloc_data.storage.urls import origin, redirected, shown, trusted
 
 __all__ = ["HttpSource"]
 

@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from walloc_data.format.crc import crc32
-from walloc_data.format.storage.locks import acquire, release, try_lock
+from walloc_data.crc import crc32
+from walloc_data.storage.locks import acquire, release, try_lock
 
 __all__ = ["DiskCache"]
 

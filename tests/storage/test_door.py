@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import StorageOptions, open_storage
+from walloc_data.storage import StorageOptions, open_storage
 
 
 def test_local_folders_by_path_and_url(folder, monkeypatch):

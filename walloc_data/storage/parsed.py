@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from walloc_data.errors import CodecError, CoderError, FormatError
-from walloc_data.format.storage import Storage
+from walloc_data.storage.door import Storage
 
 __all__ = ["read_parsed"]
 

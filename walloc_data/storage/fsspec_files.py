@@ -10,10 +10,10 @@ from typing import Any
 import fsspec
 
 from walloc_data.errors import DatasetError
-from walloc_data.format.storage.options import StorageOptions
-from walloc_data.format.storage.remote import Fetched
-from walloc_data.format.storage.retry import TransientError, retry
-from walloc_data.format.storage.urls import shown
+from walloc_data.storage.options import StorageOptions
+from walloc_data.storage.remote import Fetched
+from walloc_data.storage.retry import TransientError, retry
+from walloc_data.storage.urls import shown
 
 __all__ = ["FsspecSource"]
 

@@ -6,7 +6,7 @@ import re
 import urllib3
 
 from walloc_data.errors import DatasetError
-from walloc_data.format.storage.retry import TransientError
+from walloc_data.storage.retry import TransientError
 
 __all__ = ["Answer", "read_body"]
 

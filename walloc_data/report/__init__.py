@@ -1,0 +1,3 @@
+"""What a dataset holds, as text and as pictures."""
+
+__all__: list[str] = []
