@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.peers import SeparableEncoder
 from benchmarks.results import best_time, save
-from walloc_data import ImageFolder, ImageReader, load_codec, shard_dataset, zoo_names
+from walloc_data import ImageReader, load_codec, shard_dataset, zoo_names
 
 SIZE, BATCH = 256, 16
 
@@ -26,13 +26,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="image folder of full-size photographs, 1,000 or so")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    source = ImageFolder.scan(arguments.data)
+    source = arguments.data
     paths = [source.path(item) for items in source.splits.values() for item in items]
     rows = [("codec", "fused, Mpixel/s", "separable, Mpixel/s", "ratio", "latents that differ")]
     for name in zoo_names():
         codec = load_codec(name)
         reader = ImageReader(channels=codec.config.signal_channels, size=SIZE)
-        x = torch.stack([torch.from_numpy(reader.read(path).pixels) for path in paths[:BATCH]])
+        x = torch.stack([torch.from_numpy(reader.read(path.read_bytes(), str(path)).values) for path in paths[:BATCH]])
         peer = SeparableEncoder(codec)
         differ = (codec.encode(x) != peer(x)).float().mean().item()
         pixels = BATCH * SIZE * SIZE / 1e6

@@ -84,7 +84,7 @@ def encode_all(name: str, folder: Path) -> Latents:
     """Latents `[N, c, h, w]` of every photograph of a folder."""
     codec = load_codec(name)
     reader = ImageReader(channels=codec.config.signal_channels, size=SIZE)
-    pixels = [torch.from_numpy(reader.read(path).pixels)[None] for path in list_images(folder)]
+    pixels = [torch.from_numpy(reader.read(path.read_bytes(), str(path)).values)[None] for path in list_images(folder)]
     return np.concatenate([codec.encode(x).numpy() for x in pixels])
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, StreamingLatentDataset, load_codec
+from walloc_data import ImageReader, LatentDataset, Options, StreamingLatentDataset, load_codec
 from walloc_data import shard_dataset as write_dataset
 from walloc_data.format import Manifest
 
@@ -63,7 +63,7 @@ class Format(NamedTuple):
 
 def _write(folder: Path, out: Path, coder: str, **options: Any) -> None:
     write_dataset(
-        ImageFolder.scan(folder),
+        folder,
         out,
         codec=load_codec("rgb-f8c12"),
         reader=ImageReader(size=SIZE),
@@ -147,11 +147,11 @@ def _fresh(folder: Path) -> Path:
 
 
 def _store_jpegs(photographs: Photographs, folder: Path) -> None:
-    source, reader = ImageFolder.scan(photographs.folder), ImageReader(size=SIZE)
+    source, reader = photographs.folder, ImageReader(size=SIZE)
     jpegs = []
     for item in source.splits["train"]:
         file = io.BytesIO()
-        pixels = reader.read(source.path(item)).pixels
+        pixels = reader.read(source.path(item).read_bytes(), str(source.path(item))).values
         Image.fromarray(pixels.transpose(1, 2, 0)).save(file, "JPEG", quality=QUALITY)
         jpegs.append((file.getvalue(), str(item.label).encode()))
     for copy in range(photographs.copies):

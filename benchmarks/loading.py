@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.peers import random_resized_crop
 from benchmarks.results import best_time, save
-from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, load_codec, shard_dataset
+from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
 
 SIZE, BATCH, JPEGS = 224, 256, 256
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--codec", default="rgb-f8c12")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    source, codec = ImageFolder.scan(arguments.data), load_codec(arguments.codec)
+    source, codec = arguments.data, load_codec(arguments.codec)
     paths = [source.path(item) for items in source.splits.values() for item in items]
     random.Random(0).shuffle(paths)
     jpeg = len(paths[:JPEGS]) / best_time(lambda: [random_resized_crop(path, SIZE) for path in paths[:JPEGS]], 2)

@@ -10,7 +10,7 @@ from huggingface_hub.utils import close_session
 
 from tests.hub_server import HubServer
 from tests.photographs import window, write_folder
-from walloc_data import Codec, ImageFolder, ImageReader, Options, load_codec, shard_dataset
+from walloc_data import Codec, ImageReader, Options, load_codec, shard_dataset
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +64,7 @@ def sharded(codec: Codec) -> Callable[..., Path]:
 
 def _shard(photos: Path, out: Path, codec: Codec, reader: ImageReader, **options: object) -> Path:
     chosen = {"block": 8, "shard_samples": 16} | options
-    shard_dataset(ImageFolder.scan(photos), out, codec=codec, reader=reader, options=Options(**chosen))
+    shard_dataset(photos, out, codec=codec, reader=reader, options=Options(**chosen))
     return out
 
 

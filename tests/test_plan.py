@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from walloc_data import ImageFolder, ImageReader, Options
+from walloc_data import ImageReader, Options
 from walloc_data.errors import DatasetError
 from walloc_data.sources import Item
 from walloc_data.write.plan import coder_sample, identity, plan_shards

@@ -95,7 +95,9 @@ def test_a_window_is_named_after_its_digit_and_stored_as_it_was_cut(data: Path, 
         assert windows[int(number)].number == int(place)
         assert item.label is not None
         assert task.answers[item.label].tolist() == [label] == [int(Path(item.key).parent.name)]
-        assert np.array_equal(reader.read(task.source.path(item)).pixels, pixels.numpy())
+        assert np.array_equal(
+            reader.read(task.source.path(item).read_bytes(), str(task.source.path(item))).values, pixels.numpy()
+        )
 
 
 def test_digits_are_drawn_as_often_as_one_another_and_counted(data: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.photographs import contents, window, write_folder
-from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, load_codec, shard_dataset
+from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
 from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import Manifest
 
@@ -24,9 +24,7 @@ SMALL = ["--size", "64", "--block", "4", "--shard-samples", "4", "--quiet"]
 def run(source, out, codec, *, workers=1, on_error="skip", size=64, **options):
     options = Options(**{"block": 8, "shard_samples": 16} | options)
     reader = ImageReader(size=size, channels=codec.config.signal_channels)
-    return shard_dataset(
-        ImageFolder.scan(source), out, codec=codec, reader=reader, options=options, workers=workers, on_error=on_error
-    )
+    return shard_dataset(source, out, codec=codec, reader=reader, options=options, workers=workers, on_error=on_error)
 
 
 def run_small(source, out, codec, **options):
@@ -431,7 +429,7 @@ def test_gray(photos, tmp_path):
     latents, label = LatentDataset(tmp_path / "out")[0]
     assert (latents.shape, label in (0, 1, 2)) == ((4, 8, 8), True)
     with pytest.raises(DatasetError, match="not for images of 3 channels"):
-        shard_dataset(ImageFolder.scan(photos), tmp_path / "other", codec=gray, reader=ImageReader())
+        shard_dataset(photos, tmp_path / "other", codec=gray, reader=ImageReader())
     assert not (tmp_path / "other").exists()
 
 
@@ -473,5 +471,5 @@ def test_unusable_arguments(photos, codec, tmp_path):
         with pytest.raises(DatasetError):
             run(photos, tmp_path / "out", codec, **arguments)
     with pytest.raises(SourceError):
-        ImageFolder.scan(tmp_path / "none")
+        tmp_path / "none"
     assert not (tmp_path / "out").exists()

@@ -12,7 +12,6 @@ import pytest
 
 from tests.photographs import contents
 from walloc_data import (
-    ImageFolder,
     ImageReader,
     LatentDataset,
     Options,
@@ -33,7 +32,7 @@ def version(request, tmp_path):
 
 def shard(version, out, **options):
     return shard_dataset(
-        ImageFolder.scan(version / "source"),
+        version / "source",
         out,
         codec=load_codec("gray-f8c4"),
         reader=ImageReader(channels=1, size=32),

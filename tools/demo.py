@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.peers import JpegFolder
 from benchmarks.results import table
-from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, WallocError, load_codec, shard_dataset
+from walloc_data import ImageReader, LatentDataset, Options, WallocError, load_codec, shard_dataset
 from walloc_data.errors import SourceError
 from walloc_data.format.readable import readable_bytes
 from walloc_data.transforms import RandomFlip
@@ -76,7 +76,7 @@ def demo(data: Path | None, work: Path, codec_name: str) -> None:
         data = work / "photographs"
         print(f"cutting windows out of {sum(map(len, PHOTOGRAPHS.values()))} photographs into {data}")
         cut_windows(data)
-    source, codec = ImageFolder.scan(data), load_codec(codec_name)
+    source, codec = data, load_codec(codec_name)
     if not {"train", "val"} <= source.splits.keys() or len(source.splits["train"]) < BATCH or not source.classes:
         raise SourceError(f"{data} must hold train/class/* with {BATCH} images or more, and val/class/*")
     out = work / f"latents-{codec_name.rsplit('/', 1)[-1]}"

@@ -6,12 +6,12 @@ finished in both layouts, and broken off after the first of its shards.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from tests.photographs import window
-from walloc_data import ImageFolder, ImageReader, LatentDataset, Options, load_codec, shard_dataset
+from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
 from walloc_data.entropy import RansCoder
-from walloc_data.sources import Picture
+from walloc_data.signals import Signal
 from walloc_data.write.journal import JOURNAL_FILE
 
 Latents = NDArray[np.int8]
@@ -49,7 +49,7 @@ def main() -> None:
         ):
             out = GOLDEN / name
             shutil.rmtree(out, ignore_errors=True)
-            shard_dataset(ImageFolder.scan(source), out, codec=codec, reader=reader, options=options)
+            shard_dataset(source, out, codec=codec, reader=reader, options=options)
             (out / "README.md").unlink()
             (GOLDEN / f"{name}.json").write_text(expected(out), "utf-8")
     write_version(GOLDEN / VERSION)
@@ -67,7 +67,7 @@ def write_version(folder: Path) -> None:
             for number in range(of_class):
                 picture = window(name, 10 * place + number, (40, 32 + number)).convert("L")
                 picture.save(source / split / name / f"{number}.png", optimize=True)
-    listed = ImageFolder.scan(source)
+    listed = source
     for layout in ("records", "samples"):
         out, options = folder / layout, Options(layout=layout, block=4, shard_samples=4)
         shard_dataset(listed, out, codec=codec, reader=ImageReader(channels=1, size=32), options=options)
@@ -86,10 +86,10 @@ class Interrupted(ImageReader):
 
     reads = count(1)
 
-    def read(self, path: str | os.PathLike[str]) -> Picture:
+    def read(self, data: Any, name: str) -> Signal:
         if next(self.reads) > 10 + 5:
             raise KeyboardInterrupt
-        return super().read(path)
+        return super().read(data, name)
 
 
 def latents_by_dimensions() -> dict[str, Latents]:

@@ -34,7 +34,7 @@ def photographs(folders: list[Path], signal_channels: int) -> list[Tensor]:
     """Every image below the folders, uint8 `[1, C, H, W]`."""
     reader = ImageReader(channels=signal_channels, size=None)
     paths = [path for folder in folders for path in list_images(folder)]
-    return [torch.from_numpy(reader.read(path).pixels)[None] for path in paths]
+    return [torch.from_numpy(reader.read(path.read_bytes(), str(path)).values)[None] for path in paths]
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
     @property
     def classes(self) -> list[str]:
         """Names of the classes; a label is a place in this list. Empty in a dataset without labels."""
-        return list(self.manifest.classes or [])
+        return list(self.manifest.classes.get("label", []))
 
     @property
     def class_to_idx(self) -> dict[str, int]:

@@ -83,7 +83,8 @@ class StreamingLatentDataset(IterableDataset[Any]):
         roots, weights = (list(root), list(root.values())) if isinstance(root, Mapping) else ([root], None)
         datasets = [open_dataset(each, storage) for each in roots]
         _check_alike(datasets, columns)
-        self.split, self.codec, self.classes = split, datasets[0].codec, list(datasets[0].manifest.classes or [])
+        self.split, self.codec = split, datasets[0].codec
+        self.classes = list(datasets[0].manifest.classes.get("label", []))
         orders = [
             SplitOrder(
                 [shard.samples for shard in dataset.shards(split)],

@@ -93,7 +93,7 @@ def _codec(task: Task, arm: Arm) -> Codec:
     reader = ImageReader(size=task.size)
     items = task.source.splits["train"]
     paths = [task.source.path(item) for item in items[:: -(-len(items) // _FIT_IMAGES)]]
-    images = [torch.from_numpy(reader.read(path).pixels)[None] for path in paths]
+    images = [torch.from_numpy(reader.read(path.read_bytes(), str(path)).values)[None] for path in paths]
     config = CodecConfig(
         name=name, kind="image", signal_channels=3, dims=2, levels=task.factor.bit_length() - 1, wavelet="10/18"
     )

@@ -27,7 +27,7 @@ def read_crops(folders: Sequence[Path], *, crop: int, cuts: int, most: int | Non
     reader = ImageReader(size=crop * cuts)
     paths = [path for folder in folders for path in list_images(folder)]
     every = 1 if most is None else -(-len(paths) // most)
-    whole = torch.stack([torch.from_numpy(reader.read(path).pixels) for path in paths[::every]])
+    whole = torch.stack([torch.from_numpy(reader.read(path.read_bytes(), str(path)).values) for path in paths[::every]])
     tiles = whole.reshape(len(whole), 3, cuts, crop, cuts, crop)
     crops: Tensor = tiles.permute(0, 2, 4, 1, 3, 5).flatten(0, 2).contiguous()
     return crops

@@ -21,7 +21,7 @@ from benchmarks.results import save, table
 from benchmarks.tasks.arms import Arm, prepare
 from benchmarks.tasks.report import arguments
 from benchmarks.tasks.task import Task
-from walloc_data import ImageFolder, ImageReader
+from walloc_data import ImageReader
 
 __all__ = ["HEAD", "OriginalFiles", "read_epochs", "summary"]
 
@@ -53,7 +53,7 @@ class OriginalFiles(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         if self.draft:
-            return torch.from_numpy(self.reader.read(self.paths[index]).pixels), 0
+            return torch.from_numpy(self.reader.read(self.paths[index].read_bytes(), str(self.paths[index])).values), 0
         with Image.open(self.paths[index]) as file:
             image = file.convert("RGB")
         scale = self.size / min(image.size)
@@ -68,7 +68,7 @@ def main() -> None:
     """Read, print, save."""
     options = arguments("Original files against what is stored for training.", data=True)
     torch.set_num_threads(1)
-    whole = ImageFolder.scan(options.data)
+    whole = options.data
     items = [item for split in whole.splits.values() for item in split]
     most = FEW if options.quick else MOST
     items = items[:: -(-len(items) // most)]

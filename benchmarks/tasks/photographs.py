@@ -32,7 +32,7 @@ def main() -> None:
 
 def photographs_task(data: Path, *, quick: bool) -> Task:
     """The task: a folder's photographs, split by a fixed seed."""
-    source = _split(ImageFolder.scan(data), TRAIN if not quick else 4, VAL if not quick else 2)
+    source = _split(data, TRAIN if not quick else 4, VAL if not quick else 2)
     return Task(
         name="photographs",
         source=source,

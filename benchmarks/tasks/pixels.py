@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from walloc_data import ImageFolder, ImageReader
+from walloc_data import ImageReader
 
 __all__ = ["JpegSplit", "RawSplit", "store_jpeg", "store_raw", "window"]
 
@@ -98,5 +98,10 @@ def _labels(source: ImageFolder, split: str) -> list[int]:
 def _pictures(source: ImageFolder, size: int, side: int) -> Iterator[tuple[str, Iterator[tuple[int, Image.Image]]]]:
     reader = ImageReader(size=size)
     for split, items in source.splits.items():
-        read = (Image.fromarray(reader.read(source.path(item)).pixels.transpose(1, 2, 0)) for item in items)
+        read = (
+            Image.fromarray(
+                reader.read(source.path(item).read_bytes(), str(source.path(item))).values.transpose(1, 2, 0)
+            )
+            for item in items
+        )
         yield split, enumerate(picture.resize((side, side), Image.Resampling.LANCZOS) for picture in read)

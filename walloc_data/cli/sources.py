@@ -17,7 +17,8 @@ from walloc_data.errors import SourceError
 from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.hub.push import check_push, push_dataset
 from walloc_data.shard import shard_dataset
-from walloc_data.sources import ImageFolder, ImageReader
+from walloc_data.signals import ImageReader, Reader
+from walloc_data.sources import Source, open_source
 from walloc_data.write.plan import Options
 from walloc_data.zoo import load_codec, save_codec
 
@@ -89,7 +90,7 @@ def run_shard(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         limit=arguments.limit,
     )
-    source = ImageFolder.scan(arguments.source)
+    source = open_source(arguments.source, suffixes=reader.suffixes)
     for note in source.notes:
         print(f"note: {note}", file=sys.stderr)
     summary = shard_dataset(
@@ -146,19 +147,21 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
 
 
 class _Signals:
-    """Images of a source, read anew at each pass: memory does not grow with them."""
+    """Samples of a source, read anew at each pass: memory does not grow with them."""
 
-    def __init__(self, source: ImageFolder, reader: ImageReader, most: int, quiet: bool) -> None:
-        paths = [source.path(item) for items in source.splits.values() for item in items]
-        self.paths = [paths[i * len(paths) // min(most, len(paths))] for i in range(min(most, len(paths)))]
+    def __init__(self, source: Source, reader: Reader, most: int, quiet: bool) -> None:
+        samples = [(split, index) for split in source.splits.values() for index in range(len(split))]
+        count = min(most, len(samples))
+        self.samples = [samples[number * len(samples) // count] for number in range(count)]
         self.reader, self.quiet, self.passes = reader, quiet, 0
 
     def __iter__(self) -> Iterator[Tensor]:
         self.passes += 1
-        for path in tqdm(
-            self.paths, desc=f"pass {self.passes} of 3", unit=" images", leave=False, disable=self.quiet or None
+        for split, index in tqdm(
+            self.samples, desc=f"pass {self.passes} of 3", unit=" images", leave=False, disable=self.quiet or None
         ):
-            yield torch.from_numpy(self.reader.read(path).pixels)[None]
+            raw = split[index]
+            yield torch.from_numpy(self.reader.read(raw.data, raw.name).values)[None]
 
 
 def run_fit(arguments: argparse.Namespace) -> None:
@@ -176,7 +179,8 @@ def run_fit(arguments: argparse.Namespace) -> None:
         levels=arguments.levels,
         wavelet=arguments.wavelet,
     )
-    reader, source = _reader(arguments, channels), ImageFolder.scan(arguments.source)
+    reader = _reader(arguments, channels)
+    source = open_source(arguments.source, suffixes=reader.suffixes)
     signals = _Signals(source, reader, arguments.images, arguments.quiet)
     codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee, emphasis=arguments.emphasis)
     save_codec(codec, arguments.out)

@@ -155,9 +155,13 @@ class Codec:
         self.config.check(x)
         if not len(x):
             return x.new_empty(0, *self.latent_shape(x.shape[2:]), dtype=torch.int8)
-        step = max(1, _CHUNK // max(1, x[0].numel()))
+        step = self.at_once(x.shape[1:])
         with _exact(x.device):
             return torch.cat([self._encode(x[start : start + step]) for start in range(0, len(x), step)])
+
+    def at_once(self, shape: Sequence[int]) -> int:
+        """How many signals `[C, *space]` `encode` computes at a time: those of a larger batch follow one another."""
+        return max(1, _CHUNK // max(1, math.prod(shape)))
 
     def _encode(self, x: Tensor) -> Tensor:
         x = pad(self.config.to_float(x), self.factor)

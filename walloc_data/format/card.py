@@ -66,10 +66,11 @@ def dataset_card(
     if picture is not None:
         parts.append(f"![decoded samples]({picture})\n")
     parts += [_sizes(manifest), _measured(manifest)]
-    if manifest.classes:
-        shown = ", ".join(_plain(name) for name in manifest.classes[:_CLASSES_SHOWN])
-        more = ", ..." if len(manifest.classes) > _CLASSES_SHOWN else ""
-        parts.append(f"{len(manifest.classes)} classes: {shown}{more}\n")
+    for column, classes in manifest.classes.items():
+        shown = ", ".join(_plain(name) for name in classes[:_CLASSES_SHOWN])
+        more = ", ..." if len(classes) > _CLASSES_SHOWN else ""
+        of = "" if column == "label" else f" of {_plain(column)}"
+        parts.append(f"{len(classes)} classes{of}: {shown}{more}\n")
     parts.append(_LOAD.format(place=f"hf://{repo}" if repo else _HERE, split=split))
     if repo is not None:
         members = {"records": "a list of samples, each a dict", "samples": "the latents of a sample"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ class ShardInfo:
             raise FormatError(f"shard {self.name!r}: counts must be whole numbers")
         if not isinstance(self.name, str) or Path(self.name).name != self.name or not self.name.endswith(".tar"):
             raise FormatError(f"shard {self.name!r}: not a file name that ends with .tar")
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "ShardInfo":
+        """The shard that JSON describes; a later version may have said more of it."""
+        return cls(**_known(cls, content))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,9 @@ class Manifest:
     and what the write path measured.
 
     `block` is the samples of every record but a shard's last, which may hold fewer; in the layout `samples`,
-    of every run of records that is shuffled as one. `plan` identifies what was asked for (source, options), so that a
+    of every run of records that is shuffled as one. `classes` are the names of classes by column (a value is a place in
+    the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or `json` (datasets of version
+    0.1 do not say). `plan` identifies what was asked for (source, options), so that a
     second run knows its own.
     """
 
@@ -80,7 +88,8 @@ class Manifest:
     layout: str
     block: int
     splits: dict[str, list[ShardInfo]]
-    classes: list[str] | None = None
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
     plan: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     summary: Summary = Summary()
@@ -95,7 +104,8 @@ class Manifest:
             self.coder,
             self.plan,
             *self.splits,
-            *(self.classes or []),
+            *(name for names in self.classes.values() for name in names),
+            *self.columns.values(),
         ]
         if not self.splits or not all(isinstance(text, str) for text in texts):
             raise FormatError("it names no split, or what must be text is not")
@@ -114,6 +124,10 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write `walloc.json` in a folder, whole or not at all."""
         content = {"format": "walloc", "version": VERSION, **asdict(self)}
+        if self.classes.keys() <= {"label"}:  # as version 0.1 has it
+            content["classes"] = self.classes.get("label")
+        if not self.columns:
+            del content["columns"]
         replace_file(folder / MANIFEST_FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -143,17 +157,18 @@ class Manifest:
                 f"{where}: format version {version}; this walloc_data reads {VERSION}: upgrade walloc_data"
             )
         try:
-            splits = {
-                name: [ShardInfo(**_known(ShardInfo, shard)) for shard in shards]
-                for name, shards in content.pop("splits").items()
-            }
+            splits = {name: [ShardInfo.of(shard) for shard in shards] for name, shards in content.pop("splits").items()}
             summary = Summary(**_known(Summary, content.pop("summary", {})))
-            return cls(splits=splits, summary=summary, **_known(cls, content))
+            classes = content.pop("classes", None) or {}
+            classes = (
+                {"label": classes} if isinstance(classes, list) else {name: list(c) for name, c in classes.items()}
+            )
+            return cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error
 
 
-def _known(cls: type[ShardInfo | Summary | Manifest], content: dict[str, Any]) -> dict[str, Any]:
+def _known(cls: type[ShardInfo | Summary | Manifest], content: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a class; a later writer of this version may add to them."""
     names = {entry.name for entry in fields(cls)}
     return {key: value for key, value in content.items() if key in names}

@@ -55,9 +55,9 @@ def describe_dataset(folder: Path) -> str:
     ]
     for split, of_split in manifest.splits.items():
         lines.append(f"split   {split}: {manifest.samples(split):,} samples in {len(of_split)} shards")
-    if manifest.classes:
-        shown = ", ".join(manifest.classes[:8]) + (", ..." if len(manifest.classes) > 8 else "")
-        lines.append(f"classes {len(manifest.classes)}: {shown}")
+    for column, classes in manifest.classes.items():
+        shown = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
+        lines.append(f"classes {'' if column == 'label' else f'of {column} '}{len(classes)}: {shown}")
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
     return "\n".join(lines + _bits_by_channel(folder, manifest, coder))
 

@@ -13,7 +13,7 @@ from walloc_data.codec import psnr
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
-from walloc_data.sources import ImageReader
+from walloc_data.signals import ImageReader
 
 __all__ = ["contact_sheet", "small_picture"]
 
@@ -84,7 +84,7 @@ def _reader(dataset: LatentDataset) -> ImageReader:
 
 
 def _original(path: Path, reader: ImageReader) -> Tensor | None:
-    return torch.from_numpy(reader.read(path).pixels) / 255 if path.is_file() else None
+    return torch.from_numpy(reader.read(path.read_bytes(), str(path)).values) / 255 if path.is_file() else None
 
 
 def _picture(image: Tensor, side: int | None) -> Image.Image:

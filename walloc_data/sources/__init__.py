@@ -1,6 +1,8 @@
-"""Raw data to signals."""
+"""Where raw samples are. Knows nothing of what they mean."""
 
-from walloc_data.sources.folder import ImageFolder, Item
-from walloc_data.sources.images import ImageReader, Picture, list_images
+from walloc_data.sources.door import open_source
+from walloc_data.sources.files import Files
+from walloc_data.sources.folder import list_files
+from walloc_data.sources.source import Raw, Source, Split
 
-__all__ = ["ImageFolder", "ImageReader", "Item", "Picture", "list_images"]
+__all__ = ["Files", "Raw", "Source", "Split", "list_files", "open_source"]

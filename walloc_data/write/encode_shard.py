@@ -1,11 +1,11 @@
 """One shard of the write path: read, encode, code, write. Its bytes depend on its task alone."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from walloc_data.codec import LATENT_MAX, Codec, psnr
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.format import Column, ShardInfo, ShardWriter, pack_record
-from walloc_data.sources import ImageReader, Item, Picture
+from walloc_data.format import ShardInfo, ShardWriter
+from walloc_data.signals import Reader, Signal
+from walloc_data.sources import Raw, Split
+from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
+from walloc_data.write.rows import row_of
 
-__all__ = ["Job", "ShardReport", "encode_pictures", "one_thread", "write_shard"]
+__all__ = ["Job", "ShardReport", "encode_signals", "one_thread", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,11 @@ class Job:
     read.
     """
 
-    root: Path
+    splits: Mapping[str, Split]
     out: Path
     codec: Codec
     coder: Coder
-    reader: ImageReader
+    reader: Reader
     options: Options
     measured: frozenset[str]
     stop: bool
@@ -41,7 +44,7 @@ class Job:
 
 @dataclass
 class ShardReport:
-    """What became of a task: the shard, and sums over its samples. Survives as a line of the journal."""
+    """What became of a task: the shard, sums over its samples, the types of its columns. A line of the journal."""
 
     split: str
     shard: ShardInfo
@@ -50,6 +53,7 @@ class ShardReport:
     saturated: int = 0
     psnr: list[float] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One line."""
@@ -59,7 +63,9 @@ class ShardReport:
     def from_json(cls, line: str) -> "ShardReport":
         """The inverse of `to_json`; raises ValueError, TypeError or KeyError for a damaged line."""
         content = dict(json.loads(line))
-        return cls(shard=ShardInfo(**content.pop("shard")), **content)
+        known = {entry.name for entry in fields(cls)} - {"shard"}
+        rest = {name: value for name, value in content.items() if name in known}
+        return cls(shard=ShardInfo.of(content["shard"]), **rest)
 
 
 @contextmanager
@@ -81,121 +87,103 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
     path = job.out / f"{task.name}.tar"
     empty = ShardInfo(name=path.name, samples=0, records=0, bytes=0, payload_bytes=0, sha256="")
     report = ShardReport(task.split, empty)
-    samples = payload_bytes = 0
+    options = job.options
     try:
         with ShardWriter(path) as writer:
-            for number, (items, pictures) in enumerate(_blocks(job, task.items, report, tick)):
-                latents = encode_pictures(job.codec, pictures)
-                payload_bytes += _add(job, writer, f"{task.name}-{number:04d}", items, pictures, latents)
-                _measure(job, report, items, pictures, latents)
-                samples += len(items)
+            packer = Packer(
+                writer,
+                task.name,
+                coder=job.coder,
+                fingerprint=job.codec.fingerprint,
+                layout=options.layout,
+                block=options.block,
+            )
+            for group in _groups(job, task, report, tick):
+                for (row, signal), latents in zip(group, encode_signals(job.codec, [s for _, s in group]), strict=True):
+                    _measure(job, report, row["key"], signal, latents)
+                    packer.add(latents, row)
+            packer.flush()
     except OSError as error:
         raise DatasetError(
             f"cannot write {path}: {error.strerror or error}. What is finished is kept: make room, then run the same "
             "command again to go on"
         ) from error
-    if not samples:
+    if not packer.samples:
         path.unlink()
         path.with_suffix(".idx").unlink()
+    report.columns = packer.columns
     report.shard = ShardInfo(
         name=path.name,
-        samples=samples,
+        samples=packer.samples,
         records=writer.records,
         bytes=writer.bytes,
-        payload_bytes=payload_bytes,
+        payload_bytes=packer.payload_bytes,
         sha256=writer.digest.hexdigest(),
     )
     return report
 
 
-def encode_pictures(codec: Codec, pictures: list[Picture]) -> list[NDArray[np.int8]]:
-    """Latents `int8 [c, *space]` of each picture; pictures of one size are encoded together."""
-    signals = [torch.from_numpy(picture.pixels) for picture in pictures]
-    if all(signal.shape == signals[0].shape for signal in signals):
-        return list(codec.encode(torch.stack(signals)).numpy())
-    return [codec.encode(signal[None])[0].numpy() for signal in signals]
+def encode_signals(codec: Codec, signals: Sequence[Signal]) -> list[NDArray[np.int8]]:
+    """Latents `int8 [c, *space]` of each signal; signals of one shape are encoded together."""
+    values = [torch.from_numpy(signal.values) for signal in signals]
+    if len({value.shape for value in values}) == 1:
+        return list(codec.encode(torch.stack(values)).numpy())
+    return [codec.encode(value[None])[0].numpy() for value in values]
 
 
-def _blocks(
-    job: Job, items: list[Item], report: ShardReport, tick: Callable[[int], None]
-) -> Iterator[tuple[list[Item], list[Picture]]]:
-    """Samples that can be read, `block` at a time; only the last may be fewer, so counts say what each record holds."""
-    kept: list[Item] = []
-    pictures: list[Picture] = []
-    for item in items:
-        path = job.root / item.key
-        try:
-            pictures.append(job.reader.read(path))
-        except SampleError as error:
-            if job.stop:
-                raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
-            report.errors.append({"key": item.key, "reason": str(error)})
-        else:
-            kept.append(item)
-            report.source_bytes += path.stat().st_size
+def _groups(
+    job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int], None]
+) -> Iterator[list[tuple[dict[str, Any], Signal]]]:
+    """Rows and signals of the samples that can be read, as many at a time as are encoded at once.
+
+    Those of a group are of one shape and one record. What is in a group thus depends on the task alone, and a worker
+    holds no more signals than one group.
+    """
+    group: list[tuple[dict[str, Any], Signal]] = []
+    read = 0
+    for index in task.indices:
+        found = _read(job, job.splits[task.split], index, report)
         tick(1)
-        if len(kept) == job.options.block:
-            yield kept, pictures
-            kept, pictures = [], []
-    if kept:
-        yield kept, pictures
+        if found is None:
+            continue
+        signal = found[1]
+        if group and signal.values.shape != group[0][1].values.shape:
+            yield group
+            group = []
+        group.append(found)
+        read += 1
+        if len(group) >= job.codec.at_once(signal.values.shape) or read % job.options.block == 0:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
-def _add(
-    job: Job,
-    writer: ShardWriter,
-    name: str,
-    items: list[Item],
-    pictures: list[Picture],
-    latents: list[NDArray[np.int8]],
-) -> int:
-    """Append samples to a shard, as one record or as one each. Returns the bytes of their payloads."""
-    if all(sample.shape == latents[0].shape for sample in latents):
-        payloads = job.coder.encode(np.stack(latents))
-    else:
-        payloads = [job.coder.encode(sample[None])[0] for sample in latents]
-    pack = partial(pack_record, coder_id=job.coder.id, fingerprint=job.codec.fingerprint)
-    if job.options.layout == "records":
-        columns = _columns(items, pictures)
-        writer.add(f"{name}.wlc", pack(payloads, latents, columns), samples=len(items))
-    else:
-        for index, (item, picture) in enumerate(zip(items, pictures, strict=True)):
-            one = slice(index, index + 1)
-            columns = _columns([item], [picture])
-            key = f"{name}-{index:04d}"
-            writer.add(f"{key}.wlc", pack(payloads[one], latents[one], columns), samples=1)
-            if item.label is not None:
-                writer.add(f"{key}.cls", str(item.label).encode())
-            fields = {
-                "key": _text(item.key),
-                "size": picture.pixels.shape[1:],
-                "original_size": picture.original_size,
-            }
-            writer.add(f"{key}.json", json.dumps(fields).encode())
-    return sum(len(payload) for payload in payloads)
+def _read(job: Job, split: Split, index: int, report: ShardReport) -> tuple[dict[str, Any], Signal] | None:
+    """The row and signal of a sample; None, and its reason in the report, for one that cannot be read."""
+    key = split.key(index)
+    try:
+        raw = split[index]
+        signal = job.reader.read(raw.data, raw.name)
+        row = row_of(key, raw.fields, signal.fields, job.options.columns)
+    except SampleError as error:
+        if job.stop:
+            raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
+        report.errors.append({"key": key, "reason": str(error)})
+        return None
+    report.source_bytes += _bytes(raw)
+    return row, signal
 
 
-def _columns(items: list[Item], pictures: list[Picture]) -> dict[str, Column]:
-    columns: dict[str, Column] = {}
-    if items[0].label is not None:
-        columns["label"] = np.array([item.label for item in items], np.int32)
-    columns["size"] = np.array([picture.pixels.shape[1:] for picture in pictures], np.int32)
-    columns["original_size"] = np.array([picture.original_size for picture in pictures], np.int32)
-    columns["key"] = [_text(item.key) for item in items]
-    return columns
+def _bytes(raw: Raw) -> int:
+    """Bytes of what was read: of the file, or of the numbers of an array."""
+    return len(raw.data) if isinstance(raw.data, bytes) else getattr(raw.data, "nbytes", 0)
 
 
-def _text(key: str) -> str:
-    """A key as readers can take it: file names need not be UTF-8."""
-    return key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _measure(
-    job: Job, report: ShardReport, items: list[Item], pictures: list[Picture], latents: list[NDArray[np.int8]]
-) -> None:
-    report.latents += sum(sample.size for sample in latents)
-    report.saturated += sum(int(np.count_nonzero(np.abs(sample) == LATENT_MAX)) for sample in latents)
-    for item, picture, sample in zip(items, pictures, latents, strict=True):
-        if item.key in job.measured:
-            decoded = job.codec.decode(torch.from_numpy(sample)[None], picture.pixels.shape[1:])
-            report.psnr.append(round(psnr(decoded[0], torch.from_numpy(picture.pixels) / 255), 4))
+def _measure(job: Job, report: ShardReport, key: str, signal: Signal, latents: NDArray[np.int8]) -> None:
+    report.latents += latents.size
+    report.saturated += int(np.count_nonzero(np.abs(latents) == LATENT_MAX))
+    if key in job.measured:
+        decoded = job.codec.decode(torch.from_numpy(latents)[None], signal.values.shape[1:])
+        original = job.codec.config.to_float(torch.from_numpy(signal.values)[None])
+        report.psnr.append(round(psnr(decoded[0], original[0]), 4))

@@ -2,36 +2,32 @@
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from walloc_data.errors import DatasetError
 from walloc_data.format import MANIFEST_FILE, Manifest, replace_file
-from walloc_data.sources import ImageFolder
 from walloc_data.write.encode_shard import ShardReport
-from walloc_data.write.plan import ShardTask
 
 __all__ = ["JOURNAL_FILE", "append_line", "open_journal"]
 
 JOURNAL_FILE = ".walloc-journal.jsonl"
 
 
-def open_journal(out: Path, source: ImageFolder, tasks: list[ShardTask], plan: str) -> dict[str, ShardReport] | None:
-    """What an earlier run of this plan finished, by shard, or None if it finished all."""
+def open_journal(out: Path, source: str, plan: str, earlier: str | None) -> dict[str, ShardReport] | None:
+    """What a former run of this plan finished, by shard, or None if it finished all.
+
+    `plan` is the identity of the plan, `earlier` what an earlier version called it, `source` the source's name.
+    """
     if out.exists() and not out.is_dir():
         raise DatasetError(f"{out} is not a folder")
     if (out / MANIFEST_FILE).exists():
         manifest = Manifest.read(out)
-        if manifest.plan != plan:
+        if manifest.plan not in (plan, earlier):
             raise DatasetError(
                 f"{out} holds another dataset, or one made with other options: choose another folder or delete it"
             )
-        if not _same_files(manifest, source, tasks):
-            raise DatasetError(
-                f"{out} holds a dataset of other files with the same names: choose another folder or delete it"
-            )
         return None
-    journal, first = out / JOURNAL_FILE, json.dumps({"plan": plan, "source": str(source.root.resolve())})
+    journal, first = out / JOURNAL_FILE, _first_line(plan, source)
     if not journal.exists():
         if out.exists() and any(out.iterdir()):
             raise DatasetError(f"{out} is not empty and holds no dataset: choose an empty or a new folder")
@@ -40,7 +36,7 @@ def open_journal(out: Path, source: ImageFolder, tasks: list[ShardTask], plan: s
         return {}
     text = journal.read_text("utf-8", errors="replace")
     lines = text.splitlines()
-    if lines[:1] != [first]:
+    if not lines or lines[0] not in (first, _first_line(earlier, source)):
         raise DatasetError(
             f"{out} holds an unfinished dataset of another source or made with other options: run that command again "
             "to finish it, or choose another folder, or delete it"
@@ -62,15 +58,8 @@ def open_journal(out: Path, source: ImageFolder, tasks: list[ShardTask], plan: s
     return done
 
 
-def _same_files(manifest: Manifest, source: ImageFolder, tasks: list[ShardTask]) -> bool:
-    """Whether the files of a source can be those a dataset was made of, by the sum of their bytes."""
-    total = 0
-    for task in tasks:
-        for item in task.items:
-            with suppress(OSError):  # was skipped
-                total += source.path(item).stat().st_size
-    made_of = manifest.summary.source_bytes
-    return bool(total >= made_of if manifest.summary.skipped else total == made_of)
+def _first_line(plan: str | None, source: str) -> str:
+    return json.dumps({"plan": plan, "source": source})
 
 
 def append_line(journal: Path, line: str) -> None:

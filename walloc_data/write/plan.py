@@ -5,15 +5,20 @@ import heapq
 import json
 import random
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from walloc_data.errors import DatasetError
-from walloc_data.sources import ImageFolder, ImageReader, Item
+from walloc_data.signals import Reader
+from walloc_data.sources import Source, Split
+from walloc_data.write.rows import text
 
 __all__ = ["Options", "ShardTask", "coder_sample", "describe", "identity", "measured_keys", "plan_shards"]
 
+_ALWAYS = ("coder", "layout", "block", "shard_samples", "shuffle", "seed", "limit")
 _SHARD_SAMPLES = (256, 8192)  # of a shard, where none are asked for: fewest and most
 _SHARDS_WANTED = 16  # of a split, within those bounds, so that small datasets too can be spread over workers
 _MEASURED = 128  # samples that are decoded and compared
@@ -25,7 +30,8 @@ class Options:
     """How a dataset is written; every one of these changes its bytes, and nothing else does.
 
     `block` samples a record, `shard_samples` samples a shard (None: by the size of the split),
-    `shuffle` with `seed` or not, `layout` `"records"` or `"samples"`, `limit` samples of each split at most.
+    `shuffle` with `seed` or not, `layout` `"records"` or `"samples"`, `limit` samples of each split at most,
+    `columns` the fields of the source that are kept (None: all).
     """
 
     coder: str = "rans"
@@ -35,6 +41,7 @@ class Options:
     shuffle: bool = True
     seed: int = 0
     limit: int | None = None
+    columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.layout not in ("records", "samples"):
@@ -43,61 +50,68 @@ class Options:
             raise DatasetError(f"block={self.block} is not in 1 to 4096 samples a record")
         if any(n is not None and n < 1 for n in (self.shard_samples, self.limit)):
             raise DatasetError("shard_samples and limit are whole numbers from 1 on")
+        if isinstance(self.columns, str):
+            raise DatasetError(f"columns are several: columns=({self.columns!r},)")
+
+    def config(self) -> dict[str, Any]:
+        """The options for the manifest; those that came after version 0.1 only where they differ from their defaults."""
+        options = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, default) in options.items() if name in _ALWAYS or value != default}
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One shard to write: its split, name and samples, in order."""
+    """One shard to write: its split, name, and samples by their numbers in the split, in order."""
 
     split: str
     name: str
-    items: list[Item]
+    indices: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
-def plan_shards(source: ImageFolder, options: Options) -> list[ShardTask]:
-    """All shards of a dataset, in order: each split shuffled by seed, then cut."""
+def plan_shards(lengths: Mapping[str, int], options: Options) -> list[ShardTask]:
+    """All shards of a dataset, in order: each split, of so many samples, shuffled by seed, then cut."""
     tasks = []
-    for split, listed in source.splits.items():
-        items = list(listed)
+    for split, length in lengths.items():
+        indices = list(range(length))
         if options.shuffle:
-            random.Random(f"{options.seed}/{split}").shuffle(items)
-        items = items[: options.limit]
-        size = options.shard_samples or _shard_samples(len(items), options.block)
-        for number, start in enumerate(range(0, len(items), size)):
-            tasks.append(ShardTask(split, f"{split}-{number:05d}", items[start : start + size]))
+            random.Random(f"{options.seed}/{split}").shuffle(indices)
+        chosen = np.array(indices[: options.limit], np.int64)
+        size = options.shard_samples or _shard_samples(len(chosen), options.block)
+        for number, start in enumerate(range(0, len(chosen), size)):
+            tasks.append(ShardTask(split, f"{split}-{number:05d}", chosen[start : start + size].tolist()))
     return tasks
 
 
-def coder_sample(tasks: Sequence[ShardTask]) -> list[Item]:
-    """The samples that the coder's tables are fitted to, evenly from the first split."""
-    items = [item for task in tasks if task.split == tasks[0].split for item in task.items]
+def coder_sample(tasks: Sequence[ShardTask]) -> list[tuple[str, int]]:
+    """The samples that the coder's tables are fitted to, by split and number: evenly from the first split."""
+    samples = [(task.split, index) for task in tasks if task.split == tasks[0].split for index in task.indices]
     fewest, most = _CODER_SAMPLES
-    count = min(len(items), most, max(fewest, len(items) // 10))
-    return [items[index * len(items) // count] for index in range(count)]
+    count = min(len(samples), most, max(fewest, len(samples) // 10))
+    return [samples[number * len(samples) // count] for number in range(count)]
 
 
-def measured_keys(tasks: Sequence[ShardTask]) -> frozenset[str]:
+def measured_keys(tasks: Sequence[ShardTask], splits: Mapping[str, Split]) -> frozenset[str]:
     """Keys of the samples that are decoded and compared: as good as random, and the same however shards are cut."""
-    keys = (item.key for task in tasks for item in task.items)
-    return frozenset(
-        heapq.nsmallest(_MEASURED, keys, key=lambda key: zlib.crc32(key.encode("utf-8", "surrogateescape")))
-    )
+    keys = (splits[task.split].key(index) for task in tasks for index in task.indices)
+    first = heapq.nsmallest(_MEASURED, keys, key=lambda key: zlib.crc32(key.encode("utf-8", "surrogateescape")))
+    return frozenset(map(text, first))
 
 
-def identity(
-    tasks: Sequence[ShardTask], classes: list[str] | None, reader: ImageReader, fingerprint: str, options: Options
-) -> str:
-    """16 hex digits that two runs share exactly if they write the same bytes from the same files."""
-    digest = hashlib.sha256(json.dumps([describe(reader, options), fingerprint, classes], sort_keys=True).encode())
-    for task in tasks:
-        for item in task.items:
-            digest.update(f"{task.name}\0{item.key}\0{item.label}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()[:16]
+def identity(source: Source, reader: Reader, fingerprint: str, options: Options) -> str:
+    """16 hex digits that two runs share exactly if they write the same bytes from the same samples.
+
+    `fingerprint` is the codec's. Options count only where they differ from their defaults.
+    """
+    content = [reader.kind, reader.config(), options.config(), fingerprint, source.classes, source.digest()]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def describe(reader: ImageReader, options: Options) -> dict[str, Any]:
+def describe(reader: Reader, options: Options) -> dict[str, Any]:
     """The options of reading and writing, for the manifest."""
-    return {"read": asdict(reader), "write": asdict(options)}
+    return {"read": reader.config(), "write": options.config()}
 
 
 def _shard_samples(samples: int, block: int) -> int:

@@ -1,20 +1,19 @@
-"""Image files: finding them, and turning whatever Pillow reads into uint8 arrays."""
+"""Images: whatever Pillow reads, as uint8 arrays."""
 
-import os
+import io
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.signal import Signal
 
-__all__ = ["IMAGE_SUFFIXES", "ImageReader", "Picture", "list_images"]
+__all__ = ["ImageReader"]
 
-IMAGE_SUFFIXES = frozenset(
+_SUFFIXES = frozenset(
     (
         ".avif",
         ".bmp",
@@ -47,15 +46,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ALWAYS = ("channels", "size", "resize", "crop", "max_pixels")  # what manifests hold whatever it is
 _DRAFT_GAP = 2  # the JPEG decoder may shrink to no less than this many times the wanted size
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image as read: `pixels` uint8 `[C, H, W]`, and `original_size` (H, W) of the upright file."""
-
-    pixels: NDArray[np.uint8]
-    original_size: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +59,10 @@ class ImageReader:
     middle. Images are turned upright by their EXIF orientation, transparency is laid on white, and
     deeper samples than 8 bits are rounded to 8. Larger images than `max_pixels` are refused unread.
     """
+
+    kind: ClassVar[str] = "image"
+    dims: ClassVar[int] = 2
+    suffixes: ClassVar[frozenset[str]] = _SUFFIXES
 
     channels: int = 3
     size: int | None = 256
@@ -84,29 +80,38 @@ class ImageReader:
         if self.max_pixels < 1:
             raise SourceError(f"max_pixels={self.max_pixels} would refuse every image")
 
-    def read(self, path: str | os.PathLike[str]) -> Picture:
-        """The image in a file. Raises `SampleError` with the reason where there is none."""
+    def config(self) -> dict[str, Any]:
+        """Its options, for the manifest; those that come later only where they differ from their defaults."""
+        options = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, default) in options.items() if name in _ALWAYS or value != default}
+
+    def read(self, data: Any, name: str) -> Signal:
+        """The image in the bytes of a file, uint8 `[C, H, W]`, with `size` and the upright file's `original_size` (H, W).
+
+        Pillow's images are taken too, and arrays of uint8, `[H, W]` or `[H, W, C]`. Raises `SampleError` with the
+        reason where `data` holds no image.
+        """
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow warns of large images, odd EXIF and palettes; all are handled
-                with Image.open(path) as image:
+                with _opened(data) as image:
                     return self._convert(image)
         except SampleError as error:
-            raise SampleError(f"{os.fspath(path)}: {error}") from error
+            raise SampleError(f"{name}: {error}") from error
         except UnidentifiedImageError as error:
-            raise SampleError(f"{os.fspath(path)}: not an image that Pillow knows") from error
+            raise SampleError(f"{name}: not an image that Pillow knows") from error
         except Image.DecompressionBombError as error:
-            raise SampleError(
-                f"{os.fspath(path)}: more pixels than Pillow opens (twice PIL.Image.MAX_IMAGE_PIXELS)"
-            ) from error
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
-            raise SampleError(f"{os.fspath(path)}: {_reason(error)}") from error
+            raise SampleError(f"{name}: more pixels than Pillow opens (twice PIL.Image.MAX_IMAGE_PIXELS)") from error
+        except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+            raise SampleError(f"{name}: {_reason(error)}") from error
+        except MemoryError:
+            raise  # of the machine, not of the picture
         except (
             Exception
         ) as error:  # a decoder plug-in may raise anything on a damaged file; one sample must not end a run
-            raise SampleError(f"{os.fspath(path)}: {type(error).__name__}: {error}") from error
+            raise SampleError(f"{name}: {type(error).__name__}: {error}") from error
 
-    def _convert(self, image: Image.Image) -> Picture:
+    def _convert(self, image: Image.Image) -> Signal:
         if image.width * image.height > self.max_pixels:
             raise SampleError(f"{image.width} x {image.height} pixels are more than the limit of {self.max_pixels}")
         if image.format == "TIFF":
@@ -127,7 +132,7 @@ class ImageReader:
             flat = flat.transpose(_UPRIGHT[orientation])
         pixels = np.asarray(flat).reshape(flat.height, flat.width, self.channels).transpose(2, 0, 1)
         upright = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
-        return Picture(np.array(pixels, order="C"), upright)
+        return Signal(np.array(pixels, order="C"), {"size": pixels.shape[1:], "original_size": upright})
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing, before cropping."""
@@ -151,6 +156,16 @@ class ImageReader:
             left, top = int(left), int(top)
             return image.crop((left, top, left + width, top + height))
         return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, left + span[0], top + span[1]))
+
+
+def _opened(data: Any) -> Image.Image:
+    if isinstance(data, bytes):
+        return Image.open(io.BytesIO(data))
+    if isinstance(data, Image.Image):
+        return data.copy()  # the caller's is not to be closed
+    if isinstance(data, np.ndarray):
+        return Image.fromarray(data)
+    raise SampleError(f"an image is the bytes of a file, an array or an image of Pillow, not {type(data).__name__}")
 
 
 def _flatten(image: Image.Image, channels: int) -> Image.Image:
@@ -179,30 +194,3 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def list_images(folder: str | os.PathLike[str]) -> list[Path]:
-    """Image files below a folder, by suffix, in the order of their paths; nothing hidden (`.name`) is listed.
-
-    Raises `SourceError` for no folder, or one that cannot be listed.
-    """
-    if not Path(folder).is_dir():
-        raise SourceError(f"{os.fspath(folder)} is not a folder")
-    return sorted(_walk(Path(folder)), key=lambda path: path.as_posix())
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(root, name))]
-        for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-                yield Path(root, name)
-
-
-def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to one that it lies in, which a walk would never come out of."""
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
-
-
-def _refuse(error: OSError) -> None:
-    raise SourceError(f"{os.fsdecode(error.filename)}: cannot be listed ({error.strerror})") from error

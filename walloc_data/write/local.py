@@ -5,46 +5,68 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 
 from walloc_data.errors import DatasetError
-from walloc_data.write.encode_shard import Job, ShardReport, write_shard
-from walloc_data.write.plan import ShardTask
 
-__all__ = ["run_tasks"]
+__all__ = ["LocalEngine"]
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-def run_tasks(job: Job, tasks: list[ShardTask], workers: int, bar: Any) -> Iterator[tuple[str, ShardReport]]:
-    """Write shards with `workers` processes (1: this one); give each name and report as it is done. `bar` is a tqdm."""
-    if workers == 1 or len(tasks) <= 1:
-        for task in tasks:
-            yield task.name, write_shard(job, task, bar.update)
-        return
+@dataclass(frozen=True)
+class LocalEngine:
+    """`workers` processes of this machine (1: this one alone)."""
+
+    workers: int
+
+    def run(
+        self, work: Callable[[_T, Callable[[int], None]], _R], tasks: Sequence[_T], tick: Callable[[int], None]
+    ) -> Iterator[tuple[_T, _R]]:
+        """Do each task, and give it with its result as it is done; `tick` is told of samples meanwhile.
+
+        `work` is pickled once a process. Raises what it raises, when the tasks that run then have ended, and
+        `DatasetError` where a process dies.
+        """
+        if self.workers == 1 or len(tasks) <= 1:
+            for task in tasks:
+                yield task, work(task, tick)
+        else:
+            yield from _run_pool(self.workers, work, tasks, tick)
+
+
+def _run_pool(
+    workers: int, work: Callable[[_T, Callable[[int], None]], _R], tasks: Sequence[_T], tick: Callable[[int], None]
+) -> Iterator[tuple[_T, _R]]:
     context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
+    counter, told = context.Value("q", 0), 0
     with ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=_start_worker, initargs=(job, counter, os.getpid())
+        min(workers, len(tasks)), mp_context=context, initializer=_start_worker, initargs=(work, counter, os.getpid())
     ) as pool:
         with _deferred_interrupt():
-            pending: dict[Future[ShardReport], str] = {pool.submit(_work, task): task.name for task in tasks}
+            pending: dict[Future[_R], _T] = {pool.submit(_work, task): task for task in tasks}
         failure: Exception | None = None
         try:
             while pending:
                 finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                bar.update(counter.value - bar.n)
+                done = counter.value
+                tick(done - told)
+                told = done
                 for future in finished:
-                    name = pending.pop(future)
+                    task = pending.pop(future)
                     if future.cancelled():
                         continue
                     error = future.exception()
                     if error is None:
-                        yield name, future.result()
+                        yield task, future.result()
                     elif failure is None:  # let running shards finish and be kept; start no more
                         failure = error if isinstance(error, Exception) else RuntimeError(str(error))
                         for waiting in pending:
@@ -54,8 +76,8 @@ def run_tasks(job: Job, tasks: list[ShardTask], workers: int, bar: Any) -> Itera
             raise
     if isinstance(failure, BrokenProcessPool):
         raise DatasetError(
-            f"a worker process died (killed, or out of memory: try fewer --workers). Finished shards of {job.out} are "
-            "kept: run the same command again to go on"
+            "a worker process died (killed, or out of memory: try fewer --workers). Finished shards are kept: run the "
+            "same command again to go on"
         ) from failure
     if failure is not None:
         raise failure
@@ -71,12 +93,12 @@ def _deferred_interrupt() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-_JOB: Job
+_WORK: Callable[[Any, Callable[[int], None]], Any]
 _TICK: Callable[[int], None]
 
 
-def _start_worker(job: Job, counter: Any, parent: int) -> None:
-    global _JOB, _TICK
+def _start_worker(work: Callable[[Any, Callable[[int], None]], Any], counter: Any, parent: int) -> None:
+    global _WORK, _TICK
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # the parent says what there is to say
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -85,7 +107,7 @@ def _start_worker(job: Job, counter: Any, parent: int) -> None:
         with counter.get_lock():
             counter.value += samples
 
-    _JOB, _TICK = job, tick
+    _WORK, _TICK = work, tick
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
@@ -95,5 +117,5 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def _work(task: ShardTask) -> ShardReport:
-    return write_shard(_JOB, task, _TICK)
+def _work(task: Any) -> Any:
+    return _WORK(task, _TICK)

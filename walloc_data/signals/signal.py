@@ -1,0 +1,54 @@
+"""A signal, and what reads one."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.errors import SampleError
+
+__all__ = ["Reader", "Signal"]
+
+_DTYPES = frozenset(map(np.dtype, (np.uint8, np.int16, np.uint16, np.float32)))
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One sample as a codec takes it: `values` `[C, *space]` of uint8, int16, uint16 or float32.
+
+    `fields` is what its reader knows of it, such as `size` (that of the space) and `original_size`; they become
+    columns. Raises `SampleError` for values of another dtype, without space, or with an empty side.
+    """
+
+    values: NDArray[Any]
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.values.dtype not in _DTYPES or not 2 <= self.values.ndim <= 4 or 0 in self.values.shape:
+            raise SampleError(
+                f"a signal is [C, *space] of uint8, int16, uint16 or float32 in one to three dimensions of space, not "
+                f"{self.values.dtype} of shape {list(self.values.shape)}"
+            )
+
+
+class Reader(Protocol):
+    """What raw data of one kind means. It can be pickled, and gives the same signal for the same data everywhere.
+
+    `kind` and `dims` are those of the codecs it reads for, `channels` the C of its signals, and `suffixes` those of
+    the files that it takes (lower case, with the dot).
+    """
+
+    kind: ClassVar[str]
+    dims: ClassVar[int]
+    suffixes: ClassVar[frozenset[str]]
+
+    @property
+    def channels(self) -> int:
+        """Channels C of the signals it gives."""
+
+    def read(self, data: Any, name: str) -> Signal:
+        """The signal in the bytes of a file, or in an array. Raises `SampleError`, which names `name`."""
+
+    def config(self) -> dict[str, Any]:
+        """Its options, as the manifest holds them: what differs from the defaults, so that later ones change none."""
