@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from benchmarks.images import open_images, paths, read_image
 from benchmarks.peers import SeparableEncoder
 from benchmarks.results import best_time, save
 from walloc_data import ImageReader, load_codec, shard_dataset, zoo_names
@@ -26,20 +27,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="image folder of full-size photographs, 1,000 or so")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    source = arguments.data
-    paths = [source.path(item) for items in source.splits.values() for item in items]
+    source = open_images(arguments.data)
+    files = [path for split in source.splits.values() for path in paths(split)]
     rows = [("codec", "fused, Mpixel/s", "separable, Mpixel/s", "ratio", "latents that differ")]
     for name in zoo_names():
         codec = load_codec(name)
         reader = ImageReader(channels=codec.config.signal_channels, size=SIZE)
-        x = torch.stack([torch.from_numpy(reader.read(path.read_bytes(), str(path)).values) for path in paths[:BATCH]])
+        x = torch.stack([read_image(path, reader) for path in files[:BATCH]])
         peer = SeparableEncoder(codec)
         differ = (codec.encode(x) != peer(x)).float().mean().item()
         pixels = BATCH * SIZE * SIZE / 1e6
         ours, theirs = pixels / best_time(partial(codec.encode, x), 9), pixels / best_time(partial(peer, x))
         rows.append((name, f"{ours:.1f}", f"{theirs:.1f}", f"{ours / theirs:.1f}", f"{differ:.1e}"))
     started = time.perf_counter()
-    for path in paths:
+    for path in files:
         decode_and_resize(path)
     pillow = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +51,7 @@ def main() -> None:
     save(
         "encoding",
         rows,
-        photographs=len(paths),
+        photographs=len(files),
         sharding_seconds=round(sharding, 2),
         pillow_decode_and_resize_seconds=round(pillow, 2),
         sharding_over_pillow=round(sharding / pillow, 2),

@@ -24,10 +24,10 @@ import zstandard
 from numpy.typing import NDArray
 
 from benchmarks.coders import LAYOUTS, PICTURES, Latents, encode_as, peer, static_ans
+from benchmarks.images import list_images, read_image
 from benchmarks.results import best_time, save, table
 from walloc_data import ImageReader, load_codec, zoo_names
 from walloc_data.entropy import Coder, RansCoder, ZstdCoder
-from walloc_data.sources import list_images
 
 Figures = dict[str, tuple[float, float, float]]  # bits a latent, encode and decode speed, by coder
 SIZE, TESTED, TURNS, DRAWN = 256, 100, 4, "rgb-f8c12"
@@ -84,8 +84,7 @@ def encode_all(name: str, folder: Path) -> Latents:
     """Latents `[N, c, h, w]` of every photograph of a folder."""
     codec = load_codec(name)
     reader = ImageReader(channels=codec.config.signal_channels, size=SIZE)
-    pixels = [torch.from_numpy(reader.read(path.read_bytes(), str(path)).values)[None] for path in list_images(folder)]
-    return np.concatenate([codec.encode(x).numpy() for x in pixels])
+    return np.concatenate([codec.encode(read_image(path, reader)[None]).numpy() for path in list_images(folder)])
 
 
 def measure(known: Latents, unknown: Latents, more: bool) -> tuple[Figures, Figures, float, int]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.images import labels, open_images, paths, read_image
 from walloc_data import ImageReader, LatentDataset, Options, StreamingLatentDataset, load_codec
 from walloc_data import shard_dataset as write_dataset
 from walloc_data.format import Manifest
@@ -147,13 +148,13 @@ def _fresh(folder: Path) -> Path:
 
 
 def _store_jpegs(photographs: Photographs, folder: Path) -> None:
-    source, reader = photographs.folder, ImageReader(size=SIZE)
+    files, reader = open_images(photographs.folder).splits["train"], ImageReader(size=SIZE)
     jpegs = []
-    for item in source.splits["train"]:
+    for path, label in zip(paths(files), labels(files), strict=True):
         file = io.BytesIO()
-        pixels = reader.read(source.path(item).read_bytes(), str(source.path(item))).values
-        Image.fromarray(pixels.transpose(1, 2, 0)).save(file, "JPEG", quality=QUALITY)
-        jpegs.append((file.getvalue(), str(item.label).encode()))
+        pixels = read_image(path, reader).permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
+        jpegs.append((file.getvalue(), str(label).encode()))
     for copy in range(photographs.copies):
         with tarfile.open(folder / f"train-{copy:05d}.tar", "w") as tar:
             for number, members in enumerate(jpegs):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.images import open_images, paths
 from benchmarks.peers import random_resized_crop
 from benchmarks.results import best_time, save
 from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
@@ -26,10 +27,10 @@ def main() -> None:
     parser.add_argument("--codec", default="rgb-f8c12")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    source, codec = arguments.data, load_codec(arguments.codec)
-    paths = [source.path(item) for items in source.splits.values() for item in items]
-    random.Random(0).shuffle(paths)
-    jpeg = len(paths[:JPEGS]) / best_time(lambda: [random_resized_crop(path, SIZE) for path in paths[:JPEGS]], 2)
+    source, codec = open_images(arguments.data), load_codec(arguments.codec)
+    files = [path for split in source.splits.values() for path in paths(split)]
+    random.Random(0).shuffle(files)
+    jpeg = len(files[:JPEGS]) / best_time(lambda: [random_resized_crop(path, SIZE) for path in files[:JPEGS]], 2)
     rows = [("input", "order", "samples/s", "times the JPEG pipeline"), ("JPEG files", "any", f"{jpeg:,.0f}", "1.0")]
     with tempfile.TemporaryDirectory() as folder:
         for coder in ("zstd", "rans"):
@@ -46,7 +47,7 @@ def main() -> None:
         latents = np.stack([x.numpy() for x, _ in dataset.__getitems__(numbers)])
         copy = len(latents) / best_time(latents.copy, 20)
     rows.append(("a copy of the same latents", "in order", f"{copy:,.0f}", ""))
-    save("loading", rows, photographs=len(paths), codec=codec.name, latents_a_sample=int(latents[0].size))
+    save("loading", rows, photographs=len(files), codec=codec.name, latents_a_sample=int(latents[0].size))
 
 
 def read_all(dataset: LatentDataset, batches: list[list[int]]) -> None:

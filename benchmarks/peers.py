@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 from torch.utils.data import Dataset
 
+from benchmarks.images import labels
+from walloc_data import Files
 from walloc_data.codec import Codec
 from walloc_data.codec.packets import subband_parity
 from walloc_data.codec.wavelets import filter_bank, has_parity
-from walloc_data.sources import ImageFolder, Item
 
 __all__ = ["JpegFolder", "SeparableEncoder", "random_resized_crop"]
 
@@ -22,15 +23,14 @@ __all__ = ["JpegFolder", "SeparableEncoder", "random_resized_crop"]
 class JpegFolder(Dataset[tuple[Tensor, int]]):
     """Image files to uint8 `[3, size, size]` by Pillow: decode, RandomResizedCrop, horizontal flip."""
 
-    def __init__(self, source: ImageFolder, items: list[Item], size: int) -> None:
-        self.source, self.items, self.size = source, items, size
+    def __init__(self, files: Files, size: int) -> None:
+        self.files, self.labels, self.size = files, labels(files), size
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        item = self.items[index]
-        return random_resized_crop(self.source.path(item), self.size), -1 if item.label is None else item.label
+        return random_resized_crop(self.files.path(index), self.size), self.labels[index]
 
 
 def random_resized_crop(path: Path, size: int) -> Tensor:

@@ -34,8 +34,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.formats import FORMATS, Photographs
+from benchmarks.images import list_images
 from benchmarks.results import save
-from walloc_data.sources import list_images
 
 Figures = tuple[float, float, float]  # samples a second; a second of processor time; bytes of a worker
 WORKERS, CLASSES = (1, 2), 10

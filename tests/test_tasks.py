@@ -94,8 +94,7 @@ def test_pixels_are_flipped_before_they_are_folded(tmp_path: Path) -> None:
 
 def test_the_class_of_a_receipt_is_its_total(tmp_path: Path) -> None:
     task = totals_task(tmp_path, quick=True)
-    classes = task.source.classes or []
-    assert task.answers.tolist() == [[int(digit) for digit in name] for name in classes]
+    assert task.answers.tolist() == [[int(digit) for digit in name] for name in task.source.class_names]
     assert set(asdict(train(task, JPEG, 0, work=tmp_path / "work"))) >= {"accuracy", "whole", "seconds"}
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.images import open_images
 from benchmarks.peers import JpegFolder
 from benchmarks.results import table
 from walloc_data import ImageReader, LatentDataset, Options, WallocError, load_codec, shard_dataset
@@ -76,7 +77,7 @@ def demo(data: Path | None, work: Path, codec_name: str) -> None:
         data = work / "photographs"
         print(f"cutting windows out of {sum(map(len, PHOTOGRAPHS.values()))} photographs into {data}")
         cut_windows(data)
-    source, codec = data, load_codec(codec_name)
+    source, codec = open_images(data), load_codec(codec_name)
     if not {"train", "val"} <= source.splits.keys() or len(source.splits["train"]) < BATCH or not source.classes:
         raise SourceError(f"{data} must hold train/class/* with {BATCH} images or more, and val/class/*")
     out = work / f"latents-{codec_name.rsplit('/', 1)[-1]}"
@@ -88,7 +89,7 @@ def demo(data: Path | None, work: Path, codec_name: str) -> None:
 
     print("measuring the loaders, one process each")
     ours = loader_speed(train, 4000)
-    jpeg = loader_speed(JpegFolder(source, source.splits["train"], WINDOW), 400)
+    jpeg = loader_speed(JpegFolder(source.splits["train"], WINDOW), 400)
 
     print(f"training a small classifier on {len(train)} samples of latents {list(train[0][0].shape)}")
     accuracy = fit_classifier(train, val)

@@ -1,4 +1,4 @@
-"""Fit the codecs of the zoo to folders of photographs: `python tools/train_zoo.py FOLDER [FOLDER ...]`.
+"""Fit the codecs of the zoo to folders of photographs: `python -m tools.train_zoo FOLDER [FOLDER ...]`.
 
 The zoo of the package was fitted to the 300 photographs of BSDS500's train and val folders.
 
@@ -12,11 +12,11 @@ is worse for pixels and better for what is trained on latents: `benchmarks/tasks
 import argparse
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from benchmarks.images import list_images, read_image
+from walloc_data import ImageReader
 from walloc_data.codec import CodecConfig, fit
-from walloc_data.sources.images import ImageReader, list_images
 from walloc_data.zoo import save_codec
 
 ZOO = {  # signal channels, levels, channels, knee, emphasis
@@ -33,8 +33,7 @@ ZOO = {  # signal channels, levels, channels, knee, emphasis
 def photographs(folders: list[Path], signal_channels: int) -> list[Tensor]:
     """Every image below the folders, uint8 `[1, C, H, W]`."""
     reader = ImageReader(channels=signal_channels, size=None)
-    paths = [path for folder in folders for path in list_images(folder)]
-    return [torch.from_numpy(reader.read(path.read_bytes(), str(path)).values)[None] for path in paths]
+    return [read_image(path, reader)[None] for path in list_images(*folders)]
 
 
 def main() -> None:

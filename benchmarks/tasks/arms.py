@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pixel_unshuffle
 from torch.utils.data import Dataset
 
+from benchmarks.images import paths, read_image
 from benchmarks.tasks.pixels import store_jpeg, store_raw, window
 from benchmarks.tasks.task import Task
 from walloc_data import Codec, CodecConfig, ImageReader, LatentDataset, fit, load_codec, shard_dataset
@@ -91,9 +92,8 @@ def _codec(task: Task, arm: Arm) -> Codec:
     if not name.startswith(_FITTED):
         return load_codec(name).coarser(arm.coarser)
     reader = ImageReader(size=task.size)
-    items = task.source.splits["train"]
-    paths = [task.source.path(item) for item in items[:: -(-len(items) // _FIT_IMAGES)]]
-    images = [torch.from_numpy(reader.read(path.read_bytes(), str(path)).values)[None] for path in paths]
+    files = paths(task.source.splits["train"])
+    images = [read_image(path, reader)[None] for path in files[:: -(-len(files) // _FIT_IMAGES)]]
     config = CodecConfig(
         name=name, kind="image", signal_channels=3, dims=2, levels=task.factor.bit_length() - 1, wavelet="10/18"
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.images import list_images, read_image
 from walloc_data import ImageReader
-from walloc_data.sources import list_images
 
 __all__ = ["from_ycc", "psnr_each", "read_crops", "ssim_each", "to_ycc"]
 
@@ -25,9 +25,9 @@ def read_crops(folders: Sequence[Path], *, crop: int, cuts: int, most: int | Non
     `most` photographs are taken, evenly spread over the list; all of them without it.
     """
     reader = ImageReader(size=crop * cuts)
-    paths = [path for folder in folders for path in list_images(folder)]
+    paths = list_images(*folders)
     every = 1 if most is None else -(-len(paths) // most)
-    whole = torch.stack([torch.from_numpy(reader.read(path.read_bytes(), str(path)).values) for path in paths[::every]])
+    whole = torch.stack([read_image(path, reader) for path in paths[::every]])
     tiles = whole.reshape(len(whole), 3, cuts, crop, cuts, crop)
     crops: Tensor = tiles.permute(0, 2, 4, 1, 3, 5).flatten(0, 2).contiguous()
     return crops

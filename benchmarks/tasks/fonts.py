@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from benchmarks.images import open_images
 from benchmarks.tasks.rendering import FONTS, draw_text, font, paper_and_ink, render_folder, word
 from benchmarks.tasks.report import arguments, compare
 from benchmarks.tasks.task import Task
-from walloc_data import ImageFolder
 
 __all__ = ["fonts_task"]
 
@@ -28,14 +28,13 @@ def main() -> None:
 def fonts_task(work: Path, *, quick: bool) -> Task:
     """The task, its patches rendered below `work`."""
     counts = {"train": 128, "val": 64} if quick else {"train": 6000, "val": 2000}
-    source = ImageFolder.scan(render_folder(work / f"patches-{counts['train']}", counts, _patch))
-    classes = source.classes or []
+    source = open_images(render_folder(work / f"patches-{counts['train']}", counts, _patch))
     return Task(
         name="fonts",
         source=source,
         size=SIZE,
-        answers=torch.arange(len(classes))[:, None],
-        choices=len(classes),
+        answers=torch.arange(len(source.class_names))[:, None],
+        choices=len(source.class_names),
         epochs=1 if quick else 10,
     )
 

@@ -17,11 +17,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.images import Images, open_images, paths, read_image
 from benchmarks.results import save, table
 from benchmarks.tasks.arms import Arm, prepare
 from benchmarks.tasks.report import arguments
 from benchmarks.tasks.task import Task
-from walloc_data import ImageReader
+from walloc_data import Files, ImageReader
 
 __all__ = ["HEAD", "OriginalFiles", "read_epochs", "summary"]
 
@@ -53,7 +54,7 @@ class OriginalFiles(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         if self.draft:
-            return torch.from_numpy(self.reader.read(self.paths[index].read_bytes(), str(self.paths[index])).values), 0
+            return read_image(self.paths[index], self.reader), 0
         with Image.open(self.paths[index]) as file:
             image = file.convert("RGB")
         scale = self.size / min(image.size)
@@ -68,27 +69,33 @@ def main() -> None:
     """Read, print, save."""
     options = arguments("Original files against what is stored for training.", data=True)
     torch.set_num_threads(1)
-    whole = options.data
-    items = [item for split in whole.splits.values() for item in split]
-    most = FEW if options.quick else MOST
-    items = items[:: -(-len(items) // most)]
-    source = ImageFolder(whole.root, {"train": items, "val": items[:1]}, whole.classes)
-    answers = torch.arange(len(source.classes or []))[:, None]
+    whole = open_images(options.data)
+    files = _joined(list(whole.splits.values()))
+    files = files.chosen(range(0, len(files), -(-len(files) // (FEW if options.quick else MOST))))
+    source = Images(whole.name, {"train": files, "val": files.chosen([0])}, whole.classes)
+    answers = torch.arange(len(source.class_names))[:, None]
     task = Task(name="originals", source=source, size=SIZE, answers=answers, choices=len(answers), epochs=1)
-    paths = [source.path(item) for item in items]
-    stored = sum(path.stat().st_size for path in paths) / len(paths)
+    originals = paths(files)
+    stored = sum(path.stat().st_size for path in originals) / len(originals)
     named: dict[str, tuple[Dataset[Any], float]] = {
-        "original files": (OriginalFiles(paths, size=SIZE, draft=False), stored),
-        "original files, shrunk by the decoder": (OriginalFiles(paths, size=SIZE, draft=True), stored),
+        "original files": (OriginalFiles(originals, size=SIZE, draft=False), stored),
+        "original files, shrunk by the decoder": (OriginalFiles(originals, size=SIZE, draft=True), stored),
     }
     for arm in ARMS:
-        data = prepare(task, arm, options.work / f"originals-{len(items)}")
+        data = prepare(task, arm, options.work / f"originals-{len(files)}")
         named[arm.name] = (data.train, data.sample_bytes)
     rows = summary(named, read_epochs({name: data for name, (data, _) in named.items()}, options.seeds))
     if options.quick:
         print(table(rows))
     else:
-        save("tasks_originals", rows, samples=len(items), epochs=options.seeds, data=options.data.resolve().name)
+        save("tasks_originals", rows, samples=len(files), epochs=options.seeds, data=options.data.resolve().name)
+
+
+def _joined(splits: Sequence[Files]) -> Files:
+    """The files of several splits of one folder, one after the other."""
+    names = [name for files in splits for name in files.names]
+    fields = {field: [value for files in splits for value in files.fields[field]] for field in splits[0].fields}
+    return Files(splits[0].root, names, fields)
 
 
 def read_epochs(datasets: dict[str, Dataset[Any]], epochs: int) -> dict[str, float]:

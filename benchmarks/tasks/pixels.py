@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from benchmarks.images import Images, labels, paths, read_image
 from walloc_data import ImageReader
 
 __all__ = ["JpegSplit", "RawSplit", "store_jpeg", "store_raw", "window"]
@@ -48,7 +49,7 @@ class RawSplit(Dataset[tuple[Tensor, int]]):
         return [(sample, self.labels[index]) for sample, index in zip(pixels, indices, strict=True)]
 
 
-def store_jpeg(source: ImageFolder, out: Path, *, size: int, side: int, quality: int) -> dict[str, JpegSplit]:
+def store_jpeg(source: Images, out: Path, *, size: int, side: int, quality: int) -> dict[str, JpegSplit]:
     """The images of a source at `size`, downscaled to `side`, as JPEG files below `out`; made once."""
     if not out.exists():
         unfinished = _empty(out)
@@ -59,10 +60,10 @@ def store_jpeg(source: ImageFolder, out: Path, *, size: int, side: int, quality:
                 picture.save(file, "JPEG", quality=quality)
                 (unfinished / split / f"{number:06d}.jpg").write_bytes(file.getvalue())
         unfinished.rename(out)
-    return {split: JpegSplit(out / split, _labels(source, split)) for split in source.splits}
+    return {split: JpegSplit(out / split, labels(files)) for split, files in source.splits.items()}
 
 
-def store_raw(source: ImageFolder, out: Path, *, size: int, side: int) -> dict[str, RawSplit]:
+def store_raw(source: Images, out: Path, *, size: int, side: int) -> dict[str, RawSplit]:
     """The same as arrays uint8 `[N, 3, side, side]` in `out/SPLIT.npy`; made once."""
     if not out.exists():
         unfinished = _empty(out)
@@ -70,7 +71,7 @@ def store_raw(source: ImageFolder, out: Path, *, size: int, side: int) -> dict[s
             arrays = [np.asarray(picture).transpose(2, 0, 1) for _, picture in pictures]
             np.save(unfinished / f"{split}.npy", np.stack(arrays))
         unfinished.rename(out)
-    return {split: RawSplit(out / f"{split}.npy", _labels(source, split)) for split in source.splits}
+    return {split: RawSplit(out / f"{split}.npy", labels(files)) for split, files in source.splits.items()}
 
 
 def window(x: Tensor, side: int, *, step: int, anywhere: bool) -> Tensor:
@@ -91,17 +92,8 @@ def _empty(out: Path) -> Path:
     return unfinished
 
 
-def _labels(source: ImageFolder, split: str) -> list[int]:
-    return [-1 if item.label is None else item.label for item in source.splits[split]]
-
-
-def _pictures(source: ImageFolder, size: int, side: int) -> Iterator[tuple[str, Iterator[tuple[int, Image.Image]]]]:
+def _pictures(source: Images, size: int, side: int) -> Iterator[tuple[str, Iterator[tuple[int, Image.Image]]]]:
     reader = ImageReader(size=size)
-    for split, items in source.splits.items():
-        read = (
-            Image.fromarray(
-                reader.read(source.path(item).read_bytes(), str(source.path(item))).values.transpose(1, 2, 0)
-            )
-            for item in items
-        )
+    for split, files in source.splits.items():
+        read = (Image.fromarray(read_image(path, reader).permute(1, 2, 0).numpy()) for path in paths(files))
         yield split, enumerate(picture.resize((side, side), Image.Resampling.LANCZOS) for picture in read)

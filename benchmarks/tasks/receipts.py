@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.images import labels, open_images
 from benchmarks.tasks.arms import ARMS, Arm
 from benchmarks.tasks.report import arguments, compare
 from benchmarks.tasks.scans import SIZE, cut, draw_windows, open_scan, read_receipts, split_receipts
 from benchmarks.tasks.scans_read import reading
 from benchmarks.tasks.task import Task
-from walloc_data import ImageFolder
 
 __all__ = ["RECEIPT_ARMS", "facts", "receipts_task"]
 
@@ -42,12 +42,12 @@ def main() -> None:
 def receipts_task(data: Path, work: Path, *, quick: bool) -> Task:
     """The task, its windows cut below `work`; the class of a window is the digit at its middle."""
     counts = {"train": 128, "val": 64} if quick else {"train": 12000, "val": 1500}
-    source = ImageFolder.scan(_cut_folder(data, work / f"windows-{counts['train']}", counts))
+    source = open_images(_cut_folder(data, work / f"windows-{counts['train']}", counts))
     return Task(
         name="receipts",
         source=source,
         size=SIZE,
-        answers=torch.tensor([[int(name)] for name in source.classes or []]),
+        answers=torch.tensor([[int(name)] for name in source.class_names]),
         choices=10,
         epochs=1 if quick else 6,
         places=True,
@@ -58,13 +58,13 @@ def facts(task: Task) -> dict[str, Any]:
     """`chance`, the share that the commonest digit of `train` gets of `val`, and of each split how many `receipts`
     its windows are from and how many `digits` of these, each in one window or more.
     """
-    labels = {split: Counter(item.label for item in items) for split, items in task.source.splits.items()}
+    counts = {split: Counter(labels(files)) for split, files in task.source.splits.items()}
     shown = {
-        split: {tuple(Path(item.key).stem.split("-")[:-1]) for item in items}
-        for split, items in task.source.splits.items()
+        split: {tuple(Path(name).stem.split("-")[:-1]) for name in files.names}
+        for split, files in task.source.splits.items()
     }
     return {
-        "chance": labels["val"][labels["train"].most_common(1)[0][0]] / labels["val"].total(),
+        "chance": counts["val"][counts["train"].most_common(1)[0][0]] / counts["val"].total(),
         "receipts": {split: len({scan for scan, _ in places}) for split, places in shown.items()},
         "digits": {split: len(places) for split, places in shown.items()},
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from walloc_data import ImageFolder
+from benchmarks.images import Images
 
 __all__ = ["Task"]
 
@@ -21,7 +21,7 @@ class Task:
     """
 
     name: str
-    source: ImageFolder
+    source: Images
     size: int
     answers: Tensor
     choices: int

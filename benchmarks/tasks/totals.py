@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from benchmarks.images import open_images
 from benchmarks.tasks.arms import FEWER_ARMS
 from benchmarks.tasks.rendering import FONTS, draw_text, font, paper_and_ink, render_folder, word
 from benchmarks.tasks.report import arguments, compare
 from benchmarks.tasks.task import Task
-from walloc_data import ImageFolder
 
 __all__ = ["totals_task"]
 
@@ -31,12 +31,12 @@ def main() -> None:
 def totals_task(work: Path, *, quick: bool) -> Task:
     """The task, its receipts rendered below `work`; the class of an image is its total."""
     counts = {"train": 128, "val": 64} if quick else {"train": 8000, "val": 1000}
-    source = ImageFolder.scan(render_folder(work / f"receipts-{counts['train']}", counts, _receipt))
+    source = open_images(render_folder(work / f"receipts-{counts['train']}", counts, _receipt))
     return Task(
         name="totals",
         source=source,
         size=SIZE,
-        answers=torch.tensor([[int(digit) for digit in name] for name in source.classes or []]),
+        answers=torch.tensor([[int(digit) for digit in name] for name in source.class_names]),
         choices=10,
         epochs=1 if quick else 8,
         places=True,
