@@ -48,7 +48,7 @@ def test_shard_counts_what_it_skips_and_notes_what_is_odd(photos, tmp_path, caps
     status, text, errors = run(capsys, "shard", source, tmp_path / "out", *FLAGS)
     assert status == 0
     assert "71 samples, 1 skipped (see errors.jsonl)" in text
-    assert errors == "note: class 'empty' has no images\nnote: 1 images beside the class folders were passed over\n"
+    assert errors == "note: class 'empty' has no files\nnote: 1 files beside the class folders were passed over\n"
     status, _, errors = run(capsys, "shard", source, tmp_path / "other", *FLAGS, "--on-error", "stop")
     assert status == 1
     assert errors.splitlines()[-1].startswith(f"error: {source}/train/flower/000.jpg: not an image")
@@ -62,7 +62,7 @@ def empty(tmp_path):
 
 MISTAKES = {
     "no source": (["shard", "{none}", "{out}"], "is not a folder"),
-    "an empty source": (["shard", "{empty}", "{out}"], "holds no images"),
+    "an empty source": (["shard", "{empty}", "{out}"], "holds no files"),
     "a file for a source": (["shard", "{file}", "{out}"], "is not a folder"),
     "no codec": (["shard", "{photos}", "{out}", "--codec", "rgb-f99"], "no codec 'rgb-f99'"),
     "a codec that is none": (["shard", "{photos}", "{out}", "--codec", "{file}"], "not a readable safetensors file"),
@@ -88,7 +88,7 @@ MISTAKES = {
     "view of none": (["view", "{dataset}", "{out}.png", "--count", "0"], "from 1 on"),
     "view of no columns": (["view", "{dataset}", "{out}.png", "--columns", "-1"], "from 1 on"),
     "fit to another suffix": (["fit", "{photos}", "{out}.pt"], "ends with .safetensors"),
-    "fit to nothing": (["fit", "{empty}", "{out}.safetensors"], "holds no images"),
+    "fit to nothing": (["fit", "{empty}", "{out}.safetensors"], "holds no files"),
     "fit to no images": (["fit", "{photos}", "{out}.safetensors", "--images", "0"], "--images"),
     "fit to no folder": (["fit", "{photos}", "{none}/a.safetensors", "--images", "2"], "No such file or directory"),
     "fit of no wavelet": (["fit", "{photos}", "{out}.safetensors", "--wavelet", "nope"], "nope"),
@@ -292,7 +292,7 @@ def test_walloc_shard_is_a_process_that_says_no_more_than_it_must(photos, datase
 def test_a_mistake_is_no_traceback_in_a_process(tmp_path):
     done = process(tmp_path / "none", tmp_path / "out", command="main_shard", text=True)
     assert done.returncode == 1
-    assert done.stderr == f"error: {tmp_path}/none is not a folder: give the folder that holds the images\n"
+    assert done.stderr == f"error: {tmp_path}/none is not a folder: give the folder that holds the samples\n"
 
 
 def test_output_to_a_closed_pipe(dataset):

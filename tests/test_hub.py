@@ -402,7 +402,7 @@ def test_sizes_as_the_hub_counts_them(dataset):
 
 
 def test_a_dataset_that_says_little_of_itself_gets_a_short_card(dataset):
-    manifest = replace(Manifest.read(dataset), summary=Summary(), classes=None)
+    manifest = replace(Manifest.read(dataset), summary=Summary(), classes={})
     assert "| distortion | PSNR unknown |" in dataset_card(manifest, repo=REPO)
 
 

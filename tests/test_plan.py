@@ -5,67 +5,74 @@ import pytest
 
 from walloc_data import ImageReader, Options
 from walloc_data.errors import DatasetError
-from walloc_data.sources import Item
+from walloc_data.sources import Files, Source
 from walloc_data.write.plan import coder_sample, identity, plan_shards
 
 
 def source(train=100, val=10, classes=("a", "b")):
-    splits = {"train": train, "val": val}
-    items = {split: [Item(f"{split}/{i:04d}.jpg", i % 2) for i in range(n)] for split, n in splits.items()}
-    return ImageFolder(Path("root"), items, list(classes))
+    splits = {
+        split: Files(Path("root"), [f"{split}/{i:04d}.jpg" for i in range(n)], {"label": [i % 2 for i in range(n)]})
+        for split, n in {"train": train, "val": val}.items()
+    }
+    return Source("root", splits, {"label": list(classes)})
+
+
+def plan(options=None, **lengths):
+    return plan_shards(lengths or {"train": 100, "val": 10}, options or Options())
 
 
 def test_every_sample_is_in_one_shard_of_its_split():
-    tasks = plan_shards(source(), Options(shard_samples=16, block=8))
+    tasks = plan(Options(shard_samples=16, block=8))
     assert [task.name for task in tasks] == [f"train-{i:05d}" for i in range(7)] + ["val-00000"]
-    assert [len(task.items) for task in tasks] == [16] * 6 + [4, 10]
-    for split, items in source().splits.items():
-        planned = [item for task in tasks if task.split == split for item in task.items]
-        assert planned != items
-        assert sorted(planned, key=lambda item: item.key) == items
+    assert [len(task) for task in tasks] == [16] * 6 + [4, 10]
+    for split, length in (("train", 100), ("val", 10)):
+        planned = [index for task in tasks if task.split == split for index in task.indices]
+        assert planned != list(range(length))
+        assert sorted(planned) == list(range(length))
 
 
 def test_the_shuffle_is_of_the_seed_and_the_split_alone():
-    tasks = plan_shards(source(), Options(seed=3))
-    assert tasks == plan_shards(source(), Options(seed=3))
-    assert tasks != plan_shards(source(), Options(seed=4))
-    assert tasks[-1] == plan_shards(source(train=7), Options(seed=3))[-1]
-    assert plan_shards(source(), Options(shuffle=False))[0].items == source().splits["train"]
+    tasks = plan(Options(seed=3))
+    assert tasks == plan(Options(seed=3))
+    assert tasks != plan(Options(seed=4))
+    assert tasks[-1] == plan(Options(seed=3), train=7, val=10)[-1]
+    assert plan(Options(shuffle=False))[0].indices == list(range(100))
 
 
 def test_a_limit_is_of_each_split():
-    tasks = plan_shards(source(), Options(limit=12))
-    assert [len(task.items) for task in tasks] == [12, 10]
+    assert [len(task) for task in plan(Options(limit=12))] == [12, 10]
 
 
 @pytest.mark.parametrize(("samples", "shards"), [(1, 1), (256, 1), (257, 2), (10_000, 16), (200_000, 25)])
 def test_shards_are_few_but_enough_for_workers(samples, shards):
-    tasks = plan_shards(source(train=samples, val=0), Options())
+    tasks = plan(train=samples)
     assert len(tasks) == shards
-    assert all(len(task.items) % 64 == 0 for task in tasks[:-1])
+    assert all(len(task) % 64 == 0 for task in tasks[:-1])
 
 
 def test_the_coder_is_fitted_to_samples_of_the_whole_first_split():
-    tasks = plan_shards(source(train=1000), Options(shard_samples=100))
+    tasks = plan(Options(shard_samples=100), train=1000, val=10)
     chosen = coder_sample(tasks)
-    assert len(chosen) == len({item.key for item in chosen}) == 100
-    assert {item.key.split("/")[0] for item in chosen} == {"train"}
-    assert all(any(item in task.items for item in chosen) for task in tasks[:-1])
-    assert len(coder_sample(plan_shards(source(train=20), Options()))) == 20
-    assert len(coder_sample(plan_shards(source(train=9000), Options()))) == 512
+    assert len(chosen) == len(set(chosen)) == 100
+    assert {split for split, _ in chosen} == {"train"}
+    assert all(any(index in task.indices for _, index in chosen) for task in tasks[:-1])
+    assert len(coder_sample(plan(train=20))) == 20
+    assert len(coder_sample(plan(train=9000))) == 512
 
 
 def test_whatever_changes_bytes_changes_the_identity():
     options, reader = Options(shard_samples=16), ImageReader()
 
     def of(one=None, options=options, reader=reader, fingerprint="f"):
-        one = one or source()
-        return identity(plan_shards(one, options), one.classes, reader, fingerprint, options)
+        return identity(one or source(), reader, fingerprint, options)
 
     changed = [
         of(source(train=99)),
         of(source(classes=("a", "c"))),
-        of(ImageFolder(Path("root"), {"train": source().splits["train"]}, ["a", "b"])),
+        of(Source("root", {"train": source().splits["train"]}, {"label": ["a", "b"]})),
+        of(replace(source(), classes={"other": ["a", "b"]})),
+        of(Source("root", {"train": Files(Path("root"), ["train/0000.jpg"], {"label": [1]})})),
+        of(Source("root", {"train": Files(Path("root"), ["train/0000.jpg"], {"label": [0]})})),
         of(fingerprint="g"),
         of(reader=ImageReader(size=64)),
         of(reader=ImageReader(max_pixels=5)),
@@ -86,9 +93,15 @@ def test_whatever_changes_bytes_changes_the_identity():
 
 
 def test_names_that_are_no_utf8_have_an_identity():
-    one = ImageFolder(Path("root"), {"train": [Item("caf\udce9.jpg", 0)]}, ["caf\udce9"])
-    tasks = plan_shards(one, Options())
-    assert len(identity(tasks, one.classes, ImageReader(), "f", Options())) == 16
+    one = Source("root", {"train": Files(Path("root"), ["caf\udce9.jpg"])}, {"label": ["caf\udce9"]})
+    assert len(identity(one, ImageReader(), "f", Options())) == 16
+
+
+def test_the_manifest_holds_what_differs_from_the_defaults_of_options_that_came_later():
+    assert "columns" not in Options().config()
+    assert Options(columns=("a",)).config()["columns"] == ("a",)
+    with pytest.raises(DatasetError, match="columns are several"):
+        Options(columns="label")
 
 
 @pytest.mark.parametrize(

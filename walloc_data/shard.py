@@ -23,7 +23,7 @@ from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import Source, open_source
 from walloc_data.storage import open_storage
 from walloc_data.write.earlier import identity_0_1
-from walloc_data.write.encode_shard import Job, ShardReport, encode_signals, one_thread, write_shard
+from walloc_data.write.encode_shard import Job, ShardReport, encode_signals, one_thread, stamp_of, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.journal import JOURNAL_FILE, append_line, open_journal
 from walloc_data.write.plan import Options, coder_sample, describe, identity, measured_keys, plan_shards
@@ -86,11 +86,18 @@ def shard_dataset(
         )
     source = open_source(source, suffixes=reader.suffixes)
     if os.path.isdir(source.name) and out.resolve().is_relative_to(source.name):
-        raise DatasetError(f"{out} lies in {source.name}, and would be taken for samples: choose a folder outside it")
+        raise DatasetError(f"{out} lies in {source.name} and would be taken for samples: choose a folder outside it")
     tasks = plan_shards({name: len(split) for name, split in source.splits.items()}, options)
     plan = identity(source, reader, codec.fingerprint, options)
     try:
-        done = open_journal(out, source.name, plan, identity_0_1(tasks, source, reader, codec.fingerprint, options))
+        named = {task.name: task for task in tasks}
+
+        def stamp(name: str) -> str:
+            return stamp_of(named[name], source.splits[named[name].split]) if name in named else ""
+
+        done = open_journal(
+            out, source.name, plan, identity_0_1(tasks, source, reader, codec.fingerprint, options), stamp
+        )
         written = 0
         if done is not None:
             with one_thread():

@@ -20,7 +20,7 @@ def manifest(**other):
         "layout": "records",
         "block": 8,
         "splits": {"train": [ShardInfo(**SHARD)]},
-        "classes": ["cat", "жираф"],
+        "classes": {"label": ["cat", "жираф"]},
         "options": {"read": {"size": 64}},
         "summary": Summary(samples=5),
     }
@@ -36,11 +36,14 @@ def edited(folder, edit):
 
 
 def test_manifests_come_back(tmp_path):
-    for one in (manifest(), manifest(classes=None), manifest(plan="x", options={})):
+    for one in (manifest(), manifest(classes={}), manifest(plan="x", options={})):
         one.write(tmp_path)
         assert Manifest.read(tmp_path) == one
         assert [path.name for path in tmp_path.iterdir()] == ["walloc.json"]
     assert manifest().samples("train") == 5
+    several = manifest(classes={"label": ["a"], "colour": ["red"]}, columns={"label": "int32", "box": "float32[4]"})
+    several.write(tmp_path)
+    assert Manifest.read(tmp_path) == several
 
 
 def test_bytes_are_parsed_as_files_are(tmp_path):
@@ -53,9 +56,9 @@ def test_bytes_are_parsed_as_files_are(tmp_path):
 
 
 def test_names_that_are_no_utf8_come_back(tmp_path):
-    manifest(classes=["caf\udce9", "é"]).write(tmp_path)
+    manifest(classes={"label": ["caf\udce9", "é"]}).write(tmp_path)
     (tmp_path / "walloc.json").read_bytes().decode("utf-8")
-    assert Manifest.read(tmp_path).classes == ["caf\udce9", "é"]
+    assert Manifest.read(tmp_path).classes == {"label": ["caf\udce9", "é"]}
 
 
 def test_a_later_version_is_refused_with_what_to_do(tmp_path):
@@ -98,6 +101,9 @@ def test_shards_outside_the_folder_are_refused(tmp_path, name):
         {"splits": {"train": [SHARD | {"bytes": "many"}]}},
         {"classes": 5},
         {"classes": [1, 2]},
+        {"classes": {"label": 3}},
+        {"columns": ["label"]},
+        {"columns": {"label": 3}},
         {"fingerprint": None},
         {"coder": 1},
         {"summary": []},

@@ -19,7 +19,10 @@ _LAYOUTS = ("records", "samples")
 
 @dataclass(frozen=True, kw_only=True)
 class ShardInfo:
-    """One shard: file name of its tar, samples, records, bytes and sha256 of the tar, bytes of payloads in it."""
+    """One shard: file name of its tar, samples, records, bytes and sha256 of the tar, bytes of payloads in it.
+
+    `source` changes when a file it was made of does (empty: not known).
+    """
 
     name: str
     samples: int
@@ -27,6 +30,7 @@ class ShardInfo:
     bytes: int
     payload_bytes: int
     sha256: str
+    source: str = ""
 
     def __post_init__(self) -> None:
         counts = (self.samples, self.records, self.bytes, self.payload_bytes)
@@ -128,6 +132,8 @@ class Manifest:
             content["classes"] = self.classes.get("label")
         if not self.columns:
             del content["columns"]
+        for shard in (shard for shards in content["splits"].values() for shard in shards if not shard["source"]):
+            del shard["source"]
         replace_file(folder / MANIFEST_FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -160,9 +166,7 @@ class Manifest:
             splits = {name: [ShardInfo.of(shard) for shard in shards] for name, shards in content.pop("splits").items()}
             summary = Summary(**_known(Summary, content.pop("summary", {})))
             classes = content.pop("classes", None) or {}
-            classes = (
-                {"label": classes} if isinstance(classes, list) else {name: list(c) for name, c in classes.items()}
-            )
+            classes = {"label": classes} if isinstance(classes, list) else dict(classes)
             return cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error

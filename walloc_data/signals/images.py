@@ -86,7 +86,7 @@ class ImageReader:
         return {name: value for name, (value, default) in options.items() if name in _ALWAYS or value != default}
 
     def read(self, data: Any, name: str) -> Signal:
-        """The image in the bytes of a file, uint8 `[C, H, W]`, with `size` and the upright file's `original_size` (H, W).
+        """The image in the bytes of a file: uint8 `[C, H, W]`, its `size` and that of the upright file (H, W).
 
         Pillow's images are taken too, and arrays of uint8, `[H, W]` or `[H, W, C]`. Raises `SampleError` with the
         reason where `data` holds no image.

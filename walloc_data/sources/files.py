@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.source import Raw
@@ -25,7 +26,7 @@ class Files:
 
     root: Path
     names: Sequence[str]
-    fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    fields: "Mapping[str, Sequence[Any] | NDArray[Any]]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -36,8 +37,8 @@ class Files:
             data = path.read_bytes()
         except OSError as error:  # of the machine, so the sample is not to blame
             raise SourceError(
-                f"{path}: cannot be read ({error.strerror or error}). Nothing is lost: see that {self.root} is whole and "
-                "may be read, then run the same command again to go on"
+                f"{path}: cannot be read ({error.strerror or error}). Nothing is lost: see that {self.root} is whole "
+                "and may be read, then run the same command again to go on"
             ) from error
         return Raw(data, str(path), {name: _plain(values[index]) for name, values in self.fields.items()})
 
@@ -68,7 +69,10 @@ class Files:
     def chosen(self, indices: Iterable[int]) -> "Files":
         """Some of the files, in the order of `indices`."""
         indices = list(indices)
-        fields = {name: [values[index] for index in indices] for name, values in self.fields.items()}
+        fields = {
+            name: values[indices] if isinstance(values, np.ndarray) else [values[index] for index in indices]
+            for name, values in self.fields.items()
+        }
         return Files(self.root, [self.names[index] for index in indices], fields)
 
 

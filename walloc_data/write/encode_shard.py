@@ -1,5 +1,6 @@
 """One shard of the write path: read, encode, code, write. Its bytes depend on its task alone."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import row_of
 
-__all__ = ["Job", "ShardReport", "encode_signals", "one_thread", "write_shard"]
+__all__ = ["Job", "ShardReport", "encode_signals", "one_thread", "stamp_of", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class ShardReport:
         content = dict(json.loads(line))
         known = {entry.name for entry in fields(cls)} - {"shard"}
         rest = {name: value for name, value in content.items() if name in known}
-        return cls(shard=ShardInfo.of(content["shard"]), **rest)
+        return cls(shard=ShardInfo.of(dict(content["shard"])), **rest)
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
     """
     path = job.out / f"{task.name}.tar"
     empty = ShardInfo(name=path.name, samples=0, records=0, bytes=0, payload_bytes=0, sha256="")
-    report = ShardReport(task.split, empty)
+    report, stamp = ShardReport(task.split, empty), stamp_of(task, job.splits[task.split])
     options = job.options
     try:
         with ShardWriter(path) as writer:
@@ -119,8 +120,15 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
         bytes=writer.bytes,
         payload_bytes=packer.payload_bytes,
         sha256=writer.digest.hexdigest(),
+        source=stamp,
     )
     return report
+
+
+def stamp_of(task: ShardTask, split: Split) -> str:
+    """16 hex digits that change when a sample's file does; empty where that is not known."""
+    stamps = [split.stamp(index) for index in task.indices]
+    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()[:16] if any(stamps) else ""
 
 
 def encode_signals(codec: Codec, signals: Sequence[Signal]) -> list[NDArray[np.int8]]:

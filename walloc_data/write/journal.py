@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from walloc_data.errors import DatasetError
@@ -13,10 +14,13 @@ __all__ = ["JOURNAL_FILE", "append_line", "open_journal"]
 JOURNAL_FILE = ".walloc-journal.jsonl"
 
 
-def open_journal(out: Path, source: str, plan: str, earlier: str | None) -> dict[str, ShardReport] | None:
+def open_journal(
+    out: Path, source: str, plan: str, earlier: str | None, stamp: Callable[[str], str]
+) -> dict[str, ShardReport] | None:
     """What a former run of this plan finished, by shard, or None if it finished all.
 
-    `plan` is the identity of the plan, `earlier` what an earlier version called it, `source` the source's name.
+    `plan` is the identity of the plan, `earlier` what an earlier version called it, `source` the source's name, and
+    `stamp` gives that of the samples of a shard by its name: a shard of files that have changed is not finished.
     """
     if out.exists() and not out.is_dir():
         raise DatasetError(f"{out} is not a folder")
@@ -25,6 +29,13 @@ def open_journal(out: Path, source: str, plan: str, earlier: str | None) -> dict
         if manifest.plan not in (plan, earlier):
             raise DatasetError(
                 f"{out} holds another dataset, or one made with other options: choose another folder or delete it"
+            )
+        shards = (shard for of_split in manifest.splits.values() for shard in of_split)
+        changed = [shard.name for shard in shards if shard.source and shard.source != stamp(Path(shard.name).stem)]
+        if changed:
+            raise DatasetError(
+                f"{out} is complete, and files of {', '.join(changed[:3])} have changed since: choose another folder "
+                "or delete it"
             )
         return None
     journal, first = out / JOURNAL_FILE, _first_line(plan, source)
@@ -53,7 +64,8 @@ def open_journal(out: Path, source: str, plan: str, earlier: str | None) -> dict
             continue  # cut short: its shard is written again
         path = out / report.shard.name
         whole = path.exists() and path.stat().st_size == report.shard.bytes and path.with_suffix(".idx").exists()
-        if whole or not report.shard.samples:
+        same = not report.shard.source or report.shard.source == stamp(path.stem)
+        if same and (whole or not report.shard.samples):
             done[path.stem] = report
     return done
 

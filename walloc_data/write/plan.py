@@ -54,7 +54,7 @@ class Options:
             raise DatasetError(f"columns are several: columns=({self.columns!r},)")
 
     def config(self) -> dict[str, Any]:
-        """The options for the manifest; those that came after version 0.1 only where they differ from their defaults."""
+        """The options, for the manifest; what came after version 0.1 only where it differs from its default."""
         options = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
         return {name: value for name, (value, default) in options.items() if name in _ALWAYS or value != default}
 

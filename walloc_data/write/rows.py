@@ -62,7 +62,7 @@ def joined(one: str, other: str) -> str:
     shapes = {kind[len(name) :] for kind, name in zip((one, other), names, strict=True)}
     if len(shapes) > 1 or any(name in ("str", "bytes", "json", "bool") for name in names):
         return "json"
-    return np.result_type(*names).name + shapes.pop()
+    return f"{np.result_type(*names).name}{shapes.pop()}"
 
 
 def text(key: str) -> str:
