@@ -103,8 +103,7 @@ class SplitReader:
         self.remote = any(source.files.remote for source in self._sources)
         self._lost: dict[tuple[int, int], str] = {}  # records that are damaged, and how
         for dataset in datasets:
-            none = np.empty((0, dataset.codec.channels, *(1,) * dataset.codec.config.dims), np.int8)
-            dataset.coder.decode(b"\0", np.empty((0, 2), np.uint64), none)
+            dataset.coder.warm_up()
 
     def __len__(self) -> int:
         return int(self._first[-1])
