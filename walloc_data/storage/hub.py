@@ -72,12 +72,12 @@ class HubSource(HttpSource):
             return super().refusal(name, answer)  # of the storage
         known = self._token is not None
         return DatasetError(
-            hub_refusal(answer.status, code, message, page=self._base, revision=self.revision, known=known)
+            hub_refusal(answer.status, code, message, page=self.place, revision=self.revision, known=known)
         )
 
     def _url_at(self, revision: str, name: str) -> str:
         # As the client's `hf_hub_url`, which a forked child may hang on: its modules are loaded when first used.
-        return f"{self._base}/resolve/{quote(revision, safe='')}/{quote(name)}"
+        return f"{self.place}/resolve/{quote(revision, safe='')}/{quote(name)}"
 
     def _ask_commit(self, name: str) -> str:
         """The commit that the Hub names with the first byte of a file."""
@@ -99,9 +99,9 @@ class HubSource(HttpSource):
                 url = redirected(url, answer.header("Location") or "none:")
             except ValueError:
                 break
-            if not trusted(url, self._base):
+            if not trusted(url, self.place):
                 break
-        raise DatasetError(f"{self._base}: what answers there is no Hub (it names no commit): check HF_ENDPOINT")
+        raise DatasetError(f"{self.place}: what answers there is no Hub (it names no commit): check HF_ENDPOINT")
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         if self._offline:
