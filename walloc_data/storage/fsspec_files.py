@@ -51,7 +51,8 @@ class FsspecSource:
     """
 
     def __init__(self, url: str, options: StorageOptions) -> None:
-        self.url, self._url = shown(url), url
+        self.url = self.place = shown(url)
+        self._url = url
         self._retries = options.retries
         self._opened: dict[int, _Opened] = {}
         self._open()
@@ -63,6 +64,11 @@ class FsspecSource:
     def requests(self) -> int:
         """Files and ranges that this process has asked the driver for so far."""
         return self._open().requests
+
+    @property
+    def revision(self) -> str:
+        """None: of what fsspec opens, the last version is read."""
+        return ""
 
     def key(self, name: str) -> str:
         """The full URL of a file."""

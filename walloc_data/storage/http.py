@@ -82,6 +82,11 @@ class HttpSource:
         """Requests that this process has sent so far."""
         return self._client.requests
 
+    @property
+    def revision(self) -> str:
+        """None: a web server has one of each file."""
+        return ""
+
     def key(self, name: str) -> str:
         """The full URL of a file, with the query."""
         return self.file_url(name)

@@ -12,6 +12,7 @@ class LocalStorage:
     """A `Storage` of a local folder: nothing is requested, nothing cached, and versions say nothing new."""
 
     requests = 0
+    revision = ""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
