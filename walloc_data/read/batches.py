@@ -21,6 +21,8 @@ _LOG = logging.getLogger("walloc_data")
 class Batches:
     """Makes a batch of samples, int64 `[B]`: `(x, *columns)`, or with `buckets` a list of such, one for each shape.
 
+    In two halves: `read`, which threads do ahead, and `finish`.
+
     `damaged` counts the samples that this process left out, where `skip` allows it.
     """
 
@@ -39,14 +41,21 @@ class Batches:
         self._said: set[str] = set()
         self._checked = False
 
-    def __call__(self, numbers: NDArray[np.int64], empty: Empty = new_array) -> Any:
-        """The batch. Raises `FormatError` for damage that is not skipped, `DatasetError` for a column there is not."""
+    def read(self, numbers: NDArray[np.int64], empty: Empty = new_array) -> Samples:
+        """What a batch is made of: any thread may do it.
+
+        Raises `FormatError` for damage that is not skipped, `DatasetError` for a column there is not.
+        """
         self._check(int(numbers[0]))
         found = self.reader.read(numbers, self.columns, skip=self.skip, empty=empty)
         if found.damaged:
             self._note(found.damaged)
             if not len(found.latents):
                 raise DatasetError(f"every sample of a batch is damaged, such as {found.damaged[0]}")
+        return found
+
+    def finish(self, found: Samples) -> Any:
+        """The batch. Transforms may draw from torch's generator, so the thread that asks for batches does it."""
         if self.buckets:
             return [self._finished(bucket) for bucket in found.by_shape()]
         return self._finished(found)
