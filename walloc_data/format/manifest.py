@@ -34,6 +34,11 @@ class ShardInfo:
         if not isinstance(self.name, str) or Path(self.name).name != self.name or not self.name.endswith(".tar"):
             raise FormatError(f"shard {self.name!r}: not a file name that ends with .tar")
 
+    @property
+    def index(self) -> str:
+        """File name of its index."""
+        return self.name.removesuffix(".tar") + ".idx"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:

@@ -4,14 +4,17 @@ import os
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
-__all__ = ["OpenedDataset", "open_dataset"]
+__all__ = ["OpenedDataset", "open_dataset", "read_entries"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,16 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
         raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
     return OpenedDataset(storage, manifest, codec, coder)
+
+
+def read_entries(storage: Storage, shard: ShardInfo) -> NDArray[np.void]:
+    """Where the records of a shard are: the entries of its index.
+
+    Raises `FormatError` for an index that is damaged or of another shard.
+    """
+    where = f"{storage.url}/{shard.index}"
+    parse = partial(parse_index, where=where)
+    entries, tar_bytes = read_parsed(storage, shard.index, parse, version=shard.sha256)
+    if (tar_bytes, len(entries), int(entries["samples"].sum())) != (shard.bytes, shard.records, shard.samples):
+        raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
+    return entries

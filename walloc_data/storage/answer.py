@@ -29,6 +29,12 @@ class Answer:
         """A header, or ""."""
         return self._response.headers.get(name, "")
 
+    @property
+    def total(self) -> int | None:
+        """Bytes of the file that the body is, or is a part of; None where the answer does not say."""
+        said = self.header("Content-Range").rpartition("/")[2] if self.status == 206 else self.header("Content-Length")
+        return int(said) if said.isdecimal() else None
+
     def read(self, size: int) -> bytes:
         """The next bytes of the body: `size` of them, or as many as there are. Raises `TransientError`."""
         try:

@@ -42,6 +42,9 @@ class Storage(Protocol):
     def path(self, name: str) -> Path | None:
         """The local file of that name, to be mapped; None where files are remote."""
 
+    def size(self, name: str) -> int:
+        """Bytes of a file as it is now, whatever is cached."""
+
     def read(self, name: str, *, version: str = "", anew: bool = False) -> bytes:
         """A whole small file; `anew` bypasses what is cached and replaces it."""
 

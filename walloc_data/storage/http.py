@@ -25,6 +25,7 @@ __all__ = ["HttpSource"]
 # Connecting looks this up and imports it; a child forked while a thread does so would wait for ever for that thread.
 codecs.lookup("idna")
 
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "walloc-data"}
 _HOPS = 10
 _STRANGER = 2  # failures to connect, of a host that never answered, that may pass
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -118,6 +119,16 @@ class HttpSource:
         """A file, or a range of exactly `span[1] - span[0]` bytes; unchanged where it still has this `etag`."""
         return retry(lambda: self._attempt(name, span, etag), retries=self._retries, where=f"{self.url}/{name}")
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, as the server says with the first of them: many that sign addresses refuse HEAD."""
+
+        def first_byte() -> int | None:
+            answer = self._follow(name, {**_HEADERS, "Range": "bytes=0-0"})
+            self._receive(name, (0, 1), answer, "")
+            return answer.total
+
+        return retry(first_byte, retries=self._retries, where=f"{self.url}/{name}")
+
     @property
     def _client(self) -> _Client:
         # A forked child leaves its parent's client untouched: a lock in it may be held by a thread that is not there.
@@ -125,7 +136,7 @@ class HttpSource:
         return found or self._clients.setdefault(os.getpid(), _Client())
 
     def _attempt(self, name: str, span: tuple[int, int] | None, etag: str) -> Fetched:
-        wanted = {"Accept-Encoding": "identity", "User-Agent": "walloc-data"}
+        wanted = dict(_HEADERS)
         if span is not None:
             wanted["Range"] = f"bytes={span[0]}-{span[1] - 1}"
         if etag:

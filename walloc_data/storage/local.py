@@ -25,6 +25,14 @@ class LocalStorage:
         """The file, whether or not it is there."""
         return self.folder / name
 
+    def size(self, name: str) -> int:
+        """Bytes of a file. Raises `DatasetError` where there is none."""
+        path = self.folder / name
+        try:
+            return path.stat().st_size
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+
     def read(self, name: str, *, version: str = "", anew: bool = False) -> bytes:
         """A whole file. Raises `DatasetError` where it cannot be read."""
         path = self.folder / name

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from walloc_data.errors import DatasetError
 from walloc_data.storage.cache import DiskCache
 from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.retry import UnreachableError
@@ -53,6 +54,9 @@ class Source(Protocol):
         `etag` asks for the file only if it is another than that. Raises `DatasetError`.
         """
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where nobody says. Raises `DatasetError`."""
+
 
 class RemoteStorage:
     """A `Storage` that asks its source for what the disk cache does not hold."""
@@ -77,6 +81,13 @@ class RemoteStorage:
     def path(self, name: str) -> Path | None:
         """None: there is no local file of that name."""
         return None
+
+    def size(self, name: str) -> int:
+        """Bytes of a file as it is now."""
+        total = self.source.size(name)
+        if total is None:
+            raise DatasetError(f"{self.url}/{name}: what serves it does not say how large it is")
+        return total
 
     def read(self, name: str, *, version: str = "", anew: bool = False) -> bytes:
         """A whole file, from the cache if it was kept under this version; without one, validated by its ETag.
