@@ -14,9 +14,10 @@ from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
 from walloc_data.order import Cut, MixedOrder, SplitOrder
 from walloc_data.read.batches import Batches
+from walloc_data.read.choice import Choice
 from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
 from walloc_data.read.loader import StreamingLoader
-from walloc_data.read.opened import OpenedDataset, open_dataset
+from walloc_data.read.opened import OpenedDataset, any_ragged, open_dataset
 from walloc_data.read.ranks import Ranks, UnknownRank
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.steps import Steps
@@ -42,10 +43,13 @@ class StreamingLatentDataset(IterableDataset[Any]):
     `world_size`, unless given, are what torch.distributed says when an iteration starts, or else the environment of
     torchrun, Lightning, MPI or srun; ranks whose data or order differ are refused.
 
-    `columns` are given behind x, in their order: numbers as tensors, all else as lists. `transform` is applied to
-    each x. Where samples differ in shape, x is a list of tensors `[c, *space / f]`; or, with `buckets`, each step is a
-    list of batches, one for each shape there is in it. `on_damage` is `"stop"`, or `"skip"`, which leaves damaged
-    samples out, logs them and counts them in `damaged` (of this process). Each process makes batches ahead in
+    `columns` are given behind x, in their order, or by name in a dict, `channels` are how many of the first are read,
+    and `decode` says what x is: as in `LatentDataset`, with numbers as tensors of their dtype and all else as lists.
+    `transform` is applied to each x. Where samples of the datasets differ in shape, x is a list of tensors
+    `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each shape there is in it.
+    `on_damage` is `"stop"`, or `"skip"`, which leaves damaged samples out, logs them and counts them in `damaged`; what
+    may pass, such as a server that is down, stops in any case. Where all of a batch is damaged, samples that come later
+    in the split stand in, so that every rank has its step. Each process makes batches ahead in
     `threads` threads, up to `ahead_bytes` (None: in one; but in none where workers read local files, since a loader
     has batches made ahead by itself). `storage` says how what is remote is fetched and cached.
 
@@ -61,7 +65,9 @@ class StreamingLatentDataset(IterableDataset[Any]):
         batch_size: int,
         shuffle: bool = True,
         seed: int = 0,
-        columns: Sequence[str] = ("label",),
+        columns: Sequence[str] | Mapping[str, str] = ("label",),
+        channels: int | None = None,
+        decode: str = "latents",
         transform: Callable[[Any], Any] | None = None,
         drop_last: bool = False,
         buckets: bool = False,
@@ -93,14 +99,14 @@ class StreamingLatentDataset(IterableDataset[Any]):
         if epoch_samples is not None:
             epoch_samples = whole_number("epoch_samples", epoch_samples, least=1)
         self._ranks = Ranks(rank, world_size)
-        if isinstance(columns, str):
-            raise DatasetError(f"columns are several: columns=({columns!r},)")
         if not isinstance(root, str | os.PathLike | Mapping) or not root:
             raise DatasetError("root is a folder, a URL, or several with their weights: {'a': 1, 'b': 1}")
         roots, weights = (list(root), _weights(root)) if isinstance(root, Mapping) else ([root], None)
         datasets = [open_dataset(each, storage) for each in roots]
-        _check_alike(datasets, columns)
-        self.split, self.codec, self.classes = split, datasets[0].codec, list(datasets[0].manifest.classes or [])
+        codec = datasets[0].codec if channels is None else datasets[0].codec.prefix(channels)
+        choice = Choice(columns, decode, transform, codec)
+        _check_alike(datasets, choice.names)
+        self.split, self.codec, self.classes = split, codec, list(datasets[0].manifest.classes or [])
         orders = [
             SplitOrder(
                 [shard.samples for shard in dataset.shards(split)],
@@ -114,8 +120,9 @@ class StreamingLatentDataset(IterableDataset[Any]):
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
         length = epoch_samples or order.length
         cut = partial(_cut, length, batch_size, lanes, drop_last)
-        reader = SplitReader(datasets, split)
-        self._batches = Batches(reader, columns, transform=transform, buckets=buckets, skip=on_damage == "skip")
+        reader = SplitReader(datasets, split, channels=channels)
+        ragged = any_ragged(datasets)
+        self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
         self._steps = Steps(
             order,
             cut,
@@ -180,7 +187,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
 
     @property
     def damaged(self) -> int:
-        """Damaged samples that this process left out; those that a loader's workers left out stand in the log."""
+        """Damaged samples that were left out, by this process and the workers of its loaders; the log names them."""
         return self._batches.damaged
 
     def set_epoch(self, epoch: int) -> None:

@@ -1,6 +1,7 @@
 """A dataset that has been opened, wherever it lies: its manifest, codec and coder, checked against one another."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +15,7 @@ from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
-__all__ = ["OpenedDataset", "open_dataset", "read_entries"]
+__all__ = ["OpenedDataset", "any_ragged", "open_dataset", "read_entries"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,19 @@ class OpenedDataset:
     manifest: Manifest
     codec: Codec
     coder: Coder
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape `(c, *space)` of all latents, as far as the options of its writing tell; empty where shapes differ, and
+        None where nothing is known.
+        """
+        reading = self.manifest.options.get("read")
+        if not isinstance(reading, dict) or not {"size", "resize", "crop"} <= reading.keys():
+            return None
+        size, fits = reading["size"], (("squash", "none"), ("squash", "center"), ("shorter", "center"))
+        if not isinstance(size, int) or (reading["resize"], reading["crop"]) not in fits:
+            return ()
+        return self.codec.latent_shape([size] * self.codec.config.dims)
 
     def shards(self, split: str) -> list[ShardInfo]:
         """The shards of a split. Raises `DatasetError` where there is no such split."""
@@ -61,3 +75,11 @@ def read_entries(storage: Storage, shard: ShardInfo) -> NDArray[np.void]:
     if (tar_bytes, len(entries), int(entries["samples"].sum())) != (shard.bytes, shard.records, shard.samples):
         raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
     return entries
+
+
+def any_ragged(datasets: Sequence[OpenedDataset]) -> bool | None:
+    """Whether latents of some datasets differ in shape; None where that is not known."""
+    shapes = {dataset.shape for dataset in datasets}
+    if () in shapes or len(shapes - {None}) > 1:
+        return True
+    return None if None in shapes else False

@@ -18,7 +18,7 @@ from walloc_data.read.batches import Batches
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.place import Place
 from walloc_data.read.ranks import Ranks
-from walloc_data.read.reader import Samples
+from walloc_data.read.samples import Samples
 
 __all__ = ["Pass", "Step", "Steps"]
 
