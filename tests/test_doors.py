@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from tests.http_server import FileServer
 from tests.written import write_dataset
-from walloc_data import Codec, LatentDataset, StreamingLatentDataset, latent_decoder, load_codec
+from walloc_data import Codec, LatentDataset, StorageOptions, StreamingLatentDataset, latent_decoder, load_codec
 from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import Record, read_index
 from walloc_data.transforms import CenterCrop, RandomCrop, RandomFlip, flip
@@ -246,3 +247,18 @@ def test_samples_and_imgs_are_those_of_an_image_folder(dataset):
 def test_a_transform_in_the_place_of_the_split(dataset):
     with pytest.raises(DatasetError, match=r"a transform is given as transform="):
         LatentDataset(dataset, lambda x: x)
+
+
+def test_a_path_that_ends_in_a_split(dataset, tmp_path):
+    with pytest.raises(
+        FormatError, match=rf"{dataset}/val is not a dataset.*'val' a split of it: open that folder with"
+    ):
+        LatentDataset(f"{dataset}/val/")
+    with pytest.raises(FormatError, match=r"no walloc\.json$"):
+        LatentDataset(dataset / "test")
+    with FileServer(dataset) as server:
+        storage = StorageOptions(cache_dir=tmp_path)
+        with pytest.raises(DatasetError, match=r"404.*'val' a split of it: open that folder with split='val'"):
+            StreamingLatentDataset(f"{server.url}/val", batch_size=4, storage=storage)
+        with pytest.raises(DatasetError, match=r"404.*names a dataset's folder$"):
+            LatentDataset(f"{server.url}/nothing", storage=storage)

@@ -278,12 +278,6 @@ def test_damage_stops_or_is_skipped_and_counted(copy, order, caplog, part, lost)
     assert found == [key for key in order[0] if key in set(found)]
 
 
-def test_a_batch_of_nothing_but_damage(copy):
-    damage(copy)
-    with pytest.raises(DatasetError, match="every sample of a batch"):
-        list(stream(copy, batch_size=1, on_damage="skip"))
-
-
 @pytest.mark.parametrize(
     "options",
     [

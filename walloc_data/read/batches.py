@@ -59,13 +59,15 @@ class Batches:
         found = self._read(numbers, empty)
         if len(found.damaged) < len(numbers):
             return found
-        later = 1
-        while later < len(self.reader):
+        best, later = found, 1
+        while best.damaged and later < len(self.reader):
             instead = self._read((numbers + later) % len(self.reader), new_array)
-            if len(instead.damaged) < len(numbers):
-                return Samples(instead.latents, instead.columns, found.damaged)
-            later *= 2
-        raise DatasetError(f"every sample of a batch is damaged, and what comes later in the split: {found.damaged[0]}")
+            best, later = min(best, instead, key=lambda one: len(one.damaged)), 2 * later
+        if len(best.damaged) == len(numbers):
+            raise DatasetError(
+                f"every sample of a batch is damaged, and what comes later in the split: {found.damaged[0]}"
+            )
+        return Samples(best.latents, best.columns, found.damaged)
 
     @property
     def damaged(self) -> int:

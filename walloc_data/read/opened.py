@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError, FormatError
+from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
 from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
@@ -56,8 +56,11 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     storage = open_storage(root, options)
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
-        raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}")
-    manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
+        raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}{_split_hint(root, options)}")
+    try:
+        manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
+    except MissingError as error:
+        raise MissingError(f"{error}{_split_hint(root, options)}") from error
     codec, coder = read_dataset_codec(storage, sha256=manifest.codec_sha256)
     if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
         raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
@@ -75,6 +78,17 @@ def read_entries(storage: Storage, shard: ShardInfo) -> NDArray[np.void]:
     if (tar_bytes, len(entries), int(entries["samples"].sum())) != (shard.bytes, shard.records, shard.samples):
         raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
     return entries
+
+
+def _split_hint(root: str | os.PathLike[str], options: StorageOptions | None) -> str:
+    """What to say where a root is a dataset's folder and the name of a split in it."""
+    folder, _, name = os.fspath(root).rstrip("/").rpartition("/")
+    try:
+        data = open_storage(folder, options).read(MANIFEST_FILE) if folder else b""
+        known = name in Manifest.parse(data, folder).splits
+    except WallocError:
+        return ""
+    return f"; {folder} is one, and {name!r} a split of it: open that folder with split={name!r}" if known else ""
 
 
 def any_ragged(datasets: Sequence[OpenedDataset]) -> bool | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError, FormatError, WallocError
+from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
 from walloc_data.format import MANIFEST_FILE, Column, Record
 from walloc_data.read.locate import Group, Places
 from walloc_data.read.opened import OpenedDataset
@@ -147,7 +147,7 @@ class Records:
         """Whether an error is of the data, for good: they are wrong, or the shard is gone and its dataset is there."""
         if isinstance(error, FormatError):
             return True
-        if not isinstance(error.__cause__, FileNotFoundError):
+        if not isinstance(error, MissingError) and not isinstance(error.__cause__, FileNotFoundError):
             return False
         try:
             self._at(shard)[0].files.storage.read(MANIFEST_FILE, anew=True)

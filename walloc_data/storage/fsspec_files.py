@@ -11,7 +11,7 @@ from typing import Any
 
 import fsspec
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, MissingError
 from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.remote import Fetched
 from walloc_data.storage.retry import TransientError, retry
@@ -102,7 +102,7 @@ class FsspecSource:
         try:
             return work(opened.system, f"{opened.folder}/{name}")
         except FileNotFoundError as error:
-            raise DatasetError(f"{where}: not found; check the URL, which names a dataset's folder") from error
+            raise MissingError(f"{where}: not found; check the URL, which names a dataset's folder") from error
         except PermissionError as error:
             raise DatasetError(f"{where}: access refused ({error}); check the credentials of its driver") from error
         except _loaded(_PASSING, OSError, EOFError, asyncio.TimeoutError) as error:

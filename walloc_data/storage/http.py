@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import urllib3
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, MissingError
 from walloc_data.storage.answer import Answer, read_body
 from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.remote import Fetched
@@ -105,9 +105,9 @@ class HttpSource:
         """What a status that no retry helps means to the user, and what to do."""
         where = f"{self.url}/{name}"
         if answer.status in (404, 410):
-            return DatasetError(f"{where}: not found ({answer.status}); check the URL, which names a dataset's folder")
+            return MissingError(f"{where}: not found ({answer.status}); check the URL, which names a dataset's folder")
         if answer.status == 416:
-            return DatasetError(f"{where} is shorter than its index says: cut short or replaced; upload it again")
+            return MissingError(f"{where} is shorter than its index says: cut short or replaced; upload it again")
         if answer.status in (401, 403):
             return DatasetError(
                 f"{where}: access refused ({answer.status}); check the credentials or the signature in the URL, "

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from urllib.parse import quote
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, MissingError
 from walloc_data.storage.answer import Answer
 from walloc_data.storage.cache import DiskCache
 from walloc_data.storage.http import HttpSource
@@ -71,7 +71,7 @@ class HubSource(HttpSource):
         """What a status that no retry helps means to the user, and what to do."""
         code, message = answer.header("X-Error-Code"), answer.header("X-Error-Message")
         if code == "EntryNotFound":
-            return DatasetError(
+            return MissingError(
                 f"{self.url} has no {name}: it is no dataset of walloc_data, or one whose push has not ended"
             )
         if answer.status == 416 or (answer.status == 403 and not (code or message)):
