@@ -71,6 +71,8 @@ def test_urls_that_cannot_be_right(url, says):
         ({"retries": None}, "retries=None"),
         ({"revision": ""}, "revision must be text"),
         ({"token": b"SECRET"}, "token must be text"),
+        ({"token": "hf_SECRET\n"}, "token must be a line of ASCII"),
+        ({"token": "hf_SECRÉT"}, "token must be a line of ASCII"),
     ],
 )
 def test_options_out_of_range(options, says):

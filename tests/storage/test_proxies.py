@@ -7,9 +7,12 @@ import socket
 import threading
 
 import pytest
+from huggingface_hub.utils import close_session
 
 from tests.http_server import FileServer
-from walloc_data.errors import DatasetError
+from walloc_data.errors import CodecError, DatasetError
+from walloc_data.hub.push import check_push
+from walloc_data.zoo import load_codec
 
 ELSEWHERE = "http://elsewhere.invalid"
 DEAD = "http://127.0.0.1:9"
@@ -119,6 +122,21 @@ def test_socks_without_its_package(opened, monkeypatch):
     monkeypatch.setenv("all_proxy", "socks5://me:SECRET@127.0.0.1:9")
     with pytest.raises(DatasetError, match=r"socks5://127\.0\.0\.1:9 speaks SOCKS, .*: pip install pysocks$"):
         opened(ELSEWHERE).read("walloc.json")
+
+
+@pytest.mark.parametrize("written", ["http://host:port", "socks5://127.0.0.1:9"])
+def test_the_hub_s_own_client(hub, monkeypatch, written):
+    if written.startswith("socks") and importlib.util.find_spec("socksio") is not None:
+        pytest.skip("socksio is installed")
+    monkeypatch.setenv("all_proxy", written)
+    monkeypatch.setenv("no_proxy", "")
+    close_session()
+    with pytest.raises(CodecError, match=r"hf://ann/codec: .*; check HF_ENDPOINT, and the proxy in https_proxy"):
+        load_codec("hf://ann/codec")
+    with pytest.raises(
+        DatasetError, match=r"datasets/ann/latents: .*; check HF_ENDPOINT, and the proxy in https_proxy"
+    ):
+        check_push("ann/latents", token="hf_token")
 
 
 @pytest.mark.parametrize("login", [b"", b"me:SECRET"])

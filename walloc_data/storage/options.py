@@ -38,6 +38,10 @@ class StorageOptions:
         for name in ("revision", "token"):
             if getattr(self, name) is not None and not (isinstance(getattr(self, name), str) and getattr(self, name)):
                 raise DatasetError(f"{name} must be text, or None")
+        if not (self.token or "").isascii() or not (self.token or "").isprintable():
+            raise DatasetError(
+                "token must be a line of ASCII: look for a line break or a space that was copied with it"
+            )
 
     @property
     def cache_folder(self) -> Path | None:

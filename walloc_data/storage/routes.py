@@ -18,6 +18,7 @@ from walloc_data.storage.urls import origin
 __all__ = ["Route", "open_route"]
 
 _CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
+_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _VARIABLES = "http_proxy, https_proxy or all_proxy"
 
 
@@ -104,14 +105,15 @@ def _cut(proxy: str) -> str:
 
 
 def _context() -> ssl.SSLContext:
-    """Trust in the authorities of the system and of certifi, or of the file that the environment names."""
+    """Trust in the authorities of the system and of certifi, or of the file or folder that the environment names."""
     context = urllib3.util.create_urllib3_context()
     context.load_default_certs()
-    path = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+    variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "")
+    path = os.environ[variable] if variable else certifi.where()
     try:
-        context.load_verify_locations(path)
+        context.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
     except OSError as error:
         raise DatasetError(
-            f"{path}: the certificates in it cannot be read ({error}); correct $SSL_CERT_FILE"
+            f"{path}: the certificates in it cannot be read ({error}); correct ${variable or _CERTIFICATES[0]}"
         ) from error
     return context
