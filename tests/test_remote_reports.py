@@ -1,6 +1,8 @@
 """`walloc info`, `view` and `check` of datasets that are elsewhere."""
 
+import re
 import shutil
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -150,3 +152,16 @@ def test_a_server_that_goes_away_is_no_damage(server):
     server.signature = "sig=another"
     with pytest.raises(DatasetError, match=r"access refused \(403\)"):
         find_damage(url, storage=options)
+
+
+def test_the_page_on_remote_data_runs(hub, dataset, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "remote.md").read_text("utf-8")
+    hub.put("datasets", "user/name", {path.name: path.read_bytes() for path in dataset.iterdir()})
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert len(names["train"]) == 60
+    assert (tmp_path / "latents-cache").is_dir()
+    (command,) = re.findall(r"```\nwalloc (.*?)\n```", page)
+    assert main(command.split()) == 0
