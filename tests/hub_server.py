@@ -289,6 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
     def send_file(self, data: bytes, etag: str, headers: dict[str, str] | None = None) -> None:
         """All of it, or the range that was asked for."""
         found = {"ETag": f'"{etag}"', "Accept-Ranges": "bytes"} | (headers or {})
+        if self.headers.get("If-None-Match") == found["ETag"]:
+            return self.send(304, b"", found)
         asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
         if asked is None or asked.group(0) == "bytes=-":
             return self.send(200, data, found)

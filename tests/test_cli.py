@@ -343,9 +343,3 @@ def test_info_of_a_shard_cut_short(copy, capsys):
     path.write_bytes(path.read_bytes()[:1024])
     assert main(["info", str(copy)]) == 1
     assert "train-00001.tar has 1024 bytes" in capsys.readouterr().err
-
-
-def test_urls_where_a_folder_is_wanted(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["info", "https://example.org/latents"])
-    assert "is a URL" in capsys.readouterr().err

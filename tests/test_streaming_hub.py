@@ -63,7 +63,14 @@ def test_a_later_push_does_not_change_a_run_under_way(pushed, hub, dataset, samp
     running = stream(pushed)
     expected = [keys for _, _, keys in stream(dataset)]
     assert main(["push", str(samples_dataset), "ann/latents", "--private", "--replace"]) == 0
+    [before] = running.state_dict()["commits"]
     assert [keys for _, _, keys in running] == expected
+    later = stream(pushed)
+    [after] = later.state_dict()["commits"]
+    assert len(before) == len(after) == 40
+    with pytest.raises(DatasetError, match=rf"another run \(dataset.*; of commit {before}, not {after}\)"):
+        later.load_state_dict(running.state_dict())
+    stream(f"{pushed}@{before}").load_state_dict(running.state_dict())
 
 
 def test_who_may_not_and_what_is_not_there(pushed, hub, monkeypatch, tmp_path):

@@ -1,57 +1,69 @@
 """The read path, map-style: samples by number, a drop-in for `ImageFolder`."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from walloc_data.codec import crop
 from walloc_data.errors import DatasetError
+from walloc_data.read.batches import Batches, collate
+from walloc_data.read.choice import Choice
 from walloc_data.read.opened import open_dataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.storage import StorageOptions
 
 __all__ = ["LatentDataset"]
 
-_DECODES = ("latents", "float", "pixels")
 
-
-class LatentDataset(Dataset[tuple[Any, Any]]):
+class LatentDataset(Dataset[Any]):
     """Samples `(x, y)` of a split of a dataset, in a folder or at a URL (`hf://user/name`, `https://`, `s3://`).
 
-    `decode` says what x is: `"latents"`, int8 `[c, *space / f]`; `"float"`, float32 of the same shape,
-    dequantised; `"pixels"`, float32 `[C, *space]` in the range of the codec, without padding. y is the label
-    (int; -1 in a dataset without labels). `transform` and `target_transform` are applied to one x and y.
-    The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch.
+    `decode` says what x is: `"latents"`, int8 `[c, *space / f]`; `"float"`, float32 of the same shape, dequantised;
+    `"signal"`, or of images also `"pixels"`, float32 `[C, *space]` in the range of the codec, without padding. y is the
+    label (int; -1 in a dataset without labels). `transform` and `target_transform` are applied to one x and to one
+    label. `channels` is how many of the first channels are read (None: all); `codec` is that of these.
 
+    `columns` are given behind x, in their order; or a mapping of names to columns makes a dict of each sample, where
+    `"latents"` stands for x: `{"pixel_values": "latents", "labels": "label"}`. Numbers are tensors of their dtype, but
+    for labels, which are numbers of Python; all else is as it was stored.
+
+    The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch. Give it
+    `collate_fn=LatentDataset.collate` where columns or latents differ in shape between samples: those come as lists.
     `storage` says how what is remote is fetched and cached.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
-    `DatasetError` for one that cannot be reached or has no such split. A damaged sample raises when it is read.
+    `DatasetError` for one that cannot be reached or has no such split, and for options that do not go together. A
+    damaged sample raises when it is read; a prefix of channels is not checked by the CRC, which is of all of them.
     """
+
+    collate = staticmethod(collate)
 
     def __init__(
         self,
         root: str | os.PathLike[str],
         split: str = "train",
         *,
-        transform: Callable[[Tensor], Any] | None = None,
-        target_transform: Callable[[int], Any] | None = None,
+        columns: Sequence[str] | Mapping[str, str] = ("label",),
+        channels: int | None = None,
         decode: str = "latents",
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
         storage: StorageOptions | None = None,
     ) -> None:
-        if decode not in _DECODES:
-            raise DatasetError(f"decode={decode!r} is not one of {_DECODES}")
+        if not isinstance(split, str):
+            raise DatasetError(
+                f"split is a name, such as 'train', not {split!r}: a transform is given as transform=..."
+            )
+        opened = open_dataset(root, storage)
         self.split, self.decode = split, decode
         self.transform, self.target_transform = transform, target_transform
-        opened = open_dataset(root, storage)
-        self.root, self.manifest, self.codec = opened.storage.url, opened.manifest, opened.codec
-        self._reader = SplitReader([opened], split)
+        self.root, self.manifest = opened.storage.url, opened.manifest
+        self.codec = opened.codec if channels is None else opened.codec.prefix(channels)
+        self._reader = SplitReader([opened], split, channels=channels)
+        self._batches = Batches(self._reader, Choice(columns, decode, transform, self.codec))
 
     def __repr__(self) -> str:
         return f"LatentDataset({self.root!r}, split={self.split!r}): {len(self)} samples, codec {self.codec.name}"
@@ -59,13 +71,13 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
     def __len__(self) -> int:
         return len(self._reader)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> Any:
         return self.__getitems__([index])[0]
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
 
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Samples by number (from 0, or from -1 backwards) in the order asked for: what the `DataLoader` calls."""
         numbers = np.asarray(indices, np.int64)
         if not len(numbers):
@@ -73,14 +85,7 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
         if numbers.min() < 0 or numbers.max() >= len(self):
             raise IndexError(f"index out of range of {len(self)} samples")
-        found = self._reader.read(numbers, ["label"])
-        samples = self._decode(found.latents, numbers)
-        targets = [-1 if label is None else label for label in found.columns["label"]]
-        if self.transform is not None:
-            samples = [self.transform(sample) for sample in samples]
-        if self.target_transform is not None:
-            targets = [self.target_transform(target) for target in targets]
-        return list(zip(samples, targets, strict=True))
+        return self._batches.samples(numbers, self.transform, self.target_transform)
 
     @property
     def classes(self) -> list[str]:
@@ -93,26 +98,25 @@ class LatentDataset(Dataset[tuple[Any, Any]]):
         return {name: label for label, name in enumerate(self.classes)}
 
     @cached_property
-    def targets(self) -> list[int]:
+    def targets(self) -> list[Any]:
         """The label of every sample (-1 without labels). Reads all records' columns once, and keeps them."""
-        return [-1 if label is None else label for label in self._reader.column("label")]
+        return self._reader.column("label")
+
+    @cached_property
+    def samples(self) -> list[tuple[str, Any]]:
+        """The key (the path below the source folder) and label of every sample, as in `ImageFolder`; read as `targets`.
+
+        The order is that of this dataset, which is shuffled once when it is made: see docs/coming-from-imagefolder.md.
+        """
+        return list(zip(self._reader.column("key"), self.targets, strict=True))
+
+    @property
+    def imgs(self) -> list[tuple[str, Any]]:
+        """`samples`."""
+        return self.samples
 
     def fields(self, index: int) -> dict[str, Any]:
         """What else is stored of a sample: `label`, `key`, `size` as encoded and `original_size`, both (H, W)."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} out of range of {len(self)} samples")
         return self._reader.columns(index % len(self))
-
-    def _decode(self, latents: Any, numbers: Any) -> Sequence[Any]:
-        batches = (
-            [torch.from_numpy(latents)]
-            if isinstance(latents, np.ndarray)
-            else [torch.from_numpy(z)[None] for z in latents]
-        )
-        if self.decode == "latents":
-            return [sample for batch in batches for sample in batch.unbind()]
-        if self.decode == "float":
-            return [sample for batch in batches for sample in self.codec.dequantize(batch).unbind()]
-        sizes = [tuple(self._reader.columns(int(number))["size"]) for number in numbers]
-        pixels = [image for batch in batches for image in self.codec.decode(batch)[:, None]]
-        return [crop(image, size, self.codec.factor)[0] for image, size in zip(pixels, sizes, strict=True)]

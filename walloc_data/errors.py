@@ -5,6 +5,7 @@ __all__ = [
     "CoderError",
     "DatasetError",
     "FormatError",
+    "MissingError",
     "SampleError",
     "SourceError",
     "WallocError",
@@ -37,3 +38,7 @@ class SampleError(WallocError, ValueError):
 
 class DatasetError(WallocError, ValueError):
     """A dataset that cannot be opened, continued or indexed as asked."""
+
+
+class MissingError(DatasetError):
+    """A file of a dataset, or the end of one, that its place says it has not: no retry helps."""

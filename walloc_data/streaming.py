@@ -2,17 +2,23 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from torch.utils.data import IterableDataset
 
 from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 from walloc_data.order import Cut, MixedOrder, SplitOrder
 from walloc_data.read.batches import Batches
+from walloc_data.read.choice import Choice
+from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
 from walloc_data.read.loader import StreamingLoader
-from walloc_data.read.opened import OpenedDataset, open_dataset
-from walloc_data.read.ranks import rank_and_world
+from walloc_data.read.opened import OpenedDataset, any_ragged, open_dataset
+from walloc_data.read.ranks import Ranks, UnknownRank
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.steps import Steps
 from walloc_data.storage import StorageOptions
@@ -25,7 +31,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
 
     `root` is a folder or a URL (`hf://user/name`, `https://`, `s3://`), or maps several to the weights they are mixed
     by. Iterate over `loader(num_workers=4)`; or over this itself; or over `DataLoader(dataset, batch_size=None,
-    num_workers=4)`, which needs `set_epoch` before each epoch.
+    num_workers=4)`, which needs `set_epoch` before each epoch. One iteration at a time.
 
     The order is a function of the data and these options: `seed`, `shuffle`, `window` (samples that are mixed with
     one another, from records in random order), `epoch_samples` (None: as many as there are; else the next epoch goes
@@ -34,12 +40,16 @@ class StreamingLatentDataset(IterableDataset[Any]):
     own order by its share, over and over, so an epoch repeats the small and has a part of the large. Ranks and
     workers only cut the order. `batch_size` is of one rank;
     ranks get equally many batches, and with `drop_last=False` the last may be smaller, or larger by one. `rank` and
-    `world_size` come from torch.distributed or the environment, unless given.
+    `world_size`, unless given, are what torch.distributed says when an iteration starts, or else the environment of
+    torchrun, Lightning, MPI or srun; ranks whose data or order differ are refused.
 
-    `columns` are given behind x, in their order: numbers as tensors, all else as lists. `transform` is applied to
-    each x. Where samples differ in shape, x is a list of tensors `[c, *space / f]`; or, with `buckets`, each step is a
-    list of batches, one for each shape there is in it. `on_damage` is `"stop"`, or `"skip"`, which leaves damaged
-    samples out, logs them and counts them in `damaged` (of this process). Each process makes batches ahead in
+    `columns` are given behind x, in their order, or by name in a dict, `channels` are how many of the first are read,
+    and `decode` says what x is: as in `LatentDataset`, with numbers as tensors of their dtype and all else as lists.
+    `transform` is applied to each x. Where samples of the datasets differ in shape, x is a list of tensors
+    `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each shape there is in it.
+    `on_damage` is `"stop"`, or `"skip"`, which leaves damaged samples out, logs them and counts them in `damaged`; what
+    may pass, such as a server that is down, stops in any case. Where all of a batch is damaged, samples that come later
+    in the split stand in, so that every rank has its step. Each process makes batches ahead in
     `threads` threads, up to `ahead_bytes` (None: in one; but in none where workers read local files, since a loader
     has batches made ahead by itself). `storage` says how what is remote is fetched and cached.
 
@@ -55,7 +65,9 @@ class StreamingLatentDataset(IterableDataset[Any]):
         batch_size: int,
         shuffle: bool = True,
         seed: int = 0,
-        columns: Sequence[str] = ("label",),
+        columns: Sequence[str] | Mapping[str, str] = ("label",),
+        channels: int | None = None,
+        decode: str = "latents",
         transform: Callable[[Any], Any] | None = None,
         drop_last: bool = False,
         buckets: bool = False,
@@ -71,19 +83,30 @@ class StreamingLatentDataset(IterableDataset[Any]):
     ) -> None:
         if on_damage not in ("stop", "skip"):
             raise DatasetError(f"on_damage={on_damage!r} is not 'stop' or 'skip'")
-        if min(batch_size, window, 1 if threads is None else threads, ahead_bytes) < 1 or (
-            epoch_samples is not None and epoch_samples < 1
-        ):
-            raise DatasetError("batch_size, window, threads, ahead_bytes and epoch_samples are whole numbers from 1 on")
-        self.rank, self.world_size = rank_and_world(rank, world_size)
-        if isinstance(columns, str):
-            raise DatasetError(f"columns are several: columns=({columns!r},)")
-        if not isinstance(root, str | os.PathLike | Mapping):
+        batch_size, window, lanes, ahead_bytes = (
+            whole_number(name, value, least=1)
+            for name, value in (
+                ("batch_size", batch_size),
+                ("window", window),
+                ("lanes", lanes),
+                ("ahead_bytes", ahead_bytes),
+            )
+        )
+        seed, threads = (
+            whole_number("seed", seed),
+            None if threads is None else whole_number("threads", threads, least=1),
+        )
+        if epoch_samples is not None:
+            epoch_samples = whole_number("epoch_samples", epoch_samples, least=1)
+        self._ranks = Ranks(rank, world_size)
+        if not isinstance(root, str | os.PathLike | Mapping) or not root:
             raise DatasetError("root is a folder, a URL, or several with their weights: {'a': 1, 'b': 1}")
-        roots, weights = (list(root), list(root.values())) if isinstance(root, Mapping) else ([root], None)
+        roots, weights = (list(root), _weights(root)) if isinstance(root, Mapping) else ([root], None)
         datasets = [open_dataset(each, storage) for each in roots]
-        _check_alike(datasets, columns)
-        self.split, self.codec = split, datasets[0].codec
+        codec = datasets[0].codec if channels is None else datasets[0].codec.prefix(channels)
+        choice = Choice(columns, decode, transform, codec)
+        _check_alike(datasets, choice.names)
+        self.split, self.codec = split, codec
         self.classes = list(datasets[0].manifest.classes.get("label", []))
         orders = [
             SplitOrder(
@@ -96,46 +119,59 @@ class StreamingLatentDataset(IterableDataset[Any]):
             for number, dataset in enumerate(datasets)
         ]
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
-        cut = Cut(
-            length=epoch_samples or order.length,
-            batch=batch_size * self.world_size,
-            world=self.world_size,
-            lanes=lanes,
-            drop_last=drop_last,
-        )
-        reader = SplitReader(datasets, split)
-        self._batches = Batches(reader, columns, transform=transform, buckets=buckets, skip=on_damage == "skip")
+        length = epoch_samples or order.length
+        cut = partial(_cut, length, batch_size, lanes, drop_last)
+        reader = SplitReader(datasets, split, channels=channels)
+        ragged = any_ragged(datasets)
+        self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
         self._steps = Steps(
             order,
             cut,
-            self.rank,
+            self._ranks,
             self._batches,
             identity={
                 "dataset": _digest(datasets, split),
                 "seed": seed,
                 "shuffle": shuffle,
                 "window": window,
-                "epoch_samples": cut.length,
+                "epoch_samples": length,
                 "weights": weights,
                 "lanes": lanes,
-                "lanes_batch": cut.batch if lanes > 1 else None,
             },
+            commits=[dataset.storage.revision for dataset in datasets if dataset.storage.revision],
             threads=threads or 1,
             worker_threads=threads or int(reader.remote),
             ahead_bytes=ahead_bytes,
         )
         urls = [dataset.storage.url for dataset in datasets]
-        self._said = f"StreamingLatentDataset({', '.join(urls)}, split={split!r}): {len(self)} steps of {batch_size}"
+        self._said = f"StreamingLatentDataset({', '.join(urls)}, split={split!r})"
+        self._batch_size = batch_size
+        with suppress(UnknownRank):  # it may become known before iteration starts
+            len(self)
 
     def __repr__(self) -> str:
-        return f"{self._said}, rank {self.rank} of {self.world_size}, codec {self.codec.name}"
+        try:
+            dealt = f"{len(self)} steps of {self._batch_size}, rank {self.rank} of {self.world_size}"
+        except UnknownRank as error:
+            dealt = str(error)
+        return f"{self._said}: {dealt}, codec {self.codec.name}"
+
+    @property
+    def rank(self) -> int:
+        """This process's rank, as it is now: until iteration starts, a launcher may still say another."""
+        return self._ranks.now()[0]
+
+    @property
+    def world_size(self) -> int:
+        """How many ranks there are, likewise."""
+        return self._ranks.now()[1]
 
     def __len__(self) -> int:
         """Steps of an epoch, and batches of every rank."""
         return len(self._steps)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._steps)
+        return self._steps.iterate(by_hand=in_data_loader(sys._getframe(1)))
 
     def loader(self, *, num_workers: int = 0, **options: Any) -> StreamingLoader:
         """A `StatefulDataLoader` of this stream's batches; `options` are further ones of `DataLoader`.
@@ -143,26 +179,24 @@ class StreamingLatentDataset(IterableDataset[Any]):
         Its `state_dict` and `load_state_dict` are those of this stream. It goes on to the next epoch by itself; an
         iteration that was broken off begins its epoch again. Raises `DatasetError` for options that are the stream's.
         """
-        own = options.keys() & {"batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "collate_fn"}
-        if own:
-            raise DatasetError(
-                f"{', '.join(sorted(own))} cannot be given to the loader: StreamingLatentDataset makes the batches and "
-                "their order"
-            )
         return StreamingLoader(self._steps, num_workers=num_workers, **options)
 
     @property
     def epoch(self) -> int:
         """The epoch that is being given, or is given next."""
-        return self._steps.epoch
+        return self._steps.place.epoch
 
     @property
     def damaged(self) -> int:
-        """Damaged samples that this process left out; those that a loader's workers left out stand in the log."""
+        """Damaged samples that were left out, by this process and the workers of its loaders; the log names them."""
         return self._batches.damaged
 
     def set_epoch(self, epoch: int) -> None:
-        """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
+        """Give that epoch next, from its start; or, if it is the present one, go on as planned.
+
+        Workers of a `DataLoader` that live on see it too. Raises `DatasetError` for what is no number from 0 on.
+        """
+        refuse_second_dealing(sys._getframe(1), self.world_size)
         self._steps.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -190,6 +224,20 @@ def _check_alike(datasets: Sequence[OpenedDataset], columns: Sequence[str]) -> N
                 f"{other.storage.url} has other classes than {first.storage.url}, so labels cannot be mixed: give "
                 "columns without 'label'"
             )
+
+
+def _weights(root: Mapping[str, float]) -> list[float]:
+    """Of a mixture, as plain Python numbers, which a state can hold."""
+    try:
+        weights = [float(weight) for weight in root.values()]
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"weights {list(root.values())} are not one number above 0 a dataset") from error
+    return weights
+
+
+def _cut(length: int, batch_size: int, lanes: int, drop_last: bool, world: int) -> Cut:
+    """An epoch as it is cut for a number of ranks; `batch_size` is of one."""
+    return Cut(length=length, batch=batch_size * world, world=world, lanes=lanes, drop_last=drop_last)
 
 
 def _digest(datasets: Sequence[OpenedDataset], split: str) -> str:

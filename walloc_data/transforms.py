@@ -1,9 +1,12 @@
 """Augmentations of latents: exact flips, and crops on the latent grid.
 
-All take latents of one sample, `[c, *space]`, or of a batch, `[B, c, *space]`, int8 or dequantised, on any
-device; in a batch every sample draws its own. Axes are those of space: -1 is the last (columns), or
+All take latents of one sample, `[c, *space]`, or of a batch, `[B, c, *space]`, int8 or dequantised, on any device; in a
+batch every sample draws its own. A batch of samples that differ in shape is a list: crops make a batch `[B, c, *size]`
+of it, flips a list. Axes are those of space: -1 is the last (columns), or
 counted from 0. Draws come from torch's generator, which the `DataLoader` seeds in each worker.
 """
+
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +15,8 @@ from walloc_data.codec import Codec
 from walloc_data.errors import CodecError
 
 __all__ = ["CenterCrop", "RandomCrop", "RandomFlip", "flip"]
+
+_L = TypeVar("_L", Tensor, list[Tensor])
 
 
 def flip(z: Tensor, codec: Codec, axis: int = -1) -> Tensor:
@@ -44,8 +49,10 @@ class RandomFlip:
     def __repr__(self) -> str:
         return f"RandomFlip({self.codec.name!r}, axis={self.axis}, p={self.p})"
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: _L) -> _L:
         """Latents of the same shape and dtype."""
+        if isinstance(z, list):
+            return [self(sample) for sample in z]
         if not _is_batch(z, self.codec):
             return flip(z, self.codec, self.axis) if torch.rand(()) < self.p else z
         chosen = (torch.rand(len(z)) < self.p).to(z.device).reshape(-1, *[1] * (z.dim() - 1))
@@ -61,8 +68,10 @@ class CenterCrop:
     def __repr__(self) -> str:
         return f"CenterCrop({self.codec.name!r}, size={self.size})"
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Tensor | list[Tensor]) -> Tensor:
         """Latents `[..., c, *size]`. Raises `CodecError` where the latents are smaller."""
+        if isinstance(z, list):
+            return torch.stack([self(sample) for sample in z])
         _is_batch(z, self.codec)
         return _window(z, [(n - size) // 2 for n, size in zip(_room(z, self.size), self.size, strict=True)], self.size)
 
@@ -76,9 +85,9 @@ class RandomCrop:
     def __repr__(self) -> str:
         return f"RandomCrop({self.codec.name!r}, size={self.size})"
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Tensor | list[Tensor]) -> Tensor:
         """Latents `[..., c, *size]`. Raises `CodecError` where the latents are smaller."""
-        if _is_batch(z, self.codec) and len(z):
+        if isinstance(z, list) or (_is_batch(z, self.codec) and len(z)):
             return torch.stack([self(sample) for sample in z])
         room = zip(_room(z, self.size), self.size, strict=True)
         return _window(z, [int(torch.randint(n - size + 1, ())) for n, size in room], self.size)

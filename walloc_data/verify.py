@@ -1,47 +1,81 @@
-"""Whether every byte of a dataset folder is the one that was written."""
+"""Whether every byte of a dataset is the one that was written, wherever it lies."""
 
 import hashlib
-from pathlib import Path
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
-from walloc_data.errors import WallocError
-from walloc_data.format import Manifest, read_index
-from walloc_data.read.opened import open_dataset
+from tqdm import tqdm
+
+from walloc_data.errors import FormatError, WallocError
+from walloc_data.format import ShardInfo
+from walloc_data.read.opened import open_dataset, read_entries
+from walloc_data.storage import Storage, StorageOptions, UnreachableError
 
 __all__ = ["find_damage"]
 
-_CHUNK = 1 << 22
+_CHUNK, _AHEAD = 1 << 23, 4  # bytes of a request, and how many are under way
 
 
-def find_damage(folder: Path) -> list[str]:
+def find_damage(
+    root: str | os.PathLike[str], *, storage: StorageOptions | None = None, progress: bool = False
+) -> list[str]:
     """A sentence for each file that is missing, cut short or changed; none for a dataset that is whole.
 
-    Reads all of it. Raises `FormatError` or `CodecError` where the manifest or the codec are damaged.
+    Reads all of the dataset in the folder or at the URL `root`, past the cache. `progress` shows a bar on a terminal.
+    Raises `FormatError`, `CodecError` or `CoderError` where the manifest or the codec are damaged, and `DatasetError`
+    where they cannot be reached or, in the middle, nobody answers any more.
     """
-    manifest: Manifest = open_dataset(folder).manifest
+    opened = open_dataset(root, replace(storage or StorageOptions(), cache_bytes=0))
+    shards = [shard for shards in opened.manifest.splits.values() for shard in shards]
     found = []
-    for shard in (shard for shards in manifest.splits.values() for shard in shards):
-        path = folder / shard.name
-        try:
-            size = path.stat().st_size
-            if size != shard.bytes:
-                found.append(f"{path} has {size} bytes, not {shard.bytes}")
-            elif _sha256(path) != shard.sha256:
-                found.append(f"{path} is damaged (its sha256 is not that of the manifest)")
-        except OSError as error:
-            found.append(f"{path}: cannot be read ({error.strerror})")
-        index = path.with_suffix(".idx")
-        try:
-            entries, tar_bytes = read_index(index)
-            if (tar_bytes, len(entries)) != (shard.bytes, shard.records):
-                found.append(f"{index} is not of the shard that the manifest describes")
-        except WallocError as error:
-            found.append(str(error))
+    with (
+        ThreadPoolExecutor(_AHEAD) as pool,
+        tqdm(
+            desc="checking",
+            total=sum(shard.bytes for shard in shards),
+            unit="B",
+            unit_scale=True,
+            disable=not progress or None,
+        ) as bar,
+    ):
+        for shard in shards:
+            for look in (partial(_compare, pool=pool, bar=bar), read_entries):
+                try:
+                    look(opened.storage, shard)
+                except UnreachableError:
+                    raise
+                except WallocError as error:
+                    found.append(str(error))
     return found
 
 
-def _sha256(path: Path) -> str:
+def _compare(storage: Storage, shard: ShardInfo, *, pool: ThreadPoolExecutor, bar: "tqdm[None]") -> None:
+    """Hold a shard against its line in the manifest. Raises `FormatError` where it is another."""
+    where, size = f"{storage.url}/{shard.name}", storage.size(shard.name)
+    if size != shard.bytes:
+        raise FormatError(f"{where} has {size} bytes, not {shard.bytes}")
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    for chunk in _chunks(storage, shard.name, size, pool):
+        digest.update(chunk)
+        bar.update(len(chunk))
+    if digest.hexdigest() != shard.sha256:
+        raise FormatError(f"{where} is damaged (its sha256 is not that of the manifest)")
+
+
+def _chunks(storage: Storage, name: str, size: int, pool: ThreadPoolExecutor) -> Iterator[bytes]:
+    """A file in its order, the next chunks of which come meanwhile."""
+    coming: deque[Future[bytes]] = deque()
+    try:
+        for start in range(0, size, _CHUNK):
+            if len(coming) == _AHEAD:
+                yield coming.popleft().result()
+            coming.append(pool.submit(storage.read_range, name, start, min(size, start + _CHUNK)))
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        for future in coming:
+            future.cancel()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from walloc_data.codec import Codec, read_tensors, write_tensors
 from walloc_data.errors import CodecError
+from walloc_data.storage import hub_failures
 
 __all__ = ["load_codec", "save_codec", "zoo_names"]
 
@@ -57,15 +58,16 @@ def _load_file(path: Path) -> Codec:
 
 def _download(address: str) -> Path:
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError
 
-    # Its own error derives from that of the HTTP library it uses, which a connection that breaks off raises.
-    own = [cls for cls in HfHubHTTPError.__mro__ if issubclass(cls, Exception) and cls is not Exception]
-    failures: tuple[type[Exception], ...] = (*own, OSError, ValueError)
+    http, setting = hub_failures()
+    failures: tuple[type[Exception], ...] = (*http, OSError, ValueError)
     repo, _, revision = address.removeprefix("hf://").partition("@")
     kind = "dataset" if repo.startswith("datasets/") else "model"
     repo = repo.removeprefix("datasets/")
     try:
         return Path(huggingface_hub.hf_hub_download(repo, _HUB_FILE, repo_type=kind, revision=revision or None))
+    except setting as error:
+        reason = f"{error}; check HF_ENDPOINT, and the proxy in https_proxy or all_proxy"
+        raise CodecError(f"cannot get {_HUB_FILE} of {address}: {reason}") from error
     except failures as error:
         raise CodecError(f"cannot get {_HUB_FILE} of {address}: {' '.join(str(error).split())}") from error

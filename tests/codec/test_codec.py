@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.signals import NAMES, dense_rows, photograph
 from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
-from walloc_data.codec.codec import crop, pad
 from walloc_data.codec.packets import analyze
+from walloc_data.codec.padding import crop, pad
 from walloc_data.errors import CodecError
 from walloc_data.zoo import load_codec, save_codec, zoo_names
 
@@ -109,7 +109,6 @@ def test_an_empty_batch_goes_both_ways() -> None:
 @pytest.mark.parametrize(
     "z",
     [
-        torch.zeros(1, 12, 4, 4),
         torch.zeros(1, 11, 4, 4, dtype=torch.int8),
         torch.zeros(12, dtype=torch.int8),
         torch.zeros(1, 12, 4, 4, dtype=torch.uint8),
@@ -119,7 +118,7 @@ def test_an_empty_batch_goes_both_ways() -> None:
 def test_other_latents_are_refused(z: torch.Tensor) -> None:
     codec = load_codec("rgb-f8c12")
     for read in (codec.decode, codec.dequantize):
-        with pytest.raises(CodecError, match=r"int8 \[\.\.\., 12, 2 space dims\]"):
+        with pytest.raises(CodecError, match=r"int8 (or float )?\[\.\.\., 12, 2 space dims\]"):
             read(z)
 
 

@@ -1,10 +1,12 @@
 import pickle
+import pwd
+import sys
 from pathlib import Path
 
 import pytest
 
 from walloc_data.errors import DatasetError
-from walloc_data.storage import StorageOptions, open_storage
+from walloc_data.storage import StorageOptions, cache, open_storage
 
 
 def test_local_folders_by_path_and_url(folder, monkeypatch):
@@ -69,6 +71,8 @@ def test_urls_that_cannot_be_right(url, says):
         ({"retries": None}, "retries=None"),
         ({"revision": ""}, "revision must be text"),
         ({"token": b"SECRET"}, "token must be text"),
+        ({"token": "hf_SECRET\n"}, "token must be a line of ASCII"),
+        ({"token": "hf_SECRÉT"}, "token must be a line of ASCII"),
     ],
 )
 def test_options_out_of_range(options, says):
@@ -96,3 +100,37 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     assert StorageOptions(cache_dir=tmp_path / "there").cache_folder == tmp_path / "there"
     monkeypatch.chdir(tmp_path)
     assert StorageOptions(cache_dir="relative").cache_folder == tmp_path / "relative"
+
+
+@pytest.fixture
+def no_home(monkeypatch):
+    """No $HOME, and a user whom the system does not know: as in many containers."""
+    for name in ("HOME", "WALLOC_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(_):
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(cache, "_WARNED", {})
+
+
+def test_nobody_s_home_is_no_folder_of_that_name(no_home, tmp_path, monkeypatch, caplog, server):
+    monkeypatch.chdir(tmp_path)
+    assert StorageOptions().cache_folder is None
+    for _ in range(2):
+        assert open_storage(server.url).read("walloc.json") == b'{"format": "walloc"}'
+    assert server.requests == 2
+    assert list(tmp_path.iterdir()) == []
+    (record,) = caplog.records
+    assert "Choose a folder for the disk cache with cache_dir or $WALLOC_CACHE" in record.getMessage()
+    with pytest.raises(DatasetError, match=r"the disk cache in ~/here: that home is not known"):
+        open_storage(server.url, StorageOptions(cache_dir="~/here"))
+
+
+def test_without_a_home_the_folder_for_caches_serves(no_home, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert StorageOptions().cache_folder == tmp_path / "walloc_data"
+    monkeypatch.setenv("XDG_CACHE_HOME", "caches")  # a relative one is to be passed over, says its specification
+    assert StorageOptions().cache_folder is None

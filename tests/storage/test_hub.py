@@ -51,13 +51,13 @@ def test_requests_are_few(hub, repo, opened, relative_redirects):
 
 @pytest.mark.parametrize("revision", ["main", "refs/convert/parquet", "a b"])
 @pytest.mark.parametrize("name", ["walloc.json", "a b/ü.tar"])
-def test_addresses_are_those_of_the_client(hub, revision, name):
+def test_addresses_are_those_of_the_client(hub, opened, revision, name):
     commit = hub.put("datasets", REPO, FILES).branches["main"]
     hub.dataset(REPO).branches[revision] = commit
-    source = open_storage(f"{URL}@{revision}").source
-    assert source.commit == ""
+    source = opened(f"{URL}@{revision}").source
+    assert source.revision == ""
     source.file_url("walloc.json")
-    assert source.commit == commit
+    assert source.revision == commit
     assert source.file_url(name) == hf_hub_url(REPO, name, repo_type="dataset", revision=commit)
     assert hub.requests == [f"GET /datasets/{REPO}/resolve/{revision}/walloc.json"]
 

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_ranges_come_over_tls(secure, folder, opened, monkeypatch, variable):
         assert storage.read_range(NAME, start, start + 100_000) == data[start : start + 100_000]
     assert (secure.requests, storage.requests) == (7, 7)
     assert secure.connections == 3
+
+
+def test_a_folder_of_certificates(secure, opened, monkeypatch, tmp_path):
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "certificates"))
+    (tmp_path / "certificates").mkdir()
+    with pytest.raises(DatasetError, match="does not verify"):
+        opened(secure.url).read("walloc.json")
+    shutil.copy(CERTIFICATE, tmp_path / "certificates" / "ce275665.0")  # the hash of its subject, as OpenSSL names it
+    assert opened(secure.url).read("walloc.json") == b'{"format": "walloc"}'
 
 
 def test_a_certificate_that_does_not_verify_is_an_error_at_once(secure, opened):

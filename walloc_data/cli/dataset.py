@@ -6,9 +6,10 @@ from pathlib import Path
 
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import FormatError, SourceError
-from walloc_data.format import Manifest
+from walloc_data.read.opened import open_dataset
 from walloc_data.report.info import describe_dataset
 from walloc_data.report.view import contact_sheet
+from walloc_data.storage import open_storage
 from walloc_data.verify import find_damage
 
 __all__ = ["add_dataset", "add_view", "run_check", "run_info", "run_view"]
@@ -16,13 +17,9 @@ __all__ = ["add_dataset", "add_view", "run_check", "run_info", "run_view"]
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc info` and `walloc check`."""
-    parser.add_argument("dataset", type=_folder, metavar="DATASET", help="folder of a dataset")
-
-
-def _folder(text: str) -> Path:
-    if "://" in text:
-        raise argparse.ArgumentTypeError(f"{text} is a URL: copy the dataset to a folder first")
-    return Path(text)
+    parser.add_argument(
+        "dataset", metavar="DATASET", help="folder of a dataset, or its URL: hf://user/name, https://, s3://"
+    )
 
 
 def run_info(arguments: argparse.Namespace) -> None:
@@ -32,12 +29,14 @@ def run_info(arguments: argparse.Namespace) -> None:
 
 def run_check(arguments: argparse.Namespace) -> None:
     """Compare every shard with the manifest."""
-    damage = find_damage(arguments.dataset)
+    damage, where = find_damage(arguments.dataset, progress=True), open_storage(arguments.dataset).url
     for sentence in damage:
         print(sentence)
     if damage:
-        raise FormatError(f"{len(damage)} files of {arguments.dataset} are damaged: copy them again, or shard anew")
-    print(f"{arguments.dataset}: whole")
+        raise FormatError(
+            f"{len(damage)} files of {where} are damaged or cannot be read: copy them again, or shard anew"
+        )
+    print(f"{where}: whole")
 
 
 def add_view(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +51,7 @@ def add_view(parser: argparse.ArgumentParser) -> None:
 
 def run_view(arguments: argparse.Namespace) -> None:
     """Draw a contact sheet."""
-    split = arguments.split or next(iter(Manifest.read(arguments.dataset).splits))
+    split = arguments.split or next(iter(open_dataset(arguments.dataset).manifest.splits))
     dataset = LatentDataset(arguments.dataset, split, decode="pixels")
     picture, rows = contact_sheet(
         dataset, count=arguments.count, columns=arguments.columns, originals=arguments.originals

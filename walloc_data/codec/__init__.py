@@ -1,8 +1,9 @@
 """Signals to integer latents and back."""
 
-from walloc_data.codec.codec import LATENT_MAX, Codec, crop
+from walloc_data.codec.codec import LATENT_MAX, Codec
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.fit import fit
+from walloc_data.codec.padding import crop
 from walloc_data.codec.quality import psnr
 from walloc_data.codec.tensors import parse_tensors, read_tensors, write_tensors
 

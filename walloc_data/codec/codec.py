@@ -3,9 +3,11 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,16 @@ from torch import Tensor
 from walloc_data.codec.config import RANGES, CodecConfig
 from walloc_data.codec.fused import encode_linear, synthesize_fast
 from walloc_data.codec.packets import parity_classes
+from walloc_data.codec.padding import crop, pad
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
 
-__all__ = ["LATENT_MAX", "Codec", "crop", "pad"]
+__all__ = ["LATENT_MAX", "Codec"]
 
 LATENT_MAX = 127  # -128 is left out, so that every latent has a negative
 _CHUNK = 1 << 19  # samples encoded at a time, so that they stay in cache
 _KIND, _VERSION = "walloc-codec", 1
+_TENSORS = ("mean", "odd", "encoder", "decoder", "steps")
 # What of a configuration the latents depend on. Frozen: a field that comes later enters the fingerprint only of codecs
 # that differ from its default, or every dataset there is would be of another codec.
 _OF_LATENTS = ("dims", "kind", "levels", "signal_channels", "wavelet")
@@ -135,15 +139,30 @@ class Codec:
             raise CodecError(f"coarser({times}): steps are multiplied by a number from 1 on")
         if times == 1:
             return self
-        return Codec(
-            replace(self.config, name=f"{self.name}x{times:g}"),
-            mean=self.mean,
-            odd=self.odd,
-            encoder=self.encoder,
-            decoder=self.decoder,
-            steps=self.steps * times,
-            scale=self.scale,
-        )
+        return self._changed(f"{self.name}x{times:g}", steps=self.steps * times)
+
+    def prefix(self, channels: int) -> "Codec":
+        """The codec of the first `channels` of this one's: a coarser one of its own, named like `rgb-f8c48:12`.
+
+        Its latents are the first channels of this one's, and are dequantised to the same floats.
+        Raises `CodecError` for a number that is not from 1 to `channels` of this codec.
+
+        >>> from walloc_data import load_codec
+        >>> load_codec("rgb-f8c48").prefix(12).channels
+        12
+        """
+        try:
+            count = operator.index(channels)
+        except TypeError:
+            count = 0
+        if not 1 <= count <= self.channels:
+            raise CodecError(
+                f"codec {self.name!r} has {self.channels} channels: take 1 to {self.channels}, not {channels!r}"
+            )
+        if count == self.channels:
+            return self
+        cut = {name: getattr(self, name)[:count] for name in ("odd", "encoder", "decoder", "steps")}
+        return self._changed(f"{self.name}:{count}", **cut)
 
     def encode(self, x: Tensor) -> Tensor:
         """Signals `[B, C, *space]` of any size to latents `int8 [B, c, *ceil(space / f)]` in [-127, 127].
@@ -175,36 +194,46 @@ class Codec:
 
         One scale for all channels: distances stay those of the signal and small channels stay small.
         """
-        steps = self._constant("scaled", z.new_empty(0, dtype=torch.float32), lambda: self.steps * self.scale)
-        self._check_latents(z)
-        return z * steps.reshape(-1, *[1] * self.config.dims)
+        self._check_latents(z, "int8")
+        return z * self._scaled(z.new_empty(0, dtype=torch.float32))
+
+    def quantize(self, f: Tensor) -> Tensor:
+        """The inverse of `dequantize`: floats `[..., c, *space]`, as a model predicts them, to the nearest int8.
+
+        What lies beyond [-127, 127] becomes the end of it. Raises `CodecError` for another shape or dtype, and for NaN.
+        """
+        self._check_latents(f, "float")
+        exact = f.detach() if f.dtype == torch.float64 else f.detach().float()
+        if bool(exact.isnan().any()):
+            raise CodecError(f"codec {self.name!r}: NaN cannot be quantised")
+        return (exact / self._scaled(exact)).round_().clamp_(-LATENT_MAX, LATENT_MAX).to(torch.int8)
 
     def decode(self, z: Tensor, size: Sequence[int] | None = None) -> Tensor:
-        """Latents `int8 [B, c, *space]` to signals, float32 `[B, C, *size]` in the range of the codec's kind.
+        """Latents `[B, c, *space]` to signals, float32 `[B, C, *size]` in the range of the codec's kind.
 
-        `size` crops what padding added; without it the signal has `f` samples a latent position.
-        Raises `CodecError` for latents of another shape or a size that was not padded to theirs.
+        `z` is int8, or float as `dequantize` gives it and a model predicts it: then gradients pass, but where the
+        signal leaves its range, and float64 gives float64. `size` crops what padding added; without it the signal has
+        `f` samples a latent position. Raises `CodecError` for latents of another shape or dtype, or a size that was
+        not padded to theirs.
         """
-        self._check_latents(z)
+        self._check_latents(z, "int8", "float")
+        stored = z.dtype == torch.int8
         if z.dim() != self.config.dims + 2:
             raise CodecError(f"decode takes a batch [B, {self.channels}, *space], not shape {tuple(z.shape)}")
-        floats = z.float()
-        matrix = self._constant("decode", floats, lambda: (self._dense_decoder() * self.steps.double()[:, None]).T)
-        with _exact(z.device):
+        floats = z if z.dtype == torch.float64 else z.float()
+        matrix = self._constant(
+            "decode" if stored else "synthesize", floats, partial(self._dense_decoder, stored=stored)
+        )
+        with _exact(z.device, gradients=not stored):
             y = (matrix @ floats.flatten(2)).reshape(len(z), self.config.packet_channels, *z.shape[2:])
             x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
             x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
-        return crop(x.clamp_(*RANGES[self.config.kind]), size, self.factor)
+            return crop(x.clamp_(*RANGES[self.config.kind]), size, self.factor)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
-        tensors = {
-            "codec.mean": self.mean,
-            "codec.odd": self.odd.to(torch.uint8),
-            "codec.encoder": self.encoder,
-            "codec.decoder": self.decoder,
-            "codec.steps": self.steps,
-        }
+        tensors = {f"codec.{name}": getattr(self, name) for name in _TENSORS}
+        tensors["codec.odd"] = self.odd.to(torch.uint8)
         config = {**asdict(self.config), "scale": self.scale}
         return tensors, {"kind": _KIND, "version": _VERSION, "codec": config}
 
@@ -223,63 +252,50 @@ class Codec:
             scale = float(config.pop("scale"))
             known = {field.name for field in fields(CodecConfig)}  # a later version may add some
             config = {name: value for name, value in config.items() if name in known}
-            parts = {name: tensors[f"codec.{name}"] for name in ("mean", "odd", "encoder", "decoder", "steps")}
+            parts = {name: tensors[f"codec.{name}"] for name in _TENSORS}
             return cls(CodecConfig(**config), scale=scale, **parts)
         except CodecError as error:
             raise CodecError(f"{origin}: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
             raise CodecError(f"{origin} is damaged: {type(error).__name__} {error}") from error
 
-    def _constant(self, name: str, like: Tensor, make: Any) -> Tensor:
+    def _changed(self, name: str, **changes: Any) -> "Codec":
+        parts = {part: getattr(self, part) for part in (*_TENSORS, "scale")}
+        return Codec(replace(self.config, name=name), **{**parts, **changes})
+
+    def _constant(self, name: str, like: Tensor, make: Callable[[], Tensor]) -> Tensor:
         key = (name, like.device, like.dtype)
         if key not in self._cache:
-            self._cache[key] = make().to(like.device, like.dtype).contiguous()
+            with torch.inference_mode(mode=False):  # or no gradient could pass what was first used there
+                self._cache[key] = make().to(like.device, like.dtype).contiguous()
         return self._cache[key]
 
-    def _dense_decoder(self) -> Tensor:
-        """Float64 `[c, C * f**dims]`: the compact rows, spread over all subbands."""
+    def _scaled(self, like: Tensor) -> Tensor:
+        """What a latent of 1 is dequantised to, `[c, 1, ...]`."""
+        return self._constant("scaled", like, lambda: self.steps * self.scale).reshape(-1, *[1] * self.config.dims)
+
+    def _dense_decoder(self, *, stored: bool) -> Tensor:
+        """Float64 `[C * f**dims, c]`, for latents as they are `stored` or dequantised: the compact rows, spread."""
         config = self.config
         dense = torch.zeros(self.channels, config.packet_channels, dtype=torch.float64)
         classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
         for sides, index in classes:
             rows = torch.nonzero((self.odd == torch.tensor(sides)).all(1))[:, 0]
             dense[rows[:, None], index] = self.decoder[rows].double()
-        return dense
+        return (dense * self.steps.double()[:, None] if stored else dense / self.scale).T
 
-    def _check_latents(self, z: Tensor) -> None:
-        dims = self.config.dims
-        if z.dtype != torch.int8 or z.dim() <= dims or z.shape[-dims - 1] != self.channels:
+    def _check_latents(self, z: Tensor, *kinds: str) -> None:
+        dims, found = self.config.dims, "float" if z.is_floating_point() else str(z.dtype).removeprefix("torch.")
+        if found not in kinds or z.dim() <= dims or z.shape[-dims - 1] != self.channels:
             raise CodecError(
-                f"codec {self.name!r} takes latents int8 [..., {self.channels}, {dims} space dims], "
-                f"not {str(z.dtype).removeprefix('torch.')} {list(z.shape)}"
+                f"codec {self.name!r} takes latents {' or '.join(kinds)} [..., {self.channels}, {dims} space dims], "
+                f"not {found} {list(z.shape)}"
             )
 
 
 @contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
-    """Autocast off, which would compute latents in half precision, and autograd: no gradient passes integers."""
-    casts = device.type in ("cpu", "cuda")
-    with torch.no_grad(), torch.autocast(device.type, enabled=False) if casts else nullcontext():
+def _exact(device: torch.device, *, gradients: bool = False) -> Iterator[None]:
+    """Autocast off, which would compute latents in half precision, and autograd where no gradient can pass."""
+    casts = torch.autocast(device.type, enabled=False) if device.type in ("cpu", "cuda") else nullcontext()
+    with torch.set_grad_enabled(gradients and torch.is_grad_enabled()), casts:
         yield
-
-
-def pad(x: Tensor, factor: int) -> Tensor:
-    """Symmetric padding of `[B, C, *space]` to multiples of `factor`, shared by both sides (an odd one goes last)."""
-    for axis in range(2, x.dim()):
-        size = x.shape[axis]
-        extra = -size % factor
-        if extra:
-            index = torch.arange(-(extra // 2), size + extra - extra // 2, device=x.device) % (2 * size)
-            x = x.index_select(axis, torch.minimum(index, 2 * size - 1 - index))
-    return x
-
-
-def crop(x: Tensor, size: Sequence[int] | None, factor: int) -> Tensor:
-    """The inverse of `pad`: the `size` in the middle of `[B, C, *space]`."""
-    if size is None:
-        return x
-    if len(size) != x.dim() - 2 or any(-(-n // factor) * factor != m for n, m in zip(size, x.shape[2:], strict=True)):
-        raise CodecError(f"size {tuple(size)} is not one that pads to {tuple(x.shape[2:])}")
-    for axis, n in enumerate(size, 2):
-        x = x.narrow(axis, (x.shape[axis] - n) // 2, n)
-    return x

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from walloc_data.codec.codec import LATENT_MAX, Codec, pad
+from walloc_data.codec.codec import LATENT_MAX, Codec
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.packets import centre_frequencies, parity_classes
+from walloc_data.codec.padding import pad
 from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
 

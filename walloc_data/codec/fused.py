@@ -224,7 +224,8 @@ def _synthesis_matrix(
     width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     factor, blocks = 2**levels, width + 2 * halo
-    packets = torch.eye(factor * blocks, dtype=torch.float64).reshape(-1, factor, blocks)
-    signal = synthesize(packets, wavelet=wavelet, levels=levels)[:, 0]
-    signal = signal[:, halo * factor : (halo + width) * factor]
-    return signal.T.to(device, dtype).contiguous()
+    with torch.inference_mode(mode=False), torch.no_grad():  # it is kept, and gradients may pass it later
+        packets = torch.eye(factor * blocks, dtype=torch.float64).reshape(-1, factor, blocks)
+        signal = synthesize(packets, wavelet=wavelet, levels=levels)[:, 0]
+        signal = signal[:, halo * factor : (halo + width) * factor]
+        return signal.T.to(device, dtype).contiguous()

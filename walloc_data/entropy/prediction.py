@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from walloc_data.entropy.compiled import compiled
 
-__all__ = ["PREDICTORS", "choose_predictors", "from_residuals", "planes", "to_residuals"]
+__all__ = ["PREDICTORS", "choose_predictors", "from_residuals", "planes", "to_residuals", "warm_up"]
 
 PREDICTORS = ("none", "left", "mean", "med", "back")
 _TOGETHER = 32  # samples
@@ -47,8 +47,13 @@ def to_residuals(latents: NDArray[np.int8], predictors: NDArray[np.uint8]) -> ND
 
 def from_residuals(residuals: NDArray[np.int8], predictors: NDArray[np.uint8]) -> None:
     """Undo `to_residuals` in place on a C-contiguous `int8 [N, c, *space]`."""
-    if predictors.any() and (residuals.size or not len(residuals)):  # of no samples, to load what is compiled
+    if predictors.any() and residuals.size:
         _undo(planes(residuals), predictors)
+
+
+def warm_up() -> None:
+    """Load what `from_residuals` runs."""
+    _undo(np.zeros((0, 1, 1, 1, 1), np.int8), np.zeros(1, np.uint8))
 
 
 def choose_predictors(latents: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:

@@ -31,12 +31,14 @@ class Coder(Protocol):
         """Payloads of `int8 [N, c, *space]`, one a sample."""
 
     def decode(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
-        """Fill `out`, int8 `[N, c, *space]`, C-contiguous, from the payloads in a buffer.
+        """Fill `out`, int8 `[N, k, *space]`, C-contiguous, with the first k channels of the payloads in a buffer.
 
-        `segments` is uint64 `[N, 2]`: offset and bytes of each. Raises `CoderError` for a payload that cannot be right.
-        With no payloads (but a buffer that is not empty), it loads what decoding runs, so that processes forked later
-        need not.
+        `segments` is uint64 `[N, 2]`: offset and bytes of each. Raises `CoderError` for a payload that cannot be right;
+        of a prefix, fewer channels than there are, what is behind it is not looked at.
         """
+
+    def warm_up(self) -> None:
+        """Load what decoding runs, so that processes forked later need not."""
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
         """Bits a latent of each channel, float64 `[c]`, of int8 arrays `[c, *space]`: where a dataset's bytes go."""

@@ -8,13 +8,14 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from walloc_data.entropy.prediction import PREDICTORS, choose_predictors, from_residuals, to_residuals
+from walloc_data.entropy.prediction import PREDICTORS, choose_predictors, from_residuals, to_residuals, warm_up
 from walloc_data.errors import CoderError
 
 __all__ = ["ZstdCoder"]
 
 _DICTIONARY_BYTES = 4096
 _DICTIONARY_MOST = 1 << 16  # latents of a sample; one of more has statistics enough of its own
+_SCRATCH = 1 << 19  # residuals at a time of which a prefix is kept: what a core's cache holds
 _DICTIONARY_WORTH = 0.99  # of the bytes without: below it, the dictionary stays
 
 
@@ -86,13 +87,26 @@ class ZstdCoder:
         return [compressor.compress(np.ascontiguousarray(sample).data) for sample in residuals]
 
     def decode(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
-        """Fill `out`, C-contiguous `int8 [N, c, *space]`; see `Coder.decode`."""
-        self._check(out)
+        """Fill `out`, C-contiguous `int8 [N, k, *space]`; see `Coder.decode`. Of a prefix, the rest stays residuals."""
+        kept, channels = out.shape[1], len(self.predictors)
+        self._check(out, least=1)
         if segments.shape != (len(out), 2) or not out.flags.c_contiguous:
             raise CoderError(f"{len(out)} samples need as many segments, and a C-contiguous array to be decoded to")
-        if len(out):
+        if kept == channels:
             self._expand(buffer, segments, out)
-        from_residuals(out, self.predictors)
+        else:
+            step = max(1, _SCRATCH // max(1, channels * out[:1, 0].size))
+            scratch = np.empty((min(step, len(out)), channels, *out.shape[2:]), np.int8)
+            for start in range(0, len(out), step):
+                some = segments[start : start + step]
+                self._expand(buffer, some, scratch[: len(some)])
+                out[start : start + step] = scratch[: len(some), :kept]
+        from_residuals(out, self.predictors[:kept])
+
+    def warm_up(self) -> None:
+        """See `Coder.warm_up`."""
+        if self.predictors.any():
+            warm_up()
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
         """Order-0 entropy of residuals, float64 `[c]`, of int8 arrays `[c, *space]`, in bits a latent.
@@ -109,6 +123,8 @@ class ZstdCoder:
 
     def _expand(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
         """Frames to `out`, each to its place, since each is of the size that it says: all in one call of zstandard."""
+        if not len(out):
+            return
         view, size = memoryview(buffer).cast("B"), out[0].nbytes
         starts, lengths = segments.T
         if starts.max() > len(view) or (lengths > np.uint64(len(view)) - starts).any():
@@ -148,11 +164,15 @@ class ZstdCoder:
     def _dictionary(self) -> zstandard.ZstdCompressionDict | None:
         return zstandard.ZstdCompressionDict(self.dictionary) if self.dictionary else None
 
-    def _check(self, latents: NDArray[np.int8]) -> None:
-        if latents.dtype != np.int8 or not 3 <= latents.ndim <= 5 or latents.shape[1] != len(self.predictors):
+    def _check(self, latents: NDArray[np.int8], least: int | None = None) -> None:
+        channels = len(self.predictors)
+        if (
+            latents.dtype != np.int8
+            or not 3 <= latents.ndim <= 5
+            or not (least or channels) <= latents.shape[1] <= channels
+        ):
             raise CoderError(
-                f"this coder takes int8 [N, {len(self.predictors)}, 1 to 3 space dims], "
-                f"not {latents.dtype} {list(latents.shape)}"
+                f"this coder takes int8 [N, {channels}, 1 to 3 space dims], not {latents.dtype} {list(latents.shape)}"
             )
 
 

@@ -39,6 +39,11 @@ class ShardInfo:
         if not isinstance(self.name, str) or Path(self.name).name != self.name or not self.name.endswith(".tar"):
             raise FormatError(f"shard {self.name!r}: not a file name that ends with .tar")
 
+    @property
+    def index(self) -> str:
+        """File name of its index."""
+        return self.name.removesuffix(".tar") + ".idx"
+
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "ShardInfo":
         """The shard that JSON describes; a later version may have said more of it."""

@@ -28,7 +28,7 @@ from huggingface_hub.utils import (
 )
 
 from walloc_data.errors import DatasetError
-from walloc_data.storage import hub_refusal
+from walloc_data.storage import hub_failures, hub_refusal
 
 __all__ = ["HubRepo", "Upload"]
 
@@ -39,12 +39,9 @@ _BUSY = (408, 429, 500, 502, 503, 504)
 _WAITS = (1.0, 4.0, 16.0)  # seconds before another try
 _LONGEST_WAIT = 300.0  # however long the Hub asks for
 _CHUNK = 1 << 20
-# What the client raises: errors of its own, those of its HTTP library (whichever that is in its version) and of
-# the system, ValueError for what it checks itself, RuntimeError for an upload that failed.
-_HTTP_FAILURES: tuple[type[Exception], ...] = tuple(
-    cls for cls in HfHubHTTPError.__mro__ if issubclass(cls, Exception) and cls is not Exception
-)
-_FAILURES: tuple[type[Exception], ...] = (*_HTTP_FAILURES, ValueError, RuntimeError)
+# What the client raises, with ValueError for what it checks itself and RuntimeError for an upload that failed.
+_HTTP_FAILURES, _SETTINGS = hub_failures()
+_FAILURES: tuple[type[Exception], ...] = (*_HTTP_FAILURES, *_SETTINGS, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -223,6 +220,8 @@ class HubRepo:
         reason = " ".join(str(root).split()) or type(root).__name__
         if isinstance(root, OSError) and root.filename is not None:
             return DatasetError(f"{root.filename}: cannot be read ({root.strerror})")
+        if isinstance(root, _SETTINGS):
+            return DatasetError(f"{self.page}: {reason}; check HF_ENDPOINT, and the proxy in https_proxy or all_proxy")
         if not isinstance(root, _HTTP_FAILURES):
             return DatasetError(f"{self.page}: {reason}")
         return DatasetError(

@@ -3,64 +3,64 @@
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
-from torch.utils.data import Dataset
+from torch.utils.data import BatchSampler, Dataset, DistributedSampler
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from walloc_data.read.payloads import Empty, new_array
+from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 from walloc_data.read.slots import Packed, Slots
+from walloc_data.read.steps import Pass, Step, Steps
 
-__all__ = ["Stream", "StreamingLoader"]
+__all__ = ["StreamingLoader"]
 
 _HELD = 2  # batches that one trains on and may keep, before further ones are sent another way
-
-
-class Stream(Protocol):
-    """What a loader needs of `Steps`."""
-
-    def begin(self) -> tuple[int, range]:
-        """The epoch to give now, and how many of its samples are done before each step that is left of it."""
-
-    def reach(self, epoch: int, done: int) -> None:
-        """Note that the step that follows `done` samples of the epoch has been given."""
-
-    def batch(self, epoch: int, done: int, empty: Empty = new_array) -> Any:
-        """The batch of the step that follows `done` samples of the epoch, its latents where `empty` says if it may."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the stream is."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-
-    def __len__(self) -> int: ...
+_OWN = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "collate_fn")
+_Asked = tuple[Step, int | None]  # and the slot that its batch is to be put in
 
 
 class StreamingLoader(StatefulDataLoader[Any]):
     """A `StatefulDataLoader` whose state is that of its stream: steps count as they are given, not as they are made.
 
-    So a state loads into any number of workers, and a worker that is killed takes nothing with it.
+    So a state loads into any number of workers, and a worker that is killed takes nothing with it. Its batches are
+    those of one rank, and its `sampler` says so to Lightning, Accelerate and others that would deal them once more.
     """
 
-    def __init__(self, stream: Stream, **options: Any) -> None:
-        """`options` are those of `DataLoader`, but for what the stream settles itself (batches and their order)."""
+    _is_accelerate_prepared = True  # Accelerate hands it on as it is
+    use_stateful_dataloader = True  # and keeps its state in `save_state`
+
+    def __init__(self, stream: Steps, **options: Any) -> None:
+        """`options` are those of `DataLoader`, but for what the stream settles itself (batches and their order).
+
+        Raises `DatasetError` for those.
+        """
+        own = [name for name in _OWN if name in options]
+        if own:
+            raise DatasetError(
+                f"{', '.join(own)} cannot be given to the loader: StreamingLatentDataset makes the batches and their "
+                "order (where a framework does so, as Lightning for predict, iterate the loader yourself)"
+            )
+        for name in ("num_workers", "prefetch_factor"):
+            if options.get(name) is not None:
+                options[name] = whole_number(name, options[name], least=0)
         self.stream = stream
         none = Slots(0)
-        self._order, self._steps = _Order(none), _Steps(stream, none)
+        self._order, self._steps = _Order(stream), _Steps(stream, none)
         options = {"snapshot_every_n_steps": sys.maxsize, **options}  # the state is the stream's, not the workers'
         with warnings.catch_warnings():  # torchdata 0.11 calls what torch 2.13 deprecates
             warnings.filterwarnings("ignore", message=".*set_vital", category=UserWarning)
             super().__init__(self._steps, batch_size=None, sampler=self._order, collate_fn=_as_it_is, **options)
 
     def __iter__(self) -> Any:
-        epoch, left = self._order.epoch, self._order.left = self.stream.begin()
         if self.num_workers and not (self.persistent_workers and self._iterator):
             most = self.num_workers * (self.prefetch_factor or 1) + _HELD
-            self._order.slots = self._steps.slots = Slots(most)
+            self._steps.slots = Slots(most)
+        of = self.stream.begin()
+        self._order.asked = of, self._steps.slots
         try:
-            for done, batch in zip(left, super().__iter__(), strict=True):
-                self.stream.reach(epoch, done)
+            for done, batch in zip(of.left, super().__iter__(), strict=True):
+                self.stream.reach(of, done)
                 yield batch.unpack() if isinstance(batch, Packed) else batch
         except ConnectionError as error:  # of a worker that ends between saying that it has a batch and giving it
             if not self.num_workers:
@@ -70,11 +70,17 @@ class StreamingLoader(StatefulDataLoader[Any]):
             self._iterator = None
             raise RuntimeError(f"a worker was killed before its batch was taken ({error})") from error
         finally:
-            if not self.persistent_workers:
-                self._iterator = None  # or its workers would stay until the next iteration, and be forked with it
+            if self.stream.is_at(of):  # and none has begun since
+                self._order.asked = None
+                if not self.persistent_workers:
+                    self._iterator = None  # or its workers would stay until the next iteration, and be forked with it
 
     def __len__(self) -> int:
         return len(self.stream)
+
+    def set_epoch(self, epoch: int) -> None:
+        """`StreamingLatentDataset.set_epoch`."""
+        self.stream.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """`StreamingLatentDataset.state_dict`, after the last batch that this loader gave."""
@@ -86,32 +92,43 @@ class StreamingLoader(StatefulDataLoader[Any]):
 
 
 class _Steps(Dataset[Any]):
-    """Steps as a map: (epoch, samples done, slot that the batch is to be put in) to batch."""
+    """Steps as a map: a step, and the slot that the batch is to be put in, to batch."""
 
-    def __init__(self, stream: Stream, slots: Slots) -> None:
+    def __init__(self, stream: Steps, slots: Slots) -> None:
         self.stream, self.slots = stream, slots
 
-    def __getitem__(self, step: tuple[int, int, int | None]) -> Any:
-        epoch, done, slot = step
+    def __getitem__(self, asked: _Asked) -> Any:
+        step, slot = asked
         if slot is None:
-            return self.stream.batch(epoch, done)
-        return self.slots.put(slot, self.stream.batch(epoch, done, self.slots.room(slot)))
+            return self.stream.batch(step)
+        return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
+
+    __getitems__ = __getitem__  # for a loader made by Accelerate's skip_first_batches, which takes steps for batches
 
 
-class _Order:
-    """The sampler: the steps that are left."""
+class _Order(DistributedSampler[_Asked], BatchSampler):
+    """The sampler: the steps that are left, with slots where the `StreamingLoader` itself iterates.
 
-    def __init__(self, slots: Slots) -> None:
-        self.epoch, self.left, self.slots = 0, range(0), slots
+    It is a sampler of batches, so Accelerate skips by it, and a distributed one, so others leave it in place.
+    """
 
-    def __iter__(self) -> Iterator[tuple[int, int, int | None]]:
-        epoch, slots = self.epoch, self.slots
+    def __init__(self, stream: Steps) -> None:
+        self.stream = stream
+        self.asked: tuple[Pass, Slots] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._steps(*(self.asked or (self.stream.begin(), Slots(0))))
+
+    def _steps(self, of: Pass, slots: Slots) -> Iterator[_Asked]:
         slots.reclaim()  # by now, no worker is at what an iteration that was broken off asked for
-        for done in self.left:
-            yield epoch, done, slots.take()
+        for done in of.left:
+            yield of.step(done), slots.take()
 
     def __len__(self) -> int:
-        return len(self.left)
+        return len(self.stream)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.stream.set_epoch(epoch)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -1,17 +1,21 @@
 """A dataset that has been opened, wherever it lies: its manifest, codec and coder, checked against one another."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo
+from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
-__all__ = ["OpenedDataset", "open_dataset"]
+__all__ = ["OpenedDataset", "any_ragged", "open_dataset", "read_entries"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,19 @@ class OpenedDataset:
     manifest: Manifest
     codec: Codec
     coder: Coder
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape `(c, *space)` of all latents, as far as the options of its writing tell; empty where shapes differ, and
+        None where nothing is known.
+        """
+        reading = self.manifest.options.get("read")
+        if not isinstance(reading, dict) or not {"size", "resize", "crop"} <= reading.keys():
+            return None
+        size, fits = reading["size"], (("squash", "none"), ("squash", "center"), ("shorter", "center"))
+        if not isinstance(size, int) or (reading["resize"], reading["crop"]) not in fits:
+            return ()
+        return self.codec.latent_shape([size] * self.codec.config.dims)
 
     def shards(self, split: str) -> list[ShardInfo]:
         """The shards of a split. Raises `DatasetError` where there is no such split."""
@@ -39,9 +56,44 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     storage = open_storage(root, options)
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
-        raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}")
-    manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
+        raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}{_split_hint(root, options)}")
+    try:
+        manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
+    except MissingError as error:
+        raise MissingError(f"{error}{_split_hint(root, options)}") from error
     codec, coder = read_dataset_codec(storage, sha256=manifest.codec_sha256)
     if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
         raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
     return OpenedDataset(storage, manifest, codec, coder)
+
+
+def read_entries(storage: Storage, shard: ShardInfo) -> NDArray[np.void]:
+    """Where the records of a shard are: the entries of its index.
+
+    Raises `FormatError` for an index that is damaged or of another shard.
+    """
+    where = f"{storage.url}/{shard.index}"
+    parse = partial(parse_index, where=where)
+    entries, tar_bytes = read_parsed(storage, shard.index, parse, version=shard.sha256)
+    if (tar_bytes, len(entries), int(entries["samples"].sum())) != (shard.bytes, shard.records, shard.samples):
+        raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
+    return entries
+
+
+def _split_hint(root: str | os.PathLike[str], options: StorageOptions | None) -> str:
+    """What to say where a root is a dataset's folder and the name of a split in it."""
+    folder, _, name = os.fspath(root).rstrip("/").rpartition("/")
+    try:
+        data = open_storage(folder, options).read(MANIFEST_FILE) if folder else b""
+        known = name in Manifest.parse(data, folder).splits
+    except WallocError:
+        return ""
+    return f"; {folder} is one, and {name!r} a split of it: open that folder with split={name!r}" if known else ""
+
+
+def any_ragged(datasets: Sequence[OpenedDataset]) -> bool | None:
+    """Whether latents of some datasets differ in shape; None where that is not known."""
+    shapes = {dataset.shape for dataset in datasets}
+    if () in shapes or len(shapes - {None}) > 1:
+        return True
+    return None if None in shapes else False

@@ -1,6 +1,6 @@
 """Payloads to latents, all of one shape and coder in one call of the coder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from walloc_data.crc import crc32
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError
+from walloc_data.format import Record
 
-__all__ = ["Empty", "Payloads", "decode_payloads", "new_array"]
+__all__ = ["Empty", "Payloads", "decode_payloads", "new_array", "stored_payloads"]
 
 Empty: TypeAlias = Callable[[tuple[int, ...]], NDArray[np.int8]]
 
@@ -24,14 +25,39 @@ def new_array(shape: tuple[int, ...]) -> NDArray[np.int8]:
 class Payloads(NamedTuple):
     """Samples of one shape `(c, *space)` and one coder as they are stored.
 
-    Their `places` in the batch, their bytes, and the CRC32 of their latents.
+    Their `places` in the batch, their bytes, and the CRC32 of their latents (None: it is not checked).
     """
 
     places: Sequence[int]
     data: Sequence[memoryview]
-    crcs: Sequence[int]
+    crcs: Sequence[int | None]
     shape: tuple[int, ...]
     coder: Coder
+
+
+def stored_payloads(
+    record: Record,
+    buffer: Any,
+    coder: Coder,
+    slots: NDArray[np.int64],
+    places: NDArray[np.int64],
+    channels: int | None = None,
+) -> Iterator[Payloads]:
+    """Some samples of a record in a buffer, by their slots in it: one part, or as many as samples if its shapes differ.
+
+    Of the first `channels` alone nothing is checked: the CRC is that of whole latents.
+    """
+    view, segments = memoryview(buffer), record.segments[slots].tolist()
+    data = [view[start : start + size] for start, size in segments]
+    whole = channels is None or channels == record.channels
+    crcs = record.crcs[slots].tolist() if whole else [None] * len(data)
+    numbers = slots.tolist() if len(record.shapes) > 1 else [0]
+    shapes = [(channels or record.channels, *record.latent_shape(slot)[1:]) for slot in numbers]
+    if len(record.shapes) == 1:
+        yield Payloads(places.tolist(), data, crcs, shapes[0], coder)
+        return
+    for place, payload, crc, shape in zip(places.tolist(), data, crcs, shapes, strict=True):
+        yield Payloads([place], [payload], [crc], shape, coder)
 
 
 def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tuple[Any, NDArray[np.bool_]]:
@@ -80,4 +106,4 @@ def _decode(part: Payloads, out: NDArray[np.int8]) -> list[bool]:
             return [True]
         alone = [part._replace(places=[0], data=[d], crcs=[c]) for d, c in zip(part.data, part.crcs, strict=True)]
         return [_decode(one, sample[None])[0] for one, sample in zip(alone, out, strict=True)]
-    return [crc32(sample) != crc for sample, crc in zip(out, part.crcs, strict=True)]
+    return [crc is not None and crc32(sample) != crc for sample, crc in zip(out, part.crcs, strict=True)]

@@ -13,6 +13,7 @@ from walloc_data.codec import psnr
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
+from walloc_data.report.captions import draw_caption
 from walloc_data.signals import ImageReader
 
 __all__ = ["contact_sheet", "small_picture"]
@@ -53,8 +54,8 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     for number, (cell, (key, quality)) in enumerate(zip(cells, rows, strict=True)):
         x, y = number % columns * width, number // columns * height
-        caption = "/".join(key.split("/")[-2:]).encode("ascii", "replace").decode()
-        draw.text((x + 2, y + 1), caption + ("" if quality is None else f"  {quality:.2f} dB"), fill="black")
+        caption = "/".join(key.split("/")[-2:]) + ("" if quality is None else f"  {quality:.2f} dB")
+        draw_caption(draw, (x + 2, y + 1), caption)
         for image in cell:
             sheet.paste(image, (x, y + _CAPTION))
             x += image.width

@@ -5,7 +5,7 @@ import re
 
 import urllib3
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, MissingError
 from walloc_data.storage.retry import TransientError
 
 __all__ = ["Answer", "read_body"]
@@ -28,6 +28,12 @@ class Answer:
     def header(self, name: str) -> str:
         """A header, or ""."""
         return self._response.headers.get(name, "")
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of the file that the body is, or is a part of; None where the answer does not say."""
+        said = self.header("Content-Range").rpartition("/")[2] if self.status == 206 else self.header("Content-Length")
+        return int(said) if said.isdecimal() else None
 
     def read(self, size: int) -> bytes:
         """The next bytes of the body: `size` of them, or as many as there are. Raises `TransientError`."""
@@ -67,7 +73,7 @@ def read_body(answer: Answer, span: tuple[int, int] | None, *, where: str) -> by
     if not found:
         raise TransientError(f"no range that can be read came ({answer.header('Content-Range')!r:.80})")
     if found[3] != "*" and int(found[3]) < span[1]:
-        raise DatasetError(_too_short(where, int(found[3]), span))
+        raise MissingError(_too_short(where, int(found[3]), span))
     if (int(found[1]), int(found[2]) + 1) != span:
         raise TransientError(f"bytes {found[1]} to {found[2]} came instead of {span[0]} to {span[1] - 1}")
     return _exactly(answer, span[1] - span[0], where)
@@ -106,7 +112,7 @@ def _cut_out(answer: Answer, span: tuple[int, int], where: str) -> bytes:
     """A range from a server that sends everything: what is before it is read and thrown away."""
     declared = answer.header("Content-Length")
     if declared.isdecimal() and int(declared) < span[1]:
-        raise DatasetError(_too_short(where, int(declared), span))
+        raise MissingError(_too_short(where, int(declared), span))
     if span[1] > _SKIP:
         raise DatasetError(
             f"{where}: the server does not serve ranges, and would send {span[1]} bytes for {span[1] - span[0]}; "

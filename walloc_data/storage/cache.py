@@ -26,6 +26,7 @@ from pathlib import Path
 
 from walloc_data.crc import crc32
 from walloc_data.storage.locks import acquire, release, try_lock
+from walloc_data.storage.options import StorageOptions
 
 __all__ = ["DiskCache"]
 
@@ -54,6 +55,19 @@ class DiskCache:
         self._root = folder / "v1"
         self._writable = bound > 0
         self._swept = False
+
+    @classmethod
+    def of(cls, options: StorageOptions) -> "DiskCache":
+        """The cache that a user chose."""
+        folder, bound = options.cache_folder, options.cache_bytes
+        if folder is None:
+            if bound and _first_time(Path()):
+                _LOG.warning(
+                    "no home folder is known, so nothing that is fetched is kept, and what is read again is requested "
+                    "again. Choose a folder for the disk cache with cache_dir or $WALLOC_CACHE"
+                )
+            bound = 0
+        return cls(folder or Path(), bound, patience=2 * options.timeout)
 
     @staticmethod
     def key(*parts: str) -> str:
@@ -227,14 +241,19 @@ class DiskCache:
     def _give_up(self, error: OSError) -> None:
         """Say once what is wrong, and keep nothing more. What is there already still serves."""
         self._writable = False
-        mine = object()
-        if _WARNED.setdefault(self._folder, mine) is mine:
+        if _first_time(self._folder):
             _LOG.warning(
                 "%s: the disk cache cannot be written (%s); going on without it, so what is read again is requested "
                 "again. Free some space, or choose another folder with cache_dir or $WALLOC_CACHE",
                 self._folder,
                 error.strerror or error,
             )
+
+
+def _first_time(folder: Path) -> bool:
+    """Whether nothing has been said about that folder yet."""
+    mine = object()
+    return _WARNED.setdefault(folder, mine) is mine
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -24,8 +24,9 @@ class Storage(Protocol):
     """The files of one dataset folder, wherever it is. Pickles, forks, and serves many threads at once.
 
     `url` is what messages name; it holds no credentials and no query. A `version` identifies the content of a file
-    (such as its sha256): what was kept under it is used without asking. Without one, the file is never stale by more
-    than a minute. All methods raise `DatasetError` with what to do where a file cannot be had.
+    among those of its suffix (such as its sha256): what was kept under it is used without asking. Without one, the
+    file is never stale by more than a minute, unless nobody answers: then a copy of any age is read, with a warning.
+    All methods raise `DatasetError` with what to do where a file cannot be had.
     """
 
     url: str
@@ -34,8 +35,15 @@ class Storage(Protocol):
     def requests(self) -> int:
         """Requests that this process has sent so far; 0 for a local folder."""
 
+    @property
+    def revision(self) -> str:
+        """The commit that is read of a repository of the Hub, 40 hex digits, known once a file was; "" elsewhere."""
+
     def path(self, name: str) -> Path | None:
         """The local file of that name, to be mapped; None where files are remote."""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file as it is now, whatever is cached."""
 
     def read(self, name: str, *, version: str = "", anew: bool = False) -> bytes:
         """A whole small file; `anew` bypasses what is cached and replaces it."""

@@ -4,12 +4,14 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import fsspec
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, MissingError
 from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.remote import Fetched
 from walloc_data.storage.retry import TransientError, retry
@@ -51,7 +53,8 @@ class FsspecSource:
     """
 
     def __init__(self, url: str, options: StorageOptions) -> None:
-        self.url, self._url = shown(url), url
+        self.url = self.place = shown(url)
+        self._url = url
         self._retries = options.retries
         self._opened: dict[int, _Opened] = {}
         self._open()
@@ -64,24 +67,42 @@ class FsspecSource:
         """Files and ranges that this process has asked the driver for so far."""
         return self._open().requests
 
+    @property
+    def revision(self) -> str:
+        """None: of what fsspec opens, the last version is read."""
+        return ""
+
     def key(self, name: str) -> str:
         """The full URL of a file."""
         return f"{self._url.rstrip('/')}/{name}"
 
     def fetch(self, name: str, span: tuple[int, int] | None = None, *, etag: str = "") -> Fetched:
         """A file, or a range of exactly `span[1] - span[0]` bytes."""
-        return retry(lambda: self._attempt(name, span), retries=self._retries, where=f"{self.url}/{name}")
+        return retry(lambda: self._cut_out(name, span), retries=self._retries, where=f"{self.url}/{name}")
 
-    def _attempt(self, name: str, span: tuple[int, int] | None) -> Fetched:
+    def size(self, name: str) -> int | None:
+        """Bytes of a file."""
+        ask = partial(self._ask, name, lambda system, path: system.size(path))
+        found: int | None = retry(ask, retries=self._retries, where=f"{self.url}/{name}")
+        return found
+
+    def _cut_out(self, name: str, span: tuple[int, int] | None) -> Fetched:
+        start, stop = span or (None, None)
+        data = bytes(self._ask(name, lambda system, path: system.cat_file(path, start=start, end=stop)))
+        if span is not None and len(data) != span[1] - span[0]:
+            raise TransientError(f"{len(data)} bytes came instead of {span[1] - span[0]}")
+        return Fetched(data)
+
+    def _ask(self, name: str, work: Callable[[Any, str], Any]) -> Any:
+        """What the driver answers about a file."""
         where = f"{self.url}/{name}"
         opened = self._open()
         with opened.lock:
             opened.requests += 1
-        start, stop = span or (None, None)
         try:
-            data = bytes(opened.system.cat_file(f"{opened.folder}/{name}", start=start, end=stop))
+            return work(opened.system, f"{opened.folder}/{name}")
         except FileNotFoundError as error:
-            raise DatasetError(f"{where}: not found; check the URL, which names a dataset's folder") from error
+            raise MissingError(f"{where}: not found; check the URL, which names a dataset's folder") from error
         except PermissionError as error:
             raise DatasetError(f"{where}: access refused ({error}); check the credentials of its driver") from error
         except _loaded(_PASSING, OSError, EOFError, asyncio.TimeoutError) as error:
@@ -90,9 +111,6 @@ class FsspecSource:
             raise DatasetError(
                 f"{where}: its driver failed ({type(error).__name__}: {error}); check URL and credentials"
             ) from error
-        if span is not None and len(data) != span[1] - span[0]:
-            raise TransientError(f"{len(data)} bytes came instead of {span[1] - span[0]}")
-        return Fetched(data)
 
     def _open(self) -> _Opened:
         found = self._opened.get(os.getpid())

@@ -9,16 +9,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
-import certifi
 import urllib3
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, MissingError
 from walloc_data.storage.answer import Answer, read_body
 from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.remote import Fetched
-from walloc_data.storage.retry import TransientError, retry, retry_after
+from walloc_data.storage.retry import TransientError, UnreachableError, retry, retry_after
+from walloc_data.storage.routes import Route, open_route
 from walloc_data.storage.urls import origin, redirected, shown, trusted
 
 __all__ = ["HttpSource"]
@@ -26,7 +25,7 @@ __all__ = ["HttpSource"]
 # Connecting looks this up and imports it; a child forked while a thread does so would wait for ever for that thread.
 codecs.lookup("idna")
 
-_CONNECTIONS = 64  # kept open to one host; threads beyond that open their own each time
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "walloc-data"}
 _HOPS = 10
 _STRANGER = 2  # failures to connect, of a host that never answered, that may pass
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -39,7 +38,7 @@ _STAY = (408, 416, 425, 429)  # refusals that do not say that an address has exp
 class _Client:
     """What belongs to one process: connections must not be shared with a forked child."""
 
-    routes: dict[tuple[str, str, int], urllib3.PoolManager] = field(default_factory=dict)  # by origin
+    routes: dict[tuple[str, str, int], Route] = field(default_factory=dict)  # by origin
     targets: dict[str, tuple[str, float]] = field(
         default_factory=dict
     )  # by name: where it was redirected to, till when
@@ -66,7 +65,7 @@ class HttpSource:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         folder = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         self.url = urlunsplit((parts.scheme, host + port, folder, "", ""))
-        self._base = self.url
+        self.place = self.url
         self._query = parts.query
         self._login = ""
         if parts.username is not None:
@@ -83,6 +82,11 @@ class HttpSource:
     def requests(self) -> int:
         """Requests that this process has sent so far."""
         return self._client.requests
+
+    @property
+    def revision(self) -> str:
+        """None: a web server has one of each file."""
+        return ""
 
     def key(self, name: str) -> str:
         """The full URL of a file, with the query."""
@@ -101,9 +105,9 @@ class HttpSource:
         """What a status that no retry helps means to the user, and what to do."""
         where = f"{self.url}/{name}"
         if answer.status in (404, 410):
-            return DatasetError(f"{where}: not found ({answer.status}); check the URL, which names a dataset's folder")
+            return MissingError(f"{where}: not found ({answer.status}); check the URL, which names a dataset's folder")
         if answer.status == 416:
-            return DatasetError(f"{where} is shorter than its index says: cut short or replaced; upload it again")
+            return MissingError(f"{where} is shorter than its index says: cut short or replaced; upload it again")
         if answer.status in (401, 403):
             return DatasetError(
                 f"{where}: access refused ({answer.status}); check the credentials or the signature in the URL, "
@@ -115,6 +119,16 @@ class HttpSource:
         """A file, or a range of exactly `span[1] - span[0]` bytes; unchanged where it still has this `etag`."""
         return retry(lambda: self._attempt(name, span, etag), retries=self._retries, where=f"{self.url}/{name}")
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, as the server says with the first of them: many that sign addresses refuse HEAD."""
+
+        def first_byte() -> int | None:
+            answer = self._follow(name, {**_HEADERS, "Range": "bytes=0-0"})
+            self._receive(name, (0, 1), answer, "")
+            return answer.total
+
+        return retry(first_byte, retries=self._retries, where=f"{self.url}/{name}")
+
     @property
     def _client(self) -> _Client:
         # A forked child leaves its parent's client untouched: a lock in it may be held by a thread that is not there.
@@ -122,7 +136,7 @@ class HttpSource:
         return found or self._clients.setdefault(os.getpid(), _Client())
 
     def _attempt(self, name: str, span: tuple[int, int] | None, etag: str) -> Fetched:
-        wanted = {"Accept-Encoding": "identity", "User-Agent": "walloc-data"}
+        wanted = dict(_HEADERS)
         if span is not None:
             wanted["Range"] = f"bytes={span[0]}-{span[1] - 1}"
         if etag:
@@ -184,13 +198,15 @@ class HttpSource:
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         """One request. Credentials go to the host they were given for, and no other."""
-        own = trusted(url, self._base)
+        own = trusted(url, self.place)
         client = self._client
         with client.lock:
             client.requests += 1
-            pool = self._pool(client, url)
+            route = client.routes.get(origin(url))
+            if route is None:
+                route = client.routes[origin(url)] = open_route(url)
         try:
-            response = pool.request(
+            response = route.connections.request(
                 "GET",
                 url,
                 headers={**wanted, **self.headers(name)} if own else wanted,
@@ -202,61 +218,25 @@ class HttpSource:
             )
         except urllib3.exceptions.LocationValueError as error:
             raise DatasetError(f"{self.url}/{name}: not a URL that can be asked; check it") from error
-        except urllib3.exceptions.HTTPError as error:
-            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
-                raise DatasetError(
-                    f"{self.url}/{name}: the server's certificate does not verify ({error}); "
-                    "name your authority's certificates in $SSL_CERT_FILE"
-                ) from error
-            if not self._answered and isinstance(error, urllib3.exceptions.NewConnectionError):
-                self._refused += 1
-                if self._refused > _STRANGER:
-                    raise DatasetError(f"{self.url}: {_reason(error)}; check the address, and the network") from None
-            raise TransientError(_reason(error)) from error
-        except OSError as error:
-            raise TransientError(_reason(error)) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._failure(name, error, route) from error
         self._answered = True
+        if response.status == 407:
+            response.close()
+            raise route.refused()
         return Answer(response)
 
-    def _pool(self, client: _Client, url: str) -> urllib3.PoolManager:
-        """The connections to the host of a URL, straight or through the proxy that the environment names for it."""
-        found = client.routes.get(origin(url))
-        if found is None:
-            scheme, host, _ = origin(url)
-            settings: dict[str, Any] = {"maxsize": _CONNECTIONS}
-            if scheme == "https":
-                settings["ssl_context"] = _context()
-            proxy = None if proxy_bypass(host) else getproxies().get(scheme)
-            if proxy is None:
-                found = urllib3.PoolManager(**settings)
-            else:
-                login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
-                headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-                found = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
-            client.routes[origin(url)] = found
-        return found
-
-
-def _context() -> ssl.SSLContext:
-    """Trust in the authorities of the system and of certifi, or of the file that the environment names."""
-    context = urllib3.util.create_urllib3_context()
-    context.load_default_certs()
-    path = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
-    try:
-        context.load_verify_locations(path)
-    except OSError as error:
-        raise DatasetError(
-            f"{path}: the certificates in it cannot be read ({error}); correct $SSL_CERT_FILE"
-        ) from error
-    return context
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without the address that urllib3 repeats in its messages: it may hold a signature."""
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "the name of its host does not resolve"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "its host takes no connection"
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
-        return "timed out"
-    return f"the connection failed ({type(error).__name__})"
+    def _failure(self, name: str, error: Exception, route: Route) -> Exception:
+        """What an exchange that came to no answer means."""
+        causes = (error, *error.args)
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+            return DatasetError(
+                f"{self.url}/{name}: the server's certificate does not verify ({error}); "
+                "name your authority's certificates in $SSL_CERT_FILE"
+            )
+        reason = route.reason(error)
+        if not self._answered and any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+            self._refused += 1
+            if self._refused > _STRANGER:
+                return UnreachableError(f"{self.url}: {reason}; check the address, and the network")
+        return TransientError(reason)

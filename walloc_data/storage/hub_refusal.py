@@ -1,6 +1,9 @@
-"""What a refusal of the Hugging Face Hub means, and what to do about it."""
+"""What a refusal of the Hugging Face Hub means, or a failure of its client, and what to do about it."""
 
-__all__ = ["hub_refusal"]
+import sys
+from typing import NamedTuple
+
+__all__ = ["HubFailures", "hub_failures", "hub_refusal"]
 
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
@@ -36,3 +39,25 @@ def hub_refusal(
     if status >= 500:
         return f"{page}: the Hub has trouble of its own ({message or status}): run again later"
     return f"{page}: the Hub refused ({status} {message})"
+
+
+class HubFailures(NamedTuple):
+    """Errors that the Hub's client raises, beside ValueError for what it checks itself.
+
+    `http` are its own and those of its HTTP library, whichever that is in its version, and `setting` what it makes of
+    an address, or a proxy's, that cannot be used.
+    """
+
+    http: tuple[type[Exception], ...]
+    setting: tuple[type[Exception], ...]
+
+
+def hub_failures() -> HubFailures:
+    """The errors of the client that is installed."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Its own error derives from that of the HTTP library, which a connection that breaks off raises.
+    http = [cls for cls in HfHubHTTPError.__mro__ if issubclass(cls, Exception) and cls is not Exception]
+    libraries = {sys.modules[cls.__module__.partition(".")[0]] for cls in http}
+    no_urls = [library.InvalidURL for library in libraries if hasattr(library, "InvalidURL")]
+    return HubFailures(tuple(http), (*no_urls, ImportError))  # the second for SOCKS, which takes a package of its own

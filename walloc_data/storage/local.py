@@ -12,6 +12,7 @@ class LocalStorage:
     """A `Storage` of a local folder: nothing is requested, nothing cached, and versions say nothing new."""
 
     requests = 0
+    revision = ""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -23,6 +24,14 @@ class LocalStorage:
     def path(self, name: str) -> Path | None:
         """The file, whether or not it is there."""
         return self.folder / name
+
+    def size(self, name: str) -> int:
+        """Bytes of a file. Raises `DatasetError` where there is none."""
+        path = self.folder / name
+        try:
+            return path.stat().st_size
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
 
     def read(self, name: str, *, version: str = "", anew: bool = False) -> bytes:
         """A whole file. Raises `DatasetError` where it cannot be read."""

@@ -38,14 +38,26 @@ class StorageOptions:
         for name in ("revision", "token"):
             if getattr(self, name) is not None and not (isinstance(getattr(self, name), str) and getattr(self, name)):
                 raise DatasetError(f"{name} must be text, or None")
+        if not (self.token or "").isascii() or not (self.token or "").isprintable():
+            raise DatasetError(
+                "token must be a line of ASCII: look for a line break or a space that was copied with it"
+            )
 
     @property
-    def cache_folder(self) -> Path:
-        """The folder of the disk cache, absolute."""
+    def cache_folder(self) -> Path | None:
+        """The folder of the disk cache, absolute; None where none was chosen and the user has no home.
+
+        Raises `DatasetError` for one in the home of nobody.
+        """
         chosen = self.cache_dir or os.environ.get("WALLOC_CACHE")
         if chosen:
-            return Path(os.path.abspath(os.path.expanduser(chosen)))
-        home = os.path.expanduser("~")
-        if sys.platform == "darwin":
-            return Path(home, "Library", "Caches", "walloc_data")
-        return Path(os.path.abspath(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")), "walloc_data")
+            folder = os.path.expanduser(os.fspath(chosen))
+            if folder.startswith("~"):
+                raise DatasetError(f"the disk cache in {folder}: that home is not known; write the folder from / on")
+            return Path(os.path.abspath(folder))
+        home, caches = os.path.expanduser("~"), os.environ.get("XDG_CACHE_HOME", "")
+        if sys.platform != "darwin" and os.path.isabs(caches):
+            return Path(caches, "walloc_data")
+        if not os.path.isabs(home):  # no $HOME, and a user whom the system does not know: as in many containers
+            return None
+        return Path(home, *(("Library", "Caches") if sys.platform == "darwin" else (".cache",)), "walloc_data")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from walloc_data.errors import DatasetError
 
-__all__ = ["TransientError", "retry", "retry_after"]
+__all__ = ["TransientError", "UnreachableError", "retry", "retry_after"]
 
 _LOG = logging.getLogger("walloc_data")
 _FIRST, _FACTOR, _LONGEST = 0.2, 3.0, 30.0  # seconds: six retries span 27 s on average, 54 s at most
@@ -26,10 +26,14 @@ class TransientError(Exception):
         self.after = after
 
 
+class UnreachableError(DatasetError):
+    """What holds the files gives no answer: a copy of them, where there is one, is as good as it gets."""
+
+
 def retry(attempt: Callable[[], _Found], *, retries: int, where: str) -> _Found:
     """The result of `attempt`, called again up to `retries` times while it raises `TransientError`.
 
-    Raises `DatasetError`, which says `where` and the last reason, when none of them succeeded.
+    Raises `UnreachableError`, which says `where` and the last reason, when none of them succeeded.
     """
     for number in range(retries):
         try:
@@ -42,7 +46,7 @@ def retry(attempt: Callable[[], _Found], *, retries: int, where: str) -> _Found:
     try:
         return attempt()
     except TransientError as error:
-        raise DatasetError(
+        raise UnreachableError(
             f"{where}: {error}; given up (attempts: {retries + 1}). Check the network and the server, or "
             "allow more retries or a longer timeout"
         ) from None  # all that is known stands in the sentence

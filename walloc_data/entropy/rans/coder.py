@@ -105,7 +105,7 @@ class RansCoder:
         counts = np.zeros((CONTEXTS, 256), np.uint32)
         for sample in latents:
             upright = np.ascontiguousarray(_upright(sample[None])[0])
-            plan = blank._plan(upright.shape[1:])
+            plan = blank._plan(upright.shape[1:], len(mean))
             contexts, coded = np.empty(sample.size, np.int16), np.empty(sample.size, np.uint16)
             gather(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, counts, sample.size)
         return cls(mean, error, references, *fit_distributions(counts, most))
@@ -114,7 +114,7 @@ class RansCoder:
         """One payload a sample of `int8 [N, c, *space]`, none longer than the sample."""
         self._check(latents)
         upright = np.ascontiguousarray(_upright(latents))
-        plan = self._plan(upright.shape[2:])
+        plan = self._plan(upright.shape[2:], len(self.mean))
         size = latents[0].size if len(latents) else 0
         payloads = np.empty((len(latents), size), np.uint8)
         lengths = np.empty(len(latents), np.int64)
@@ -136,11 +136,13 @@ class RansCoder:
         return [payload[:length].tobytes() for payload, length in zip(payloads, lengths, strict=True)]
 
     def decode(self, buffer: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> None:
-        """Fill `out`, C-contiguous `int8 [N, c, *space]`, from payloads at `segments`, uint64 `[N, 2]` (offset, bytes).
+        """Fill `out`, C-contiguous `int8 [N, k, *space]`, from payloads at `segments`, uint64 `[N, 2]` (offset, bytes).
 
-        Raises `CoderError` for segments beyond `buffer`, and for a payload that does not end as it must.
+        A prefix, k channels of more, is all that is decoded; but of three space dimensions, whose planes hold all
+        channels, everything. Raises `CoderError` for segments beyond `buffer`, and for a payload that does not end as
+        it must, unless decoding has not come to its end.
         """
-        self._check(out)
+        self._check(out, least=1)
         if not out.flags.c_contiguous or not out.flags.writeable:
             raise CoderError("latents are decoded to writable, C-contiguous arrays")
         view = memoryview(buffer).cast("B")
@@ -150,10 +152,16 @@ class RansCoder:
         offsets, lengths = segments[:, 0], segments[:, 1]
         if ((offsets > len(data)) | (lengths > np.uint64(len(data)) - np.minimum(offsets, np.uint64(len(data))))).any():
             raise CoderError(f"a payload lies beyond the {len(data)} bytes there are")
+        kept, space = out.shape[1], out.shape[2:]
+        if kept < len(self.mean) and len(space) == 3:
+            whole = np.empty((len(out), len(self.mean), *space), np.int8)
+            self.decode(buffer, segments, whole)
+            out[...] = whole[:, :kept]
+            return
         upright = _upright(out)
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
-        plan = self._plan(upright.shape[2:])
-        size = math.prod(out.shape[1:])
+        plan = self._plan(upright.shape[2:], kept)
+        size = len(self.mean) * math.prod(space)
         streams = np.empty((STEP, size // 4 + MARGIN), np.uint32)
         bad = decode_batch(
             data,
@@ -164,12 +172,17 @@ class RansCoder:
             workspace_of(plan, min(STEP, max(2, len(out) + len(out) % 2))),
             streams,
             target.reshape(-1),
+            kept * math.prod(space),
             size,
         )
         if bad >= 0:
             raise CoderError(f"payload {bad} is damaged, or was made with other tables or for another shape")
         if not np.shares_memory(target, out):
             upright[...] = target
+
+    def warm_up(self) -> None:
+        """See `Coder.warm_up`."""
+        self.decode(b"", np.empty((0, 2), np.uint64), np.empty((0, len(self.mean), 1), np.int8))
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
         """Mean bits that a latent's code takes, float64 `[c]`, of int8 arrays `[c, *space]`: by its distribution."""
@@ -181,7 +194,7 @@ class RansCoder:
         for sample in latents:
             self._check(sample[None])
             upright = np.ascontiguousarray(_upright(sample[None])[0])
-            plan, size = self._plan(upright.shape[1:]), sample.size
+            plan, size = self._plan(upright.shape[1:], len(self.mean)), sample.size
             contexts, coded = np.empty(size, np.int16), np.empty(size, np.uint16)
             tally(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, costs[run], bits, size)
             places += sample[0].size
@@ -206,25 +219,26 @@ class RansCoder:
             raise CoderError(f"rans tables: {', '.join(missing)} missing")
         return cls(*(np.ascontiguousarray(tables[name]) for name in names))
 
-    def _plan(self, space: tuple[int, ...]) -> Plan:
-        plan = self._plans.get(space)
+    def _plan(self, space: tuple[int, ...], channels: int) -> Plan:
+        plan = self._plans.get((channels, *space))
         if plan is None:
-            plan = plan_of(shape_of(space), self.mean, self.error, self.references)
+            plan = plan_of(shape_of(space), self.mean[:channels], self.error[:channels], self.references[:channels])
             if plan.cells > _CELLS:
-                raise CoderError(f"latents of {list(space)} with {len(self.mean)} channels are too many for rans")
-            self._plans = {space: plan}  # one is enough: a dataset's batches are of one shape, or change it rarely
+                raise CoderError(f"latents of {list(space)} with {channels} channels are too many for rans")
+            # One is enough: a dataset's batches are of one shape, or change it rarely.
+            self._plans = {(channels, *space): plan}
         return plan
 
-    def _check(self, latents: NDArray[np.int8]) -> None:
+    def _check(self, latents: NDArray[np.int8], least: int | None = None) -> None:
+        channels = len(self.mean)
         if (
             latents.dtype != np.int8
             or not 3 <= latents.ndim <= 5
-            or latents.shape[1] != len(self.mean)
+            or not (least or channels) <= latents.shape[1] <= channels
             or 0 in latents.shape[2:]
         ):
             raise CoderError(
-                f"this coder takes int8 [N, {len(self.mean)}, 1 to 3 space dims], "
-                f"not {latents.dtype} {list(latents.shape)}"
+                f"this coder takes int8 [N, {channels}, 1 to 3 space dims], not {latents.dtype} {list(latents.shape)}"
             )
 
 

@@ -148,7 +148,7 @@ def _words(source, offset, length, words, at):  # pragma: no cover
 
 
 @jit
-def _load(sample, segments, source, size, words, room, states, work, out):  # pragma: no cover
+def _load(sample, segments, source, kept, size, words, room, states, work, out):  # pragma: no cover
     """Get the next samples ready to be decoded, and copy those that were not coded on the way.
 
     Returns where to go on; how many are ready, an even number; and the number of a bad one, or -1.
@@ -158,8 +158,8 @@ def _load(sample, segments, source, size, words, room, states, work, out):  # pr
     while held < STEP and sample < len(segments):
         offset, length = np.int64(segments[sample, 0]), np.int64(segments[sample, 1])
         if length == size:
-            for i in range(size):
-                out[sample * size + i] = np.int8(source[offset + i])
+            for i in range(kept):
+                out[sample * kept + i] = np.int8(source[offset + i])
         elif length > size or length < HEADER:
             return sample, 0, sample
         else:
@@ -185,10 +185,11 @@ def _load(sample, segments, source, size, words, room, states, work, out):  # pr
 
 
 @jit
-def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, out, size):  # pragma: no cover
-    """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * size]`. -1, or the number of a bad one.
+def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, out, kept, size):  # pragma: no cover
+    """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * kept]`. -1, or the number of a bad one.
 
-    `work` is a workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
+    `kept` latents are decoded of each sample's `size`: those of the plan's channels, which come first. `work` is a
+    workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
     """
     # This is one function on purpose: numba would optimise one within another twice, and lose a third of the speed.
     depth, rows, columns, last, fronts, stride, _ = plan.shape
@@ -204,7 +205,7 @@ def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, o
     numbers, begins, ends, stops, cursors = samples
     sample = 0
     while True:
-        sample, live, bad = _load(sample, segments, source, size, words, room, states, samples, target)
+        sample, live, bad = _load(sample, segments, source, kept, size, words, room, states, samples, target)
         if live == 0:
             return bad
         for plane in range(depth):
@@ -238,10 +239,10 @@ def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, o
                                 return numbers[b]
                 place = (channel * depth + plane) * ((rows - 1) * columns + last)
                 for k in range(live):
-                    _unskew(space, values + k * cells, plan.shape, target, numbers[k] * size + place)
+                    _unskew(space, values + k * cells, plan.shape, target, numbers[k] * kept + place)
                     if watched[channel]:
                         smooth(space, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
-        for k in range(live):
+        for k in range(live if kept == size else 0):
             whole = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
             if not whole or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
                 return numbers[k]

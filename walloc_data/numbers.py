@@ -1,0 +1,28 @@
+"""Numbers that users give: checked, and made plain Python ones, which every checkpoint and manifest can hold."""
+
+import operator
+from typing import Any
+
+from walloc_data.errors import DatasetError
+
+__all__ = ["whole_number"]
+
+
+def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
+    """`value` as a plain `int`: of Python, numpy or torch, but no float, bool or None, and not below `least`.
+
+    Raises `DatasetError`, which calls it `name`.
+
+    >>> import numpy as np
+    >>> whole_number("seed", np.int64(3))
+    3
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # torch has all three
+        raise DatasetError(f"{name}={value!r} is not a whole number: give an int") from error
+    if least is not None and number < least:
+        raise DatasetError(f"{name}={number} is below {least}, the least that it can be")
+    return number

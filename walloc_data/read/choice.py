@@ -1,0 +1,78 @@
+"""What of each sample a dataset gives, and as what: one definition for both doors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from walloc_data.codec import Codec
+from walloc_data.errors import DatasetError
+from walloc_data.read.pixel_transforms import pixel_transform_in
+
+__all__ = ["LATENTS", "Choice"]
+
+LATENTS = "latents"  # what x is called where columns are a mapping
+_DECODES = ("latents", "float", "signal", "pixels")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`columns` behind x, `(x, *columns)`; or by their names in a dict, where `"latents"` stands for x.
+
+    `decode` says what x is: `"latents"`, as they are stored; `"float"`, dequantised; `"signal"`, or of images also
+    `"pixels"`, decoded. `transform` is for x. Raises `DatasetError` for what cannot be with this `codec`.
+    """
+
+    columns: Sequence[str] | Mapping[str, str]
+    decode: str
+    transform: Callable[[Any], Any] | None
+    codec: Codec
+
+    def __post_init__(self) -> None:
+        columns, kind = self.columns, self.codec.config.kind
+        if isinstance(columns, str):
+            raise DatasetError(f"columns are several: columns=({columns!r},)")
+        names = [*columns.keys(), *columns.values()] if isinstance(columns, Mapping) else list(columns)
+        if not all(isinstance(name, str) for name in names) or (isinstance(columns, Mapping) and not columns):
+            raise DatasetError(
+                "columns are names, ('label', 'key'), or a mapping of names that you choose to those of columns, "
+                "{'pixel_values': 'latents', 'labels': 'label'}"
+            )
+        if not isinstance(columns, Mapping) and LATENTS in names:
+            raise DatasetError("latents come first by themselves: leave 'latents' out of columns, or give a mapping")
+        if self.decode not in _DECODES:
+            raise DatasetError(f"decode={self.decode!r} is not one of {_DECODES}")
+        if self.decode == "pixels" and kind != "image":
+            raise DatasetError(f"decode='pixels' is for images, and codec {self.codec.name!r} is for {kind}: 'signal'")
+        wrong = None if self.decoded else pixel_transform_in(self.transform)
+        if wrong:
+            raise DatasetError(
+                f"{wrong} is for pixels, and would give latents of no image: use walloc_data.transforms, whose "
+                "RandomFlip negates odd channels, or decode='pixels'"
+            )
+
+    @property
+    def decoded(self) -> bool:
+        """Whether x is the signal."""
+        return self.decode in ("signal", "pixels")
+
+    @property
+    def wants_latents(self) -> bool:
+        """Whether x is given at all."""
+        return not isinstance(self.columns, Mapping) or LATENTS in self.columns.values()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that are given, each once."""
+        names = self.columns.values() if isinstance(self.columns, Mapping) else self.columns
+        return tuple(dict.fromkeys(name for name in names if name != LATENTS))
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Columns that are read: those given, and what decoding takes."""
+        return tuple(dict.fromkeys([*self.names, "size"])) if self.decoded and self.wants_latents else self.names
+
+    def assembled(self, x: Any, columns: Mapping[str, Any]) -> Any:
+        """A sample or a batch, of x and columns by name."""
+        if isinstance(self.columns, Mapping):
+            return {key: x if name == LATENTS else columns[name] for key, name in self.columns.items()}
+        return (x, *(columns[name] for name in self.columns))

@@ -1,0 +1,59 @@
+"""Where the samples of a split lie, by the counts of the manifest alone."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Group", "Places"]
+
+
+class Group(NamedTuple):
+    """Samples of one record: where it is, their places in the batch, and their slots in the record."""
+
+    shard: int
+    number: int
+    places: NDArray[np.int64]
+    slots: NDArray[np.int64]
+
+
+class Places:
+    """Samples by number, shard after shard, of one source or several behind one another.
+
+    `shards` are the samples of each shard of each source, `blocks` the samples that a source's records hold (but a
+    shard's last). `first` is the number of each shard's first sample, and at its end of all samples.
+    """
+
+    def __init__(self, shards: Sequence[Sequence[int]], blocks: Sequence[int]) -> None:
+        counts = [len(of_source) for of_source in shards]
+        self.first = np.cumsum([0, *(samples for of_source in shards for samples in of_source)], dtype=np.int64)
+        self.block = np.repeat(np.asarray(blocks, np.int64), counts)  # of each shard
+        self._source = np.repeat(np.arange(len(counts)), counts)
+        self._base = np.cumsum([0, *counts])
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def at(self, shard: int) -> tuple[int, int]:
+        """The source that a shard is of, and its number there."""
+        source = int(self._source[shard])
+        return source, shard - int(self._base[source])
+
+    def records(self) -> Iterator[tuple[int, int]]:
+        """All records, in order: their shard and number in it."""
+        for shard, (block, samples) in enumerate(zip(self.block, np.diff(self.first), strict=True)):
+            for number in range(-(-samples // block)):
+                yield shard, number
+
+    def groups(self, indices: NDArray[np.int64]) -> Iterator[Group]:
+        """Samples by their records."""
+        shards = np.searchsorted(self.first, indices, side="right") - 1
+        numbers, slots = np.divmod(indices - self.first[shards], self.block[shards])
+        order = np.lexsort((numbers, shards))
+        edges = np.flatnonzero(np.diff(shards[order]) | np.diff(numbers[order])) + 1
+        for start, stop in pairwise([0, *edges.tolist(), len(order)]):
+            if start < stop:
+                places = order[start:stop]
+                yield Group(int(shards[places[0]]), int(numbers[places[0]]), places, slots[places])

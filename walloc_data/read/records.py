@@ -1,0 +1,172 @@
+"""Records, opened and checked: their headers, and their columns as far as they are asked for."""
+
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from walloc_data.entropy import Coder
+from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
+from walloc_data.format import MANIFEST_FILE, Column, Record
+from walloc_data.read.locate import Group, Places
+from walloc_data.read.opened import OpenedDataset
+from walloc_data.read.recent import Recent
+from walloc_data.read.record_files import RecordFiles
+
+__all__ = ["OpenedRecord", "Records", "label_column", "parse_record"]
+
+_T = TypeVar("_T")
+_FETCHES = 16  # requests at a time
+_PARSED = 1 << 15  # samples whose headers and columns are kept; a record counts for 64 more
+
+
+def parse_record(
+    buffer: Any, *, fingerprint: str, coder: Coder, where: str, offset: int = 0, size: int | None = None
+) -> Record:
+    """`Record.parse`, of a record of this codec and coder. Raises `FormatError`, which says `where`, for another."""
+    record = Record.parse(buffer, offset=offset, size=size, where=where)
+    if record.fingerprint != fingerprint or record.coder_id != coder.id:
+        raise FormatError(
+            f"{where}: made by codec {record.fingerprint} with coder {record.coder_id}, and this dataset's are "
+            f"{fingerprint} and {coder.id}: the shard belongs to another dataset"
+        )
+    return record
+
+
+def label_column(column: "Column | None", samples: int) -> Column:
+    """Labels as everyone is given them: -1 for what has none, whole numbers as int64."""
+    if column is None:
+        return np.full(samples, -1, np.int64)
+    if isinstance(column, np.ndarray):
+        return column.astype(np.int64) if column.ndim == 1 and column.dtype.kind in "iu" else column
+    labels = [-1 if label is None else label for label in column]
+    return np.array(labels, np.int64) if all(type(label) is int for label in labels) else labels
+
+
+@dataclass
+class _Parsed:
+    """What is kept of a record."""
+
+    record: Record
+    columns: "dict[str, Column | None]"  # that were read so far; None where the record has no such column
+    complete: bool = False
+
+
+class OpenedRecord(NamedTuple):
+    """A record, the buffer it lies in, what it is called, and what decodes it."""
+
+    parsed: _Parsed
+    buffer: Any
+    where: str
+    coder: Coder
+
+    @property
+    def record(self) -> Record:
+        return self.parsed.record
+
+    def column(self, name: str) -> "Column | None":
+        """One column, or None; of labels, see `label_column`."""
+        found = self.columns([name]).get(name)
+        return label_column(found, len(self.record)) if name == "label" else found
+
+    def columns(self, names: Collection[str] | None = None) -> dict[str, Column]:
+        """Those of some names that there are, or all. Raises `FormatError` where a byte of any is wrong."""
+        parsed = self.parsed
+        unread = [] if names is None else [name for name in names if name not in parsed.columns]
+        if not parsed.complete and (names is None or unread):
+            only = unread[0] if len(unread) == 1 else None
+            found = parsed.record.columns(self.buffer, where=self.where, only=only)
+            parsed.columns.update({**dict.fromkeys(unread), **found})
+            parsed.complete = only is None
+        wanted = parsed.columns if names is None else names
+        return {name: column for name in wanted if (column := parsed.columns.get(name)) is not None}
+
+
+class _Source(NamedTuple):
+    files: RecordFiles
+    coder: Coder
+    channels: int
+    block: int  # samples a record
+
+    @classmethod
+    def of(cls, dataset: OpenedDataset, split: str) -> "_Source":
+        manifest = dataset.manifest
+        block = manifest.block if manifest.layout == "records" else 1
+        files = RecordFiles(dataset.storage, dataset.shards(split), per_run=manifest.block // block)
+        return cls(files, dataset.coder, dataset.codec.channels, block)
+
+
+class Records:
+    """The records of a split of one dataset or several, by shard and number in it. Threads may share it."""
+
+    def __init__(self, datasets: Sequence[OpenedDataset], split: str) -> None:
+        self.fingerprint = datasets[0].manifest.fingerprint
+        self._sources = [_Source.of(dataset, split) for dataset in datasets]
+        shards = [[shard.samples for shard in source.files.shards] for source in self._sources]
+        self.places = Places(shards, [source.block for source in self._sources])
+        self.any_remote = any(source.files.remote for source in self._sources)
+        self._parsed: Recent[tuple[int, int], _Parsed] = Recent(_PARSED)
+
+    def reading(self, shard: int, number: int, use: Callable[[OpenedRecord], _T]) -> _T:
+        """What `use` makes of a record. Where the record is damaged and remote, it is fetched anew, once."""
+        try:
+            return use(self.open(shard, number))
+        except FormatError:
+            if not self.remote(shard):
+                raise
+            return use(self.open(shard, number, anew=True))
+
+    def open(self, shard: int, number: int, *, anew: bool = False) -> OpenedRecord:
+        """A record, parsed and checked; `anew` fetches what is remote again. Raises `FormatError` for damage."""
+        source, inside = self._at(shard)
+        buffer, offset, size, samples, where = source.files.find(inside, number, anew=anew)
+        parsed = None if anew else self._parsed.get((shard, number))
+        if parsed is None:
+            record = parse_record(
+                buffer, fingerprint=self.fingerprint, coder=source.coder, where=where, offset=offset, size=size
+            )
+            if len(record) != samples or record.channels != source.channels:
+                raise FormatError(
+                    f"{where}: {len(record)} samples of {record.channels} channels, and its index and codec say "
+                    f"{samples} of {source.channels}"
+                )
+            parsed = _Parsed(record, {})
+            self._parsed.put((shard, number), parsed, len(record) + 64)
+        return OpenedRecord(parsed, buffer, where, source.coder)
+
+    def fetch(self, groups: Sequence[Group]) -> None:
+        """Bring what is not at hand into memory, many at a time. What fails, fails again when it is opened."""
+        missing = [group[:2] for group in groups if not self._at_hand(group.shard, group.number)]
+        if len(missing) > 1:
+            with ThreadPoolExecutor(min(_FETCHES, len(missing)), thread_name_prefix="walloc-fetch") as pool:
+                wait([pool.submit(self._find, shard, number) for shard, number in missing])
+
+    def is_damage(self, shard: int, error: WallocError) -> bool:
+        """Whether an error is of the data, for good: they are wrong, or the shard is gone and its dataset is there."""
+        if isinstance(error, FormatError):
+            return True
+        if not isinstance(error, MissingError) and not isinstance(error.__cause__, FileNotFoundError):
+            return False
+        try:
+            self._at(shard)[0].files.storage.read(MANIFEST_FILE, anew=True)
+        except DatasetError:
+            return False
+        return True
+
+    def remote(self, shard: int) -> bool:
+        """Whether a shard has to be fetched."""
+        return self._at(shard)[0].files.remote
+
+    def _find(self, shard: int, number: int) -> None:
+        source, inside = self._at(shard)
+        source.files.find(inside, number)
+
+    def _at_hand(self, shard: int, number: int) -> bool:
+        source, inside = self._at(shard)
+        return source.files.at_hand(inside, number)
+
+    def _at(self, shard: int) -> tuple[_Source, int]:
+        source, inside = self.places.at(shard)
+        return self._sources[source], inside
