@@ -27,8 +27,7 @@ LATENT_MAX = 127  # -128 is left out, so that every latent has a negative
 _CHUNK = 1 << 19  # samples encoded at a time, so that they stay in cache
 _KIND, _VERSION = "walloc-codec", 1
 _TENSORS = ("mean", "odd", "encoder", "decoder", "steps")
-# What of a configuration the latents depend on. Frozen: a field that comes later enters the fingerprint only of codecs
-# that differ from its default, or every dataset there is would be of another codec.
+# What latents depend on. Frozen: a later field counts only where it differs from its default.
 _OF_LATENTS = ("dims", "kind", "levels", "signal_channels", "wavelet")
 
 
