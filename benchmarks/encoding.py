@@ -15,16 +15,17 @@ from PIL import Image
 
 from benchmarks.images import open_images, paths, read_image
 from benchmarks.peers import SeparableEncoder
-from benchmarks.results import best_time, save
+from benchmarks.results import add_save, best_time, show
 from walloc_data import ImageReader, load_codec, shard_dataset, zoo_names
 
 SIZE, BATCH = 256, 16
 
 
 def main() -> None:
-    """Measure, print, save."""
+    """Measure, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Encoding against separable convolutions, sharding against Pillow.")
     parser.add_argument("--data", type=Path, required=True, help="image folder of full-size photographs, 1,000 or so")
+    add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     source = open_images(arguments.data)
@@ -48,9 +49,10 @@ def main() -> None:
         started = time.perf_counter()
         shard_dataset(source, Path(folder) / "out", codec=codec, reader=ImageReader(size=SIZE))
         sharding = time.perf_counter() - started
-    save(
+    show(
         "encoding",
         rows,
+        save=arguments.save,
         photographs=len(files),
         sharding_seconds=round(sharding, 2),
         pillow_decode_and_resize_seconds=round(pillow, 2),

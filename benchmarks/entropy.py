@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.coders import LAYOUTS, PICTURES, Latents, encode_as, peer, static_ans
 from benchmarks.images import list_images, read_image
-from benchmarks.results import best_time, save, table
+from benchmarks.results import add_save, best_time, show
 from walloc_data import ImageReader, load_codec, zoo_names
 from walloc_data.entropy import Coder, RansCoder, ZstdCoder
 
@@ -37,11 +37,11 @@ PICTURE = Path(__file__).parent / "results" / "entropy.png"
 
 
 def main() -> None:
-    """Measure, print, plot, save."""
+    """Measure, print, and save with a plot if asked."""
     parser = argparse.ArgumentParser(description="Bits and speed of entropy coders on latents.")
     parser.add_argument("--data", type=Path, required=True, nargs="+", help="folders of photographs, 1,000 or so")
     parser.add_argument("--codecs", nargs="+", default=zoo_names(), help="of the zoo (default: all)")
-    parser.add_argument("--print-only", action="store_true", help="keep no results, draw no plot")
+    add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     head = (
@@ -54,10 +54,10 @@ def main() -> None:
         "times WebP's decode",
     )
     rows: list[tuple[Any, ...]] = [head]
-    threads, tables = {}, {}
+    threads, tables, frontier = {}, {}, {}
     for name in arguments.codecs:
         latents = np.concatenate([encode_all(name, folder) for folder in arguments.data])
-        drawn = name == DRAWN and not arguments.print_only
+        drawn = name == DRAWN and arguments.save
         results, variants, threads[name], tables[name] = measure(latents[::2], latents[1::2][:TESTED], drawn)
         ours, webp_decode = results["rans"][0], results["WebP lossless m6"][2]
         for coder, (bits, encode, decode) in results.items():
@@ -74,10 +74,7 @@ def main() -> None:
         "sha256_two_threads_over_one": two_threads(hash_bytes),
         "rans_table_bytes": tables,
     }
-    if arguments.print_only:
-        print(table(rows), *facts.items(), sep="\n")
-    else:
-        save("entropy", rows, **facts, frontier=frontier if DRAWN in arguments.codecs else {})
+    show("entropy", rows, save=arguments.save, **facts, frontier=frontier)
 
 
 def encode_all(name: str, folder: Path) -> Latents:

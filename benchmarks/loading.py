@@ -14,17 +14,18 @@ import torch
 
 from benchmarks.images import open_images, paths
 from benchmarks.peers import random_resized_crop
-from benchmarks.results import best_time, save
+from benchmarks.results import add_save, best_time, show
 from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
 
 SIZE, BATCH, JPEGS = 224, 256, 256
 
 
 def main() -> None:
-    """Measure, print, save."""
+    """Measure, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Loading latents against decoding JPEGs.")
     parser.add_argument("--data", type=Path, required=True, help="image folder of full-size photographs, 1,000 or so")
     parser.add_argument("--codec", default="rgb-f8c12")
+    add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     source, codec = open_images(arguments.data), load_codec(arguments.codec)
@@ -47,7 +48,14 @@ def main() -> None:
         latents = np.stack([x.numpy() for x, _ in dataset.__getitems__(numbers)])
         copy = len(latents) / best_time(latents.copy, 20)
     rows.append(("a copy of the same latents", "in order", f"{copy:,.0f}", ""))
-    save("loading", rows, photographs=len(files), codec=codec.name, latents_a_sample=int(latents[0].size))
+    show(
+        "loading",
+        rows,
+        save=arguments.save,
+        photographs=len(files),
+        codec=codec.name,
+        latents_a_sample=int(latents[0].size),
+    )
 
 
 def read_all(dataset: LatentDataset, batches: list[list[int]]) -> None:

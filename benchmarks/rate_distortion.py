@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.results import save
+from benchmarks.results import add_save, show
 from tools.train_zoo import ZOO, photographs
 from walloc_data.codec import Codec, CodecConfig, fit, psnr
 from walloc_data.entropy import ZstdCoder
@@ -21,11 +21,12 @@ KNEES = (0.02, 0.05, 0.08, 0.12, 0.2, 0.5)
 
 
 def main() -> None:
-    """Measure, print, save."""
+    """Measure, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Rate and distortion of the zoo, and of other wavelets and steps.")
     parser.add_argument("--fit", type=Path, nargs="+", required=True, help="folders of photographs to fit to")
     parser.add_argument("--test", type=Path, required=True, help="folder of photographs to report on")
     parser.add_argument("--sweep", action="store_true", help="other steps, not other wavelets")
+    add_save(parser)
     arguments = parser.parse_args()
     rows: list[tuple[object, ...]] = [("codec", "wavelet", "knee", "step", "PSNR, dB", "bits a pixel", "bits a latent")]
     for name, (signal_channels, levels, channels, knee, emphasis) in ZOO.items():
@@ -41,7 +42,8 @@ def main() -> None:
             step = f"{codec.steps.min():.4f}"
             rows.append((name, wavelet, chosen, step, f"{quality:.2f}", f"{bits:.3f}", f"{bits_a_latent:.2f}"))
             print(*rows[-1], flush=True)
-    save("rate_distortion_sweep" if arguments.sweep else "rate_distortion", rows, images=len(unknown))
+    name = "rate_distortion_sweep" if arguments.sweep else "rate_distortion"
+    show(name, rows, save=arguments.save, images=len(unknown))
 
 
 def measure(codec: Codec, known: list[torch.Tensor], unknown: list[torch.Tensor]) -> tuple[float, float, float]:

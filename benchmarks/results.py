@@ -1,5 +1,6 @@
-"""How results are shown and kept: a table to read, JSON for the README."""
+"""How results are shown, and kept where that is asked for: a table to read, JSON for the pages that quote it."""
 
+import argparse
 import json
 import platform
 import time
@@ -9,9 +10,16 @@ from typing import Any
 
 import torch
 
-__all__ = ["best_time", "machine", "save", "table"]
+__all__ = ["add_save", "best_time", "machine", "show", "table"]
 
 _FOLDER = Path(__file__).parent / "results"
+
+
+def add_save(parser: argparse.ArgumentParser) -> None:
+    """The option of every benchmark: without it, nothing but what is printed is left of a run."""
+    parser.add_argument(
+        "--save", action="store_true", help="keep the results in benchmarks/results, in the place of those there"
+    )
 
 
 def best_time(call: Callable[[], Any], repeats: int = 5) -> float:
@@ -45,11 +53,12 @@ def table(rows: Sequence[Sequence[Any]]) -> str:
     )
 
 
-def save(name: str, rows: Sequence[Sequence[Any]], **facts: Any) -> None:
-    """Print a table, and keep it with its facts in `results/NAME.json`."""
+def show(name: str, rows: Sequence[Sequence[Any]], *, save: bool, **facts: Any) -> None:
+    """Print a table, and `save` it with its facts as `results/NAME.json`."""
     print(table(rows))
     for key, value in facts.items():
         print(f"{key}: {value}")
-    _FOLDER.mkdir(exist_ok=True)
-    content = {"machine": machine(), "rows": [list(row) for row in rows], **facts}
-    (_FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    if save:
+        _FOLDER.mkdir(exist_ok=True)
+        content = {"machine": machine(), "rows": [list(row) for row in rows], **facts}
+        (_FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

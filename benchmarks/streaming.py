@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.formats import FORMATS, Photographs
 from benchmarks.images import list_images
-from benchmarks.results import save
+from benchmarks.results import add_save, show
 
 Figures = tuple[float, float, float]  # samples a second; a second of processor time; bytes of a worker
 WORKERS, CLASSES = (1, 2), 10
@@ -43,13 +43,14 @@ IDLE = "nothing"
 
 
 def main() -> None:
-    """Store, measure in turns, print, save."""
+    """Store, measure in turns, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Streams of training batches.")
     parser.add_argument("--data", type=Path, help="folder of photographs, 1,000 or so")
     parser.add_argument("--samples", type=int, default=50_000, help="samples to store, about")
     parser.add_argument("--seconds", type=float, default=5.0, help="the longest that one format runs in a turn")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--one", nargs=3, metavar=("FORMAT", "FOLDER", "WORKERS"), help=argparse.SUPPRESS)
+    add_save(parser)
     arguments = parser.parse_args()
     if arguments.one:
         name, folder, workers = arguments.one
@@ -71,10 +72,11 @@ def main() -> None:
             found[workers, name].append(apart(name, folder, workers, arguments.seconds))
             print(workers, name, *(f"{figure:,.0f}" for figure in found[workers, name][-1]), flush=True)
     samples = len(photographs.labels) * photographs.copies
-    report(found, {name: size / samples for name, size in sizes.items()}, samples=samples, turns=arguments.turns)
+    sizes_each = {name: size / samples for name, size in sizes.items()}
+    report(found, sizes_each, save=arguments.save, samples=samples, turns=arguments.turns)
 
 
-def report(found: dict[tuple[int, str], list[Figures]], sizes: dict[str, float], **facts: int) -> None:
+def report(found: dict[tuple[int, str], list[Figures]], sizes: dict[str, float], *, save: bool, **facts: int) -> None:
     """The table, and the memory of workers."""
     head = ["input", "bytes a sample"]
     rows = [[name, f"{size:,.0f}"] for name, size in sizes.items()]
@@ -87,7 +89,7 @@ def report(found: dict[tuple[int, str], list[Figures]], sizes: dict[str, float],
             row += [f"{median:,.0f} ({min(rates):,.0f} to {max(rates):,.0f})", f"{median / jpegs:.1f}"]
             row.append(f"{statistics.median(each for _, each, _ in found[workers, row[0]]):,.0f}")
     memory = {name: round(max(most for _, _, most in found[1, name]) / 1e6) for name in [*sizes, IDLE]}
-    save("streaming", [head, *rows], **facts, memory=memory, idle=memory[IDLE])
+    show("streaming", [head, *rows], save=save, **facts, memory=memory, idle=memory[IDLE])
 
 
 def gather(data: Path, scratch: Path, samples: int) -> Photographs:

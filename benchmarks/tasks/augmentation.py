@@ -35,7 +35,7 @@ AUGMENTED = (
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     options = arguments("Windows of a larger canvas, and mixup.", data=True)
     compare(photographs_task(options.data, quick=options.quick), options, AUGMENTED, name="augmentation")
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from benchmarks.results import save, table
+from benchmarks.results import add_save, show, table
 from benchmarks.tasks.chroma import from_ycc, psnr_each, read_crops, ssim_each, to_ycc
 from benchmarks.tasks.color_network import ColorNetwork
 from benchmarks.tasks.planes import LatentPlanes, PixelPlanes, Planes, fit_planes
@@ -120,12 +120,13 @@ class ColorRun:
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Predict the chroma of photographs from their luma.")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of photographs to learn from")
     parser.add_argument("--test", type=Path, required=True, help="folder of photographs to be judged on")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
     parser.add_argument("--quick", action="store_true", help="few photographs and one epoch; not saved")
+    add_save(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = read_photographs(options.data, options.test, most=_QUICK if options.quick else None)
@@ -135,9 +136,10 @@ def main() -> None:
     for seed in range(options.seeds):
         runs += [run_once(each, data, seed, epochs=1 if options.quick else _EPOCHS) for each in prepared]
         if not options.quick:
-            save(
+            show(
                 "tasks_colorization",
                 summary(runs, known),
+                save=options.save,
                 samples={"train": len(data.train), "test": len(data.test)},
                 epochs=_EPOCHS,
                 data=[folder.resolve().name for folder in (*options.data, options.test)],

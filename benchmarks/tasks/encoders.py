@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.results import save
+from benchmarks.results import add_save, show
 from benchmarks.tasks.arms import Arm
 from benchmarks.tasks.fonts import fonts_task
 from benchmarks.tasks.photographs import photographs_task
@@ -41,12 +41,13 @@ HEAD = ("codec", "task", "seeds", "accuracy, %", "difference", "bytes a sample")
 
 
 def main() -> None:
-    """Fit, train, print, save after each task."""
+    """Fit, train, print, and if asked save after each task."""
     parser = argparse.ArgumentParser(description="Codecs of other steps and weights, on three tasks.")
     parser.add_argument("--data", type=Path, required=True, help="image folder class/*.jpg, of the task of photographs")
     parser.add_argument("--fit", type=Path, nargs="+", required=True, help="folders of photographs to fit codecs to")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each codec")
     parser.add_argument("--work", type=Path, default=Path("tasks-data"), help="folder for what is made and run")
+    add_save(parser)
     options = parser.parse_args()
     arms = encoder_arms(options.fit, options.work / "codecs")
     runs: dict[str, list[Run]] = {}
@@ -58,9 +59,10 @@ def main() -> None:
         runs[task.name] = [
             run_once(task, arm, seed, options.work / task.name) for seed in range(options.seeds) for arm in arms
         ]
-        save(
+        show(
             "tasks_encoders",
             summary(arms, runs),
+            save=options.save,
             fitted_to=[folder.resolve().name for folder in options.fit],
             data=options.data.resolve().name,
             psnr={arm.name: _psnr(arm, options.work / "photographs") for arm in arms} if "photographs" in runs else {},

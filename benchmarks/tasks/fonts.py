@@ -20,7 +20,7 @@ SIZE = 128
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     options = arguments("Which font set a patch of small text.")
     compare(fonts_task(options.work, quick=options.quick), options)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.images import Images, open_images, paths, read_image
-from benchmarks.results import save, table
+from benchmarks.results import show, table
 from benchmarks.tasks.arms import Arm, prepare
 from benchmarks.tasks.report import arguments
 from benchmarks.tasks.task import Task
@@ -66,7 +66,7 @@ class OriginalFiles(Dataset[Sample]):
 
 
 def main() -> None:
-    """Read, print, save."""
+    """Read, print, and save if asked."""
     options = arguments("Original files against what is stored for training.", data=True)
     torch.set_num_threads(1)
     whole = open_images(options.data)
@@ -88,7 +88,8 @@ def main() -> None:
     if options.quick:
         print(table(rows))
     else:
-        save("tasks_originals", rows, samples=len(files), epochs=options.seeds, data=options.data.resolve().name)
+        facts = {"samples": len(files), "epochs": options.seeds, "data": options.data.resolve().name}
+        show("tasks_originals", rows, save=options.save, **facts)
 
 
 def _joined(splits: Sequence[Files]) -> Files:

@@ -23,7 +23,7 @@ _BACKGROUND = "BACKGROUND_Google"  # of Caltech-101: no class
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     options = arguments("Classes of photographs.", data=True)
     arms = [arm for arm in FEWER_ARMS if arm.power < 1]
     compare(photographs_task(options.data, quick=options.quick), options, arms)

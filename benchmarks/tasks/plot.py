@@ -1,8 +1,9 @@
-"""Accuracy against bytes and against time a sample, a column a task: `python -m benchmarks.tasks.plot`.
+"""Accuracy against bytes and against time a sample, a column a task: `python -m benchmarks.tasks.plot PICTURE`.
 
 Drawn of what the tasks saved; latents only as `dequantize` gives them.
 """
 
+import argparse
 import json
 from pathlib import Path
 from statistics import mean, stdev
@@ -25,14 +26,17 @@ _COSTS = {"sample_bytes": "bytes stored a sample", "samples_a_second": "samples 
 
 
 def main() -> None:
-    """Draw the tasks that were run."""
+    """Draw the tasks whose results were saved."""
+    parser = argparse.ArgumentParser(description="The plot of the tasks.")
+    parser.add_argument("picture", type=Path, help="file to write, such as benchmarks/results/tasks.png")
+    picture = parser.parse_args().picture
     found = [name for name in _TASKS if (_RESULTS / f"tasks_{name}.json").exists()]
     size = (4.2 * len(found), 4.0 * len(_COSTS))
     figure, panels = plt.subplots(len(_COSTS), len(found), figsize=size, layout="constrained", squeeze=False)
     for row, cost in zip(panels, _COSTS, strict=True):
         for name, axes in zip(found, row, strict=True):
             draw(axes, json.loads((_RESULTS / f"tasks_{name}.json").read_text("utf-8"))["runs"], cost, _TASKS[name])
-    figure.savefig(_RESULTS / "tasks.png", dpi=100)
+    figure.savefig(picture, dpi=100)
 
 
 def draw(axes: Any, runs: list[dict[str, Any]], cost: str, title: str) -> None:

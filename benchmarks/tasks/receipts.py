@@ -32,7 +32,7 @@ RECEIPT_ARMS = (
 
 
 def main() -> None:
-    """Train, print, and save with what guessing gets and what reading costs."""
+    """Train and print, with what guessing gets and what reading costs, and save if asked."""
     options = arguments("Read digits on scanned receipts.", data=True)
     task = receipts_task(options.data, options.work, quick=options.quick)
     cost = reading(task, options.data, options.work / task.name)

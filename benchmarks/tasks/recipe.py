@@ -23,7 +23,7 @@ RECIPES = (
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     options = arguments("Scales and stems for latents, on the task of fonts.")
     compare(fonts_task(options.work, quick=options.quick), options, RECIPES, name="recipe")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.results import save, table
+from benchmarks.results import add_save, show, table
 from benchmarks.tasks.arms import ARMS, Arm
 from benchmarks.tasks.task import Task
 from benchmarks.tasks.training import Run, train
@@ -31,7 +31,7 @@ HEAD = (
 
 
 def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
-    """Options that all tasks share: `seeds`, `quick`, `work`, and `data` where the task needs it."""
+    """Options that all tasks share: `seeds`, `quick`, `work`, `save`, and `data` where the task needs it."""
     parser = argparse.ArgumentParser(description=description)
     parser.set_defaults(data=None)
     if data:
@@ -46,14 +46,15 @@ def arguments(description: str, *, data: bool = False) -> argparse.Namespace:
         default=Path("tasks-data"),
         help="folder for what is rendered, stored and run; delete it to start anew",
     )
+    add_save(parser)
     return parser.parse_args()
 
 
 def compare(
     task: Task, options: argparse.Namespace, arms: Sequence[Arm] = ARMS, *, name: str = "", **facts: Any
 ) -> None:
-    """Train every arm with every seed, print, and save as `tasks_NAME` with `facts` (but for `--quick`), from the first
-    seed on after each run.
+    """Train every arm with every seed, and print; if asked (and not `--quick`) save as `tasks_NAME` with `facts`, from
+    the first seed on after each run.
 
     Runs are kept in the work folder, and what is there is not run again, so that an interrupted command goes on:
     after a change of what is measured, delete the folder.
@@ -63,16 +64,26 @@ def compare(
         for arm in arms:
             runs.append(run_once(task, arm, seed, options.work / task.name))
             if len(runs) >= len(arms) and not options.quick:
-                keep(name or task.name, task, arms, runs, data=options.data, **facts)
+                keep(name or task.name, task, arms, runs, data=options.data, save=options.save, **facts)
     if options.quick:
         print(table(summary(arms, runs)))
 
 
-def keep(name: str, task: Task, arms: Sequence[Arm], runs: Sequence[Run], *, data: Path | None, **facts: Any) -> None:
-    """Print and save the table of runs, with all that was run and other `facts`."""
-    save(
+def keep(
+    name: str,
+    task: Task,
+    arms: Sequence[Arm],
+    runs: Sequence[Run],
+    *,
+    data: Path | None,
+    save: bool,
+    **facts: Any,
+) -> None:
+    """Print the table of runs, and `save` it with all that was run and other `facts`."""
+    show(
         f"tasks_{name}",
         summary(arms, runs),
+        save=save,
         samples={split: len(items) for split, items in task.source.splits.items()},
         epochs=task.epochs,
         choices=task.choices,

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.results import save, table
+from benchmarks.results import add_save, show, table
 from benchmarks.tasks.flac import flac_bytes
 from benchmarks.tasks.separator import SoundRun, separate
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, SOUNDFONT, render_stems
@@ -33,7 +33,7 @@ _GAIN = 6.0  # dB; a stem's level is drawn from -6 to 6
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Take one instrument out of a mixture.")
     parser.add_argument("--stem", choices=ROLES, default="drums", help="what to take out")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm")
@@ -53,6 +53,7 @@ def main() -> None:
         default=Path("tasks-data"),
         help="folder for what is rendered, stored and run; delete it to start anew",
     )
+    add_save(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     counts, short, long = ({"train": 16, "val": 8}, 1, 2) if options.quick else (_COUNTS, _SHORT, _LONG)
@@ -67,18 +68,25 @@ def main() -> None:
     ]:
         runs.append(run_once(signals, arm, seed, epochs=epochs, work=work))
         if len(runs) >= len(plan[0][1]) and not options.quick:
-            _keep(options.stem, runs, flac, counts=counts, soundfont=options.soundfont)
+            _keep(options.stem, runs, flac, counts=counts, soundfont=options.soundfont, save=options.save)
     if options.quick:
         print(table(summary(runs, flac)))
 
 
 def _keep(
-    stem: str, runs: Sequence[SoundRun], flac: Mapping[str, float], *, counts: dict[str, int], soundfont: Path
+    stem: str,
+    runs: Sequence[SoundRun],
+    flac: Mapping[str, float],
+    *,
+    counts: dict[str, int],
+    soundfont: Path,
+    save: bool,
 ) -> None:
-    """Print and save the table of runs, what they differ by, and all that was run, but for single songs."""
-    save(
+    """Print the table of runs, and `save` it with what they differ by and all that was run, but for single songs."""
+    show(
         f"tasks_separation_{stem}",
         summary(runs, flac),
+        save=save,
         stem=stem,
         songs=counts,
         seconds_a_song=LENGTH / RATE,

@@ -26,7 +26,7 @@ TOKEN_ARMS = (
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     options = arguments("Which font set a patch of small text, by a transformer.")
     compare(tokens_task(options.work, quick=options.quick), options, TOKEN_ARMS)
 

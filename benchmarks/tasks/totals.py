@@ -23,7 +23,7 @@ _FONTS = [name for name in FONTS if not any(style in name for style in ("Obl", "
 
 
 def main() -> None:
-    """Train, print, save."""
+    """Train, print, and save if asked."""
     options = arguments("Read the number beside the word TOTAL.")
     compare(totals_task(options.work, quick=options.quick), options, FEWER_ARMS)
 

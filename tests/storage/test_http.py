@@ -4,6 +4,7 @@ import pickle
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_no_server(opened):
         opened(url, retries=1).read("walloc.json")
     with pytest.raises(DatasetError, match="the name of its host does not resolve"):
         opened("http://nobody.invalid/data", retries=0).read("walloc.json")
+
+
+def test_a_host_that_lets_connections_wait(opened):
+    with socket.socket() as listening, ExitStack() as waiting:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):  # more than it has room for, so that the next is not even refused
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listening.getsockname())
+        with pytest.raises(DatasetError, match=r"timed out; check the address, and the network$"):
+            opened(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.1).read("walloc.json")
 
 
 def test_retry_after_is_honoured(server, opened):

@@ -28,6 +28,7 @@ codecs.lookup("idna")
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "walloc-data"}
 _HOPS = 10
 _STRANGER = 2  # failures to connect, of a host that never answered, that may pass
+_NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REMEMBERED = 1 << 14  # targets of redirects: of as many shards
 _REMEMBER = 600.0  # seconds: signed addresses live longer, as a rule, and one that does not is resolved again
@@ -235,7 +236,7 @@ class HttpSource:
                 "name your authority's certificates in $SSL_CERT_FILE"
             )
         reason = route.reason(error)
-        if not self._answered and any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        if not self._answered and any(isinstance(cause, _NO_CONNECTION) for cause in causes):
             self._refused += 1
             if self._refused > _STRANGER:
                 return UnreachableError(f"{self.url}: {reason}; check the address, and the network")
