@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from walloc_data import LatentDataset, StorageOptions, StreamingLatentDataset, load_codec
 from walloc_data.cli import main
@@ -71,6 +72,18 @@ def test_a_later_push_does_not_change_a_run_under_way(pushed, hub, dataset, samp
     with pytest.raises(DatasetError, match=rf"another run \(dataset.*; of commit {before}, not {after}\)"):
         later.load_state_dict(running.state_dict())
     stream(f"{pushed}@{before}").load_state_dict(running.state_dict())
+
+
+def test_a_run_without_a_network_is_the_run_before(pushed, hub, monkeypatch, caplog):
+    before = [(x.numpy().tobytes(), keys) for x, _, keys in stream(pushed)]
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    hub.forget_requests()
+    for workers in (0, 1):
+        loader = stream(pushed).loader(num_workers=workers)
+        assert [(x.numpy().tobytes(), keys) for x, _, keys in loader] == before
+    assert len(LatentDataset(pushed, "val")) == 12
+    assert hub.requests == hub.storage_requests == []
+    assert "HF_HUB_OFFLINE is set. What is read is main as it was known on" in caplog.text
 
 
 def test_who_may_not_and_what_is_not_there(pushed, hub, monkeypatch, tmp_path):
