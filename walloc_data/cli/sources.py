@@ -202,6 +202,12 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         "--crop", choices=("center", "none"), default="center", help="cut a square of the size, or keep all"
     )
     parser.add_argument("--max-pixels", type=int, default=1 << 28, metavar="N", help="refuse larger images")
+    parser.add_argument(
+        "--color",
+        choices=("srgb", "stored"),
+        default="srgb",
+        help="bring colours to sRGB by the profile of a file, or take its numbers as they are",
+    )
 
 
 def _reader(arguments: argparse.Namespace, channels: int) -> ImageReader:
@@ -211,4 +217,5 @@ def _reader(arguments: argparse.Namespace, channels: int) -> ImageReader:
         resize=arguments.resize,
         crop=arguments.crop,
         max_pixels=arguments.max_pixels,
+        color=arguments.color,
     )

@@ -7,35 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.image_colors import to_srgb
+from walloc_data.signals.image_formats import image_formats, image_suffixes, most_pixels
+from walloc_data.signals.image_modes import flatten, settle
+from walloc_data.signals.image_repair import repaired
 from walloc_data.signals.signal import Signal
 
 __all__ = ["ImageReader"]
 
-_SUFFIXES = frozenset(
-    (
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".j2k",
-        ".jp2",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    )
-)
-_RESIZES, _CROPS = ("shorter", "squash", "none"), ("center", "none")
-_TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
+_RESIZES, _CROPS, _COLORS = ("shorter", "squash", "none"), ("center", "none"), ("srgb", "stored")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -47,6 +30,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ALWAYS = ("channels", "size", "resize", "crop", "max_pixels")  # what manifests hold whatever it is
+_TURNED_ASIDE = frozenset(_UPRIGHT[number] for number in (5, 6, 7, 8))
 _DRAFT_GAP = 2  # the JPEG decoder may shrink to no less than this many times the wanted size
 
 
@@ -58,23 +42,27 @@ class ImageReader:
     to it, `"squash"` both, `"none"` neither; `crop="center"` then cuts the square of `size` in the
     middle. Images are turned upright by their EXIF orientation, transparency is laid on white, and
     deeper samples than 8 bits are rounded to 8. Larger images than `max_pixels` are refused unread.
+    `color="srgb"` brings colours to sRGB where the file says that they are others; `"stored"` takes its numbers.
     """
 
     kind: ClassVar[str] = "image"
     dims: ClassVar[int] = 2
-    suffixes: ClassVar[frozenset[str]] = _SUFFIXES
+    suffixes: ClassVar[frozenset[str]] = image_suffixes()
 
     channels: int = 3
     size: int | None = 256
     resize: str = "shorter"
     crop: str = "center"
     max_pixels: int = 1 << 28
+    color: str = "srgb"
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise SourceError(f"images are read with 1 or 3 channels, and the codec wants {self.channels}")
         if self.resize not in _RESIZES or self.crop not in _CROPS:
             raise SourceError(f"resize is one of {_RESIZES} and crop one of {_CROPS}")
+        if self.color not in _COLORS:
+            raise SourceError(f"color is one of {_COLORS}")
         if self.size is not None and not 1 <= self.size <= 1 << 15:
             raise SourceError(f"size={self.size} is not in 1 to {1 << 15} pixels")
         if self.max_pixels < 1:
@@ -94,14 +82,11 @@ class ImageReader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow warns of large images, odd EXIF and palettes; all are handled
-                with _opened(data) as image:
-                    return self._convert(image)
+                return self._read_file(data) if isinstance(data, bytes) else self._convert(_image(data), b"")
         except SampleError as error:
             raise SampleError(f"{name}: {error}") from error
         except UnidentifiedImageError as error:
             raise SampleError(f"{name}: not an image that Pillow knows") from error
-        except Image.DecompressionBombError as error:
-            raise SampleError(f"{name}: more pixels than Pillow opens (twice PIL.Image.MAX_IMAGE_PIXELS)") from error
         except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
             raise SampleError(f"{name}: {_reason(error)}") from error
         except MemoryError:
@@ -111,28 +96,60 @@ class ImageReader:
         ) as error:  # a decoder plug-in may raise anything on a damaged file; one sample must not end a run
             raise SampleError(f"{name}: {type(error).__name__}: {error}") from error
 
-    def _convert(self, image: Image.Image) -> Signal:
-        if image.width * image.height > self.max_pixels:
-            raise SampleError(f"{image.width} x {image.height} pixels are more than the limit of {self.max_pixels}")
-        if image.format == "TIFF":
-            image.load()  # turns itself upright and forgets its orientation in doing so
-        orientation = image.getexif().get(_ORIENTATION, 1)
-        width, height = image.size
+    def _read_file(self, data: bytes) -> Signal:
+        try:
+            return self._open(data)
+        except (SampleError, MemoryError):
+            raise
+        except Exception:
+            for whole in repaired(data):
+                try:
+                    return self._open(whole)
+                except (SampleError, MemoryError):
+                    raise
+                except Exception:
+                    continue
+            raise
+
+    def _open(self, data: bytes) -> Signal:
+        try:
+            with Image.open(io.BytesIO(data), formats=image_formats()) as image:
+                return self._convert(image, data)
+        except Image.DecompressionBombError:
+            with most_pixels(self.max_pixels), Image.open(io.BytesIO(data), formats=image_formats()) as image:
+                return self._convert(image, data)
+
+    def _convert(self, image: Image.Image, data: bytes) -> Signal:
+        width, height = _stored_size(image)
+        if width * height > self.max_pixels:
+            raise SampleError(f"{width} x {height} pixels are more than the limit of {self.max_pixels}")
+        if image.format == "PNG":
+            image.load()  # its EXIF may follow the picture, whose faults must not pass for faults of the EXIF
+        turn = _orientation(image)
         size = self._resized(width, height)
         if self.crop == "none" and size[0] * size[1] > self.max_pixels:
             raise SampleError(f"{size[0]} x {size[1]} pixels once resized: more than the limit of {self.max_pixels}")
+        convert = to_srgb(image) if self.color == "srgb" else None
         if size != (width, height):
             # Shrinking in the JPEG decoder is nearly free; the rest is left to a filter that does not alias.
             # Gray comes for less from a file of luma and chroma (JFIF); of others it takes one channel for gray.
-            gray = self.channels == 1 and "jfif" in image.info
+            gray = self.channels == 1 and "jfif" in image.info and convert is None
             image.draft("L" if gray else image.mode, (size[0] * _DRAFT_GAP, size[1] * _DRAFT_GAP))
-        flat = _flatten(image, self.channels)
+        flat = flatten(settle(image, data))
+        if convert is None:
+            flat = self._in_channels(flat)
         flat = self._resize_and_crop(flat, size)
-        if orientation in _UPRIGHT:
-            flat = flat.transpose(_UPRIGHT[orientation])
-        pixels = np.asarray(flat).reshape(flat.height, flat.width, self.channels).transpose(2, 0, 1)
-        upright = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
-        return Signal(np.array(pixels, order="C"), {"size": pixels.shape[1:], "original_size": upright})
+        if convert is not None:  # the fewer pixels, the less it costs
+            flat = self._in_channels(convert(flat))
+        if turn is not None:
+            flat = flat.transpose(turn)
+        pixels = np.stack([np.asarray(band) for band in flat.split()])
+        upright = (width, height) if turn in _TURNED_ASIDE else (height, width)
+        return Signal(pixels, {"size": pixels.shape[1:], "original_size": upright})
+
+    def _in_channels(self, flat: Image.Image) -> Image.Image:
+        mode = "L" if self.channels == 1 else "RGB"
+        return flat if flat.mode == mode else flat.convert(mode)
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing, before cropping."""
@@ -158,38 +175,26 @@ class ImageReader:
         return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, left + span[0], top + span[1]))
 
 
-def _opened(data: Any) -> Image.Image:
-    if isinstance(data, bytes):
-        return Image.open(io.BytesIO(data))
+def _image(data: Any) -> Image.Image:
     if isinstance(data, Image.Image):
-        return data.copy()  # the caller's is not to be closed
+        return data.copy()  # the caller's is left as it is
     if isinstance(data, np.ndarray):
         return Image.fromarray(data)
     raise SampleError(f"an image is the bytes of a file, an array or an image of Pillow, not {type(data).__name__}")
 
 
-def _flatten(image: Image.Image, channels: int) -> Image.Image:
-    """An image of any mode as RGB or gray of 8 bits."""
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_8_bits(image)
-    elif image.mode in _TRANSPARENT or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    elif image.mode not in ("RGB", "L"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    return image.convert("L" if channels == 1 else "RGB")
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+    """What turns an image as it is stored upright; an orientation that cannot be read is upright."""
+    try:
+        tags = image.tag_v2 if isinstance(image, TiffImageFile) else image.getexif()
+        return _UPRIGHT.get(tags.get(_ORIENTATION, 1))
+    except Exception:
+        return None
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if image.mode == "F":
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise SampleError("floating-point pixels are not in 0 to 1")
-        return Image.fromarray(np.rint(values * 255).astype(np.uint8))
-    if values.min() < 0 or values.max() > 65535:
-        raise SampleError("integer pixels are not in 0 to 65535")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height before turning upright, which Pillow gives turned for a TIFF."""
+    return (image.tag_v2[256], image.tag_v2[257]) if isinstance(image, TiffImageFile) else image.size
 
 
 def _reason(error: BaseException) -> str:
