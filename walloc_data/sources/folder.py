@@ -51,7 +51,7 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
             splits[split] = Files(root, kept, {"label": np.array(of_class, np.int32)} if classes else {})
     if not splits:
         raise SourceError(
-            f"{root} holds no files to shard (such as {', '.join(sorted(suffixes)[:4])}), in it or in folders below it"
+            f"{root} holds no files to shard, in it or in folders below it: none has a suffix that is read here"
         )
     notes = [f"class {name!r} has no files" for name in classes if name not in seen]
     if found and folders.keys() == {"train"} and folders["train"] == root:
@@ -68,6 +68,7 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
 def list_files(folder: str | os.PathLike[str], suffixes: frozenset[str]) -> list[Path]:
     """Files below a folder, by suffix, in the order of their paths; nothing hidden (`.name`) is listed.
 
+    Where `suffixes` holds `""`, files without one are listed, except those of text.
     Raises `SourceError` for no folder, or one that cannot be listed.
     """
     if not Path(folder).is_dir():
@@ -79,8 +80,20 @@ def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
     for root, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(root, name))]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
+            suffix = os.path.splitext(name)[1].lower()
+            if not name.startswith(".") and suffix in suffixes and (suffix or _is_binary(Path(root, name))):
                 yield Path(root, name)
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a file that no suffix tells about is none of text, as licences and the like are."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return b"\0" in file.read(32)
+    except OSError:
+        return True  # is met again when it is read, and named
 
 
 def _leads_back(folder: Path) -> bool:
