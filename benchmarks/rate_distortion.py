@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.results import add_save, show
-from tools.train_zoo import ZOO, photographs
+from benchmarks.zoo import ZOO, photographs
 from walloc_data.codec import Codec, CodecConfig, fit, psnr
 from walloc_data.entropy import ZstdCoder
 from walloc_data.zoo import load_codec

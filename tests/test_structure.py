@@ -9,12 +9,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "walloc_data").rglob("*.py"))
-ROOMS = ("codec", "entropy", "format", "order", "sources", "storage")
+AROUND = sorted(path for folder in ("benchmarks", "tests", "tools") for path in (ROOT / folder).rglob("*.py"))
+ROOMS = ("codec", "entropy", "format", "order", "signals", "sources", "storage")
 FOREIGN = {
     "codec": {"zstandard", "numba", "webdataset"},
     "entropy": {"torch", "webdataset"},
     "format": {"torch", "zstandard", "numba", "webdataset"},
     "order": {"torch", "zstandard", "numba", "webdataset"},
+    "signals": {"torch", "zstandard", "numba", "webdataset"},
     "sources": {"torch", "zstandard", "numba"},
     "storage": {"torch", "zstandard", "numba", "webdataset"},
 }
@@ -26,20 +28,27 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): ast.parse(path.read_text("utf-8")) for path in FILES}
+ALL = MODULES | {module_name(path): ast.parse(path.read_text("utf-8")) for path in AROUND}
+OURS = ("benchmarks", "tests", "tools", "walloc_data")
 
 
 def imports(name: str) -> set[str]:
-    """Modules that a module imports, wherever in it: of this package by their full name, of others by their first."""
+    """Modules that a module imports, wherever in it: of this repository by their full name, others by their first."""
     found = set()
-    for node in ast.walk(MODULES[name]):
+    for node in ast.walk(ALL[name]):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name} imports relatively"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                found.add(whole if whole in MODULES else str(node.module))
-    return {target if target.split(".")[0] == "walloc_data" else target.split(".")[0] for target in found}
+                found.add(whole if whole in ALL else str(node.module))
+    return {target if target.split(".")[0] in OURS else target.split(".")[0] for target in found}
+
+
+def within(*places: str) -> set[str]:
+    """The modules that are these, or in them."""
+    return {name for name in ALL if any(name == place or name.startswith(place + ".") for place in places)}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -61,10 +70,31 @@ def test_errors_and_checksums_import_nothing_of_ours() -> None:
 
 
 def test_no_import_cycles() -> None:
-    graph = {name: {target for target in imports(name) if target in MODULES} for name in MODULES}
+    graph = {name: {target for target in imports(name) if target in ALL} for name in ALL}
     while leaves := {name for name, targets in graph.items() if not targets}:
         graph = {name: targets - leaves for name, targets in graph.items() if name not in leaves}
     assert graph == {}
+
+
+READING = tuple(f"walloc_data.{name}" for name in ("read", "dataset", "streaming", "neighbours", "report"))
+WRITING = tuple(f"walloc_data.{name}" for name in ("write", "shard", "sources"))
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        (WRITING, READING),
+        (READING, WRITING),
+        (("walloc_data",), ("benchmarks", "tests", "tools")),
+        (("benchmarks",), ("tests", "tools")),
+        (("tests",), ("tools",)),
+        (("tools",), ("tests",)),
+    ],
+    ids=["writing", "reading", "the package", "benchmarks", "tests", "tools"],
+)
+def test_one_side_does_not_import_the_other(inside: tuple[str, ...], outside: tuple[str, ...]) -> None:
+    other = within(*outside)
+    assert {name: found for name in within(*inside) if (found := imports(name) & other)} == {}
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)

@@ -1,4 +1,4 @@
-"""Write the golden datasets and payloads of the tests: `PYTHONPATH=. python tools/make_golden.py`.
+"""Write the golden datasets and payloads of the tests: `python -m tools.make_golden`.
 
 What is committed in `tests/golden` must decode for ever. Run this only when the format gets a new version,
 and keep the files of the old one. `tests/golden/0.1` is what version 0.1.0 made of the pictures in its `source`:
@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from tests.photographs import window
+from benchmarks.photographs import window
 from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
 from walloc_data.entropy import RansCoder
 from walloc_data.signals import Signal

@@ -18,7 +18,7 @@ from benchmarks.tasks.photographs import photographs_task
 from benchmarks.tasks.report import run_once, spread
 from benchmarks.tasks.totals import totals_task
 from benchmarks.tasks.training import Run
-from tools.train_zoo import ZOO, photographs
+from benchmarks.zoo import ZOO, photographs
 from walloc_data.codec import CodecConfig, fit
 from walloc_data.format import Manifest
 from walloc_data.zoo import load_codec, save_codec
