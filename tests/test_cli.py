@@ -8,12 +8,14 @@ import sys
 import pytest
 from PIL import Image
 
+import walloc_data
 from tests.photographs import contents, window
 from walloc_data import LatentDataset, load_codec, zoo_names
 from walloc_data.cli import main, main_shard
 from walloc_data.report import info
+from walloc_data.write import progress
 
-FLAGS = ["--size", "64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
+FLAGS = ["--read", "size=64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
 CODE = "import sys; from walloc_data.cli import {0}; sys.exit({0}())"
 
 
@@ -67,11 +69,20 @@ MISTAKES = {
     "no codec": (["shard", "{photos}", "{out}", "--codec", "rgb-f99"], "no codec 'rgb-f99'"),
     "a codec that is none": (["shard", "{photos}", "{out}", "--codec", "{file}"], "not a readable safetensors file"),
     "a folder for a codec": (["shard", "{photos}", "{out}", "--codec", "{empty}"], "no codec"),
-    "no size": (["shard", "{photos}", "{out}", "--size", "0"], "size=0"),
+    "a size that is none": (["shard", "{photos}", "{out}", "--read", "size=big"], "size='big'"),
+    "an option of no reader": (
+        ["shard", "{photos}", "{out}", "--read", "rate=8"],
+        "unexpected keyword argument 'rate'",
+    ),
+    "a former size": (["shard", "{photos}", "{out}", "--size", "64"], "is now --read size=64"),
+    "a former crop": (["fit", "{photos}", "{out}.safetensors", "--crop", "none"], "is now --read crop=none"),
+    "former steps": (["shard", "{photos}", "{out}", "--coarser", "2"], "--codec NAMEx2"),
+    "a former push": (["shard", "{photos}", "{out}", "--push-to-hub", "a/b"], "walloc push"),
+    "no size": (["shard", "{photos}", "{out}", "--read", "size=0"], "size=0"),
     "no block": (["shard", "{photos}", "{out}", "--block", "0"], "block=0"),
     "no workers": (["shard", "{photos}", "{out}", "--workers", "0"], "workers"),
     "no limit": (["shard", "{photos}", "{out}", "--limit", "-3"], "limit"),
-    "no pixels": (["shard", "{photos}", "{out}", "--max-pixels", "0"], "max_pixels"),
+    "no pixels": (["shard", "{photos}", "{out}", "--read", "max_pixels=0"], "max_pixels"),
     "a file for a dataset": (["shard", "{photos}", "{file}"], "is not a folder"),
     "a dataset in a file": (["shard", "{photos}", "{file}/out"], "cannot write"),
     "a dataset in its source": (["shard", "{photos}", "{photos}/out"], "lies in"),
@@ -112,9 +123,10 @@ def test_a_mistake_is_a_sentence_and_status_1(name, photos, dataset, empty, tmp_
     status, text, errors = run(capsys, *[part.format(photos=photos, dataset=dataset, **places) for part in arguments])
     assert status == 1
     assert text == ""
-    assert errors.startswith("error: ")
-    assert errors.count("\n") == 1
-    assert message in errors
+    *before_it, error = errors.splitlines()
+    assert before_it in ([], [f"{photos}: train 60, val 12 samples, 3 classes"])
+    assert error.startswith("error: ")
+    assert message in error
     assert not (tmp_path / "out").exists()
     assert contents(dataset) == before
 
@@ -125,7 +137,7 @@ def test_a_mistake_is_a_sentence_and_status_1(name, photos, dataset, empty, tmp_
         [],
         ["fly"],
         ["shard"],
-        ["shard", "a", "b", "--size", "big"],
+        ["shard", "a", "b", "--read", "size"],
         ["shard", "a", "b", "--layout", "x"],
         ["info", "--x"],
     ],
@@ -155,7 +167,7 @@ def test_help_of_walloc_shard(capsys):
         main_shard(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for option in ("--codec", "--size", "--workers", "--on-error", "default: rgb-f8c12"):
+    for option in ("--codec", "--read", "--workers", "--on-error", "default: rgb-f8c12"):
         assert option in text
 
 
@@ -260,7 +272,7 @@ def test_view_of_gray_and_of_originals_that_changed(photos, tmp_path, capsys):
 
 def test_fit_then_shard(photos, tmp_path, capsys):
     path = tmp_path / "mine.safetensors"
-    options = ["--channels", 8, "--levels", 2, "--images", 12, "--size", 64, "--gray"]
+    options = ["--channels", 8, "--levels", 2, "--images", 12, "--read", "size=64", "--gray"]
     status, text, _ = run(capsys, "fit", photos, path, *options)
     assert status == 0
     assert f"{path}: Codec('mine'" in text
@@ -343,3 +355,44 @@ def test_info_of_a_shard_cut_short(copy, capsys):
     path.write_bytes(path.read_bytes()[:1024])
     assert main(["info", str(copy)]) == 1
     assert "train-00001.tar has 1024 bytes" in capsys.readouterr().err
+
+
+def test_help_and_version_import_nothing_heavy():
+    code = "import sys; from walloc_data.cli import main; main(sys.argv[1:])"
+    for arguments in (["--help"], ["--version"], ["shard", "--help"], ["push", "--help"]):
+        heavy = "print(sorted({'torch', 'numba', 'PIL'} & {*sys.modules}))"
+        watched = f"import atexit, sys; atexit.register(lambda: {heavy}); {code}"
+        said = subprocess.run([sys.executable, "-c", watched, *arguments], capture_output=True, text=True, check=True)
+        assert said.stdout.endswith("[]\n")
+
+
+def test_the_package_is_a_command_and_says_its_version():
+    said = subprocess.run(
+        [sys.executable, "-m", "walloc_data", "--version"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"walloc-data {walloc_data.__version__}\n"
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        walloc_data.nothing  # noqa: B018
+    assert set(walloc_data.__all__) <= set(dir(walloc_data))
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    flags = [flag for flag in FLAGS if flag != "--quiet"]
+    status, _, errors = run(capsys, photos, tmp_path / "out", *flags, command=main_shard)
+    assert status == 0
+    first, *lines = errors.splitlines()
+    assert first == f"{photos}: train 60, val 12 samples, 3 classes"
+    assert re.fullmatch(r"72 of 72 samples, [\d,]+ a second, 0 minutes to go", lines[-1])
+
+
+def test_a_large_dataset_hints_at_coarser_steps(photos, tmp_path, capsys):
+    status, text, _ = run(capsys, photos, tmp_path / "out", *FLAGS, "--codec", "rgb-f8c48", command=main_shard)
+    assert status == 0
+    assert "hint: --codec rgb-f8c48x2" in text
+    assert LatentDataset(tmp_path / "out").codec.fingerprint == load_codec("rgb-f8c48").fingerprint
+
+
+def test_steps_are_coarser_by_the_name_of_the_codec(photos, tmp_path, capsys):
+    assert run(capsys, photos, tmp_path / "out", *FLAGS, "--codec", "rgb-f8c12x2", command=main_shard)[0] == 0
+    assert LatentDataset(tmp_path / "out").codec.fingerprint == load_codec("rgb-f8c12").coarser(2).fingerprint

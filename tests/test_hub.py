@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.photographs import contents
 from walloc_data import LatentDataset
-from walloc_data.cli import main, main_shard
+from walloc_data.cli import main
 from walloc_data.errors import CodecError, DatasetError, FormatError
 from walloc_data.format import Manifest, Summary
 from walloc_data.format.card import dataset_card
@@ -30,7 +30,7 @@ from walloc_data.report.view import small_picture
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 REPO = "ann/latents"
-FLAGS = ["--size", "64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
+FLAGS = ["--read", "size=64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
 UPLOAD = "PUT /(upload|part)"
 
 
@@ -506,40 +506,6 @@ def test_walloc_push(hub, ann, dataset, capsys):
     assert (status, text) == (1, "")
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1
-
-
-def test_walloc_shard_pushes(hub, ann, photos, dataset, tmp_path, capsys):
-    out = tmp_path / "out"
-    command = (photos, out, *FLAGS, "--push-to-hub", REPO, "--license", "mit")
-    hub.fail(UPLOAD, 403, after=3, times=1000)
-    status, text, errors = run(capsys, main_shard, *command)
-    assert (status, errors[:7]) == (1, "error: ")
-    assert contents(out) == contents(dataset)
-    hub.rules.clear()
-    status, text, errors = run(capsys, main_shard, *command)
-    assert (status, errors) == (0, "")
-    assert "complete already" in text
-    assert text.endswith(f"  {hub.endpoint}/datasets/ann/latents holds all of it\n")
-    assert pushed(hub) == data_files(dataset)
-    assert card(hub).data.license == "mit"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--push-to-hub", "a b"], "is no name of a repository"),
-        (["--push-to-hub", REPO, "--license", "?"], "is no id of the Hub"),
-        (["--push-to-hub", REPO], "without a token"),
-        (["--private"], "--private without --push-to-hub"),
-        (["--license", "mit"], "--license without --push-to-hub"),
-    ],
-    ids=str,
-)
-def test_walloc_shard_says_before_it_begins_that_it_cannot_push(hub, photos, tmp_path, capsys, options, message):
-    status, text, errors = run(capsys, main_shard, photos, tmp_path / "out", *FLAGS, *options)
-    assert (status, text) == (1, "")
-    assert message in errors
-    assert not (tmp_path / "out").exists()
 
 
 def test_the_lines_of_the_card_run(hub, ann, dataset, tmp_path):

@@ -17,8 +17,8 @@ from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import Manifest
 
 JOURNAL = ".walloc-journal.jsonl"
-FLAGS = ["--size", "64", "--block", "8", "--shard-samples", "16", "--quiet"]
-SMALL = ["--size", "64", "--block", "4", "--shard-samples", "4", "--quiet"]
+FLAGS = ["--read", "size=64", "--block", "8", "--shard-samples", "16", "--quiet"]
+SMALL = ["--read", "size=64", "--block", "4", "--shard-samples", "4", "--quiet"]
 
 
 def run(source, out, codec, *, workers=1, on_error="skip", size=64, **options):
@@ -370,7 +370,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_is_finished(photos, codec
         "sys.exit(main_shard())\n"
     )
     out = tmp_path / "out"
-    arguments = [str(photos), str(out), *FLAGS, "--size", "128", "--workers", "1"]
+    arguments = [str(photos), str(out), *FLAGS, "--read", "size=128", "--workers", "1"]
     failed = subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"error: cannot write {out / largest.name}: ")

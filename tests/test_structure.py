@@ -114,6 +114,8 @@ def test_public_names_are_listed_sorted_and_there(name: str) -> None:
 
 def test_no_public_name_is_left_out() -> None:
     for name, tree in MODULES.items():
+        if name.endswith("__main__"):
+            continue
         listed = set(importlib.import_module(name).__all__)
         defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
         assert {n for n in defined if not n.startswith("_")} <= listed, name

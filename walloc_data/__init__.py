@@ -1,16 +1,20 @@
 """Datasets as small integer latents: encode once with WaLLoC, train on what the model reads."""
 
-from walloc_data.codec import Codec, CodecConfig, fit
-from walloc_data.dataset import LatentDataset
-from walloc_data.errors import WallocError
-from walloc_data.neighbours import latent_decoder
-from walloc_data.shard import shard_dataset
-from walloc_data.signals import ImageReader
-from walloc_data.sources import Files, Source, open_source
-from walloc_data.storage import StorageOptions
-from walloc_data.streaming import StreamingLatentDataset
-from walloc_data.write.plan import Options
-from walloc_data.zoo import load_codec, save_codec, zoo_names
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from walloc_data.codec import Codec, CodecConfig, fit
+    from walloc_data.dataset import LatentDataset
+    from walloc_data.errors import WallocError
+    from walloc_data.neighbours import latent_decoder
+    from walloc_data.shard import shard_dataset
+    from walloc_data.signals import ImageReader
+    from walloc_data.sources import Files, Source, open_source
+    from walloc_data.storage import StorageOptions
+    from walloc_data.streaming import StreamingLatentDataset
+    from walloc_data.write.plan import Options
+    from walloc_data.zoo import load_codec, save_codec, zoo_names
 
 __all__ = [
     "Codec",
@@ -31,3 +35,33 @@ __all__ = [
     "shard_dataset",
     "zoo_names",
 ]
+
+# Imported when first asked for: torch takes seconds, and `walloc --help` needs none of it.
+_ROOMS = {
+    "codec": ("Codec", "CodecConfig", "fit"),
+    "dataset": ("LatentDataset",),
+    "errors": ("WallocError",),
+    "neighbours": ("latent_decoder",),
+    "shard": ("shard_dataset",),
+    "signals": ("ImageReader",),
+    "sources": ("Files", "Source", "open_source"),
+    "storage": ("StorageOptions",),
+    "streaming": ("StreamingLatentDataset",),
+    "write.plan": ("Options",),
+    "zoo": ("load_codec", "save_codec", "zoo_names"),
+}
+_PLACES = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("walloc-data")
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

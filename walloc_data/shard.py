@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
@@ -27,6 +26,7 @@ from walloc_data.write.encode_shard import Job, ShardReport, encode_signals, one
 from walloc_data.write.engine import engine_of
 from walloc_data.write.journal import JOURNAL_FILE, append_line, open_journal
 from walloc_data.write.plan import Options, coder_sample, describe, identity, measured_keys, plan_shards
+from walloc_data.write.progress import Progress
 from walloc_data.write.rows import joined
 from walloc_data.zoo import load_codec
 
@@ -68,7 +68,7 @@ def shard_dataset(
     `source` is whatever `open_source` takes, such as the path of a folder; `codec` a codec or what `load_codec` takes;
     `reader` says what raw data means (None: as the codec wants it, such as `ImageReader()`). `workers` processes (1:
     this one) share the shards. `on_error` is `"skip"` (a sample that cannot be read goes to `errors.jsonl`) or
-    `"stop"`. `progress` shows a bar on a terminal.
+    `"stop"`. `progress` shows a bar on a terminal, and a line now and then elsewhere.
 
     Raises `SourceError` for what is no source, `CodecError` for what is no codec, `DatasetError` where `out` holds
     something else or cannot be written, and `SampleError` with `"stop"`. What is finished stays.
@@ -105,8 +105,8 @@ def shard_dataset(
                 measured = measured_keys(tasks, source.splits)
                 job = Job(source.splits, out, codec, coder, reader, options, measured, on_error == "stop")
                 todo = [task for task in tasks if task.name not in done]
-                with tqdm(total=sum(map(len, todo)), unit=" samples", disable=not progress or None) as bar:
-                    for task, report in engine_of(engine, workers).run(partial(write_shard, job), todo, bar.update):
+                with Progress(sum(map(len, todo)), silent=not progress) as bar:
+                    for task, report in engine_of(engine, workers).run(partial(write_shard, job), todo, bar.tick):
                         append_line(out / JOURNAL_FILE, report.to_json())
                         done[task.name] = report
             _finish(out, source, codec, reader, options, plan, [done[task.name] for task in tasks])

@@ -1,6 +1,7 @@
 """Codecs by name: those shipped with the package, files, and repositories of the Hugging Face Hub."""
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from walloc_data.storage import hub_failures
 __all__ = ["load_codec", "save_codec", "zoo_names"]
 
 _ZOO = Path(__file__).parent / "weights"
+_COARSER = re.compile(r"(.+)x(\d+(?:\.\d+)?)")
 _HUB_FILE = "codec.safetensors"
 
 
@@ -22,19 +24,25 @@ def zoo_names() -> list[str]:
 def load_codec(name: str | os.PathLike[str]) -> Codec:
     """The codec of a zoo name (`"rgb-f8c12"`), or of a path: a `.safetensors` file or a dataset's folder.
 
-    Or of a repository of the Hub: `hf://user/repo`, a model, or `hf://datasets/user/repo`.
+    Behind a zoo name, `x2` or `x1.5` makes its steps so many times as coarse (`Codec.coarser`). Or the codec of a
+    repository of the Hub: `hf://user/repo`, a model, or `hf://datasets/user/repo`.
 
     Nothing is ever unpickled. Raises `CodecError` where there is no such codec or its file is damaged.
 
     >>> codec = load_codec("rgb-f8c12")
     >>> codec.channels, codec.factor, codec.latent_shape((256, 250))
     (12, 8, (12, 32, 32))
+    >>> load_codec("rgb-f8c48x2")
+    Codec('rgb-f8c48x2', fingerprint=a73a4087923dea94)
     """
     name = os.fspath(name)
     if name.startswith("hf://"):
         return _load_file(_download(name))
     if name in zoo_names():
         return _load_zoo(name)
+    coarser = _COARSER.fullmatch(name)
+    if coarser and coarser[1] in zoo_names():
+        return _load_zoo(coarser[1]).coarser(float(coarser[2]))
     path = Path(name)
     path = path / _HUB_FILE if os.path.isdir(path) else path
     if not os.path.isfile(path):  # of os, since those of Path raise for a name that is too long

@@ -63,10 +63,10 @@ class ImageReader:
             raise SourceError(f"resize is one of {_RESIZES} and crop one of {_CROPS}")
         if self.color not in _COLORS:
             raise SourceError(f"color is one of {_COLORS}")
-        if self.size is not None and not 1 <= self.size <= 1 << 15:
-            raise SourceError(f"size={self.size} is not in 1 to {1 << 15} pixels")
-        if self.max_pixels < 1:
-            raise SourceError(f"max_pixels={self.max_pixels} would refuse every image")
+        if self.size is not None and not (isinstance(self.size, int) and 1 <= self.size <= 1 << 15):
+            raise SourceError(f"size={self.size!r} is not in 1 to {1 << 15} pixels")
+        if not isinstance(self.max_pixels, int) or self.max_pixels < 1:
+            raise SourceError(f"max_pixels={self.max_pixels!r} is no number of pixels, or would refuse every image")
 
     def config(self) -> dict[str, Any]:
         """Its options, for the manifest; those that come later only where they differ from their defaults."""

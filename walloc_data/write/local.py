@@ -16,10 +16,18 @@ import torch
 
 from walloc_data.errors import DatasetError
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEngine", "default_workers"]
+
+_WORTH_A_PROCESS = 1000  # samples, that take longer than starting it
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+
+def default_workers(samples: int) -> int:
+    """As many processes as this one may use cores, and as so many samples are worth starting."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, samples // _WORTH_A_PROCESS))
 
 
 @dataclass(frozen=True)

@@ -1,45 +1,16 @@
-"""The verbs that read a dataset: `info`, `view` and `check`."""
+"""The verb `view`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from walloc_data.dataset import LatentDataset
-from walloc_data.errors import FormatError, SourceError
-from walloc_data.read.opened import open_dataset
-from walloc_data.report.info import describe_dataset
-from walloc_data.report.view import contact_sheet
-from walloc_data.storage import open_storage
-from walloc_data.verify import find_damage
+from walloc_data.cli.info import add_dataset
+from walloc_data.errors import SourceError
 
-__all__ = ["add_dataset", "add_view", "run_check", "run_info", "run_view"]
+__all__ = ["add", "run"]
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `walloc info` and `walloc check`."""
-    parser.add_argument(
-        "dataset", metavar="DATASET", help="folder of a dataset, or its URL: hf://user/name, https://, s3://"
-    )
-
-
-def run_info(arguments: argparse.Namespace) -> None:
-    """Say what a dataset holds."""
-    print(describe_dataset(arguments.dataset))
-
-
-def run_check(arguments: argparse.Namespace) -> None:
-    """Compare every shard with the manifest."""
-    damage, where = find_damage(arguments.dataset, progress=True), open_storage(arguments.dataset).url
-    for sentence in damage:
-        print(sentence)
-    if damage:
-        raise FormatError(
-            f"{len(damage)} files of {where} are damaged or cannot be read: copy them again, or shard anew"
-        )
-    print(f"{where}: whole")
-
-
-def add_view(parser: argparse.ArgumentParser) -> None:
+def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc view`."""
     add_dataset(parser)
     parser.add_argument("picture", type=Path, metavar="PICTURE", help="file to write (.png, .jpg)")
@@ -49,8 +20,12 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--columns", type=int, default=4, help="samples a row")
 
 
-def run_view(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Draw a contact sheet."""
+    from walloc_data.dataset import LatentDataset
+    from walloc_data.read.opened import open_dataset
+    from walloc_data.report.view import contact_sheet
+
     split = arguments.split or next(iter(open_dataset(arguments.dataset).manifest.splits))
     dataset = LatentDataset(arguments.dataset, split, decode="pixels")
     picture, rows = contact_sheet(

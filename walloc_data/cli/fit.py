@@ -1,0 +1,93 @@
+"""The verb `fit`."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from walloc_data.cli.reading import add_reading, refuse_former
+from walloc_data.errors import SourceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from walloc_data.signals import Reader
+    from walloc_data.sources import Source
+
+__all__ = ["add", "run"]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `walloc fit`."""
+    parser.add_argument("source", metavar="SRC", help="raw samples, as `walloc-shard` takes them")
+    parser.add_argument("out", type=Path, metavar="OUT", help="file for the codec (.safetensors)")
+    parser.add_argument("--channels", type=int, default=12, help="channels of the latents")
+    parser.add_argument(
+        "--levels", type=int, default=3, help="levels of wavelet packets: 2**levels pixels a side make a position"
+    )
+    parser.add_argument("--gray", action="store_true", help="gray images, not RGB")
+    parser.add_argument("--wavelet", default="10/18", help="10/18, or a discrete wavelet of PyWavelets")
+    parser.add_argument(
+        "--knee", type=float, default=0.05, help="error of quantisation over that of the channels left out"
+    )
+    parser.add_argument(
+        "--emphasis",
+        type=float,
+        default=0,
+        help="how much more detail counts: 0 for pixels, 0.5 for detail where channels are few",
+    )
+    parser.add_argument(
+        "--images", type=int, default=300, metavar="N", help="at most N samples, evenly from the source"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_reading(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Fit a codec and write it."""
+    refuse_former(arguments)
+    if arguments.images < 1:
+        raise SourceError("--images is a whole number from 1 on")
+    if arguments.out.suffix != ".safetensors":
+        raise SourceError(f"{arguments.out}: the file of a codec ends with .safetensors")
+    from walloc_data.codec import CodecConfig, fit  # heavy, as all that follows
+    from walloc_data.signals import reader_for
+    from walloc_data.sources import open_source
+    from walloc_data.zoo import save_codec
+
+    config = CodecConfig(
+        name=arguments.out.stem,
+        kind="image",
+        signal_channels=1 if arguments.gray else 3,
+        dims=2,
+        levels=arguments.levels,
+        wavelet=arguments.wavelet,
+    )
+    reader = reader_for(config, **arguments.read or {})
+    source = open_source(arguments.source, suffixes=reader.suffixes)
+    signals = _Signals(source, reader, arguments.images, arguments.quiet)
+    codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee, emphasis=arguments.emphasis)
+    save_codec(codec, arguments.out)
+    widened = int((codec.steps > codec.steps.min()).sum())
+    print(f"{arguments.out}: {codec}, step {codec.steps.min():.4f}, wider for {widened} of {codec.channels} channels")
+
+
+class _Signals:
+    """Samples of a source, read anew at each pass: memory does not grow with them."""
+
+    def __init__(self, source: "Source", reader: "Reader", most: int, quiet: bool) -> None:
+        samples = [(split, index) for split in source.splits.values() for index in range(len(split))]
+        count = min(most, len(samples))
+        self.samples = [samples[number * len(samples) // count] for number in range(count)]
+        self.reader, self.quiet, self.passes = reader, quiet, 0
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        import torch
+        from tqdm import tqdm
+
+        self.passes += 1
+        for split, index in tqdm(
+            self.samples, desc=f"pass {self.passes} of 3", unit=" samples", leave=False, disable=self.quiet or None
+        ):
+            raw = split[index]
+            yield torch.from_numpy(self.reader.read(raw.data, raw.name).values)[None]

@@ -1,0 +1,50 @@
+"""Options of how raw data is read, for the verbs that read it."""
+
+import argparse
+from typing import Any
+
+from walloc_data.errors import SourceError
+
+__all__ = ["add_reading", "refuse_former"]
+
+_FORMER = ("size", "resize", "crop", "max-pixels", "color")  # options of their own in version 0.1
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The option `--read`, a mapping, and those that it took the place of."""
+    parser.add_argument(
+        "--read",
+        type=_mapping,
+        metavar="KEY=VALUE,...",
+        help="how samples are read; images: size=256 (pixels), resize=shorter|squash|none, crop=center|none, "
+        "color=srgb|stored, max_pixels=N",
+    )
+    for name in _FORMER:
+        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
+
+
+def refuse_former(arguments: argparse.Namespace) -> None:
+    """Raises `SourceError` for an option that is spelled otherwise now, and says how."""
+    for name in _FORMER:
+        value = getattr(arguments, name.replace("-", "_"))
+        if value is not None:
+            raise SourceError(f"--{name} {value} is now --read {name.replace('-', '_')}={value}")
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise argparse.ArgumentTypeError(f"{part!r} is not KEY=VALUE, such as size=224")
+        found[name.strip().replace("-", "_")] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

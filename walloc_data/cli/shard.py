@@ -1,0 +1,145 @@
+"""The verb `shard`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from walloc_data.cli.reading import add_reading, refuse_former
+from walloc_data.errors import SourceError
+
+if TYPE_CHECKING:
+    from walloc_data.codec import Codec
+    from walloc_data.shard import Sharded
+    from walloc_data.sources import Source
+
+__all__ = ["KEPT", "add", "run"]
+
+KEPT = ": finished shards are kept; run the same command again to go on"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `walloc shard` and of `walloc-shard`."""
+    parser.add_argument("source", metavar="SRC", help="raw samples: class/*, {train,val,test}/class/*, or flat")
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="folder of the dataset: new, empty, or of an unfinished run"
+    )
+    parser.add_argument(
+        "--codec",
+        default="rgb-f8c12",
+        help="name in the zoo (see `walloc zoo`; rgb-f8c48x2 has steps twice as coarse), file, or hf://user/repo",
+    )
+    add_reading(parser)
+    parser.add_argument("--columns", metavar="A,B", help="keep only these fields of the source beside the latents")
+    parser.add_argument(
+        "--coder",
+        default="rans",
+        metavar="NAME",
+        help="entropy coder: rans, the smallest, or zstd, the fastest to read",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=("records", "samples"),
+        default="records",
+        help="many samples a tar member, or classic WebDataset",
+    )
+    parser.add_argument("--block", type=int, default=64, metavar="N", help="samples a record")
+    parser.add_argument("--shard-samples", type=int, metavar="N", help="samples a shard (default: by split)")
+    parser.add_argument("--no-shuffle", action="store_true", help="keep the order of the source")
+    parser.add_argument("--seed", type=int, default=0, help="of the shuffle")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N samples of each split")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes; bytes do not depend on it (default: by cores and samples)"
+    )
+    parser.add_argument(
+        "--on-error", choices=("skip", "stop"), default="skip", help="what to do with a sample that cannot be read"
+    )
+    parser.add_argument("--quiet", action="store_true", help="say what it came to, and no more")
+    for name in ("--coarser", "--push-to-hub"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Encode raw samples into shards."""
+    _refuse_former(arguments)
+    from walloc_data.shard import shard_dataset  # heavy, as all that follows
+    from walloc_data.signals import reader_for
+    from walloc_data.sources import open_source
+    from walloc_data.write.local import default_workers
+    from walloc_data.write.plan import Options
+    from walloc_data.zoo import load_codec
+
+    codec = load_codec(arguments.codec)
+    reader = reader_for(codec.config, **arguments.read or {})
+    options = Options(
+        coder=arguments.coder,
+        layout=arguments.layout,
+        block=arguments.block,
+        shard_samples=arguments.shard_samples,
+        shuffle=not arguments.no_shuffle,
+        seed=arguments.seed,
+        limit=arguments.limit,
+        columns=None if arguments.columns is None else tuple(arguments.columns.split(",")),
+    )
+    source = open_source(arguments.source, suffixes=reader.suffixes)
+    samples = sum(min(len(split), options.limit or len(split)) for split in source.splits.values())
+    workers = default_workers(samples) if arguments.workers is None else arguments.workers
+    _introduce(source, quiet=arguments.quiet)
+    result = shard_dataset(
+        source,
+        arguments.out,
+        codec=codec,
+        reader=reader,
+        options=options,
+        workers=workers,
+        on_error=arguments.on_error,
+        progress=not arguments.quiet,
+    )
+    _conclude(arguments.out, result, codec, workers)
+
+
+def _refuse_former(arguments: argparse.Namespace) -> None:
+    refuse_former(arguments)
+    if arguments.coarser is not None:
+        raise SourceError(
+            f"--coarser {arguments.coarser} is now part of the codec's name: --codec NAMEx{arguments.coarser}"
+        )
+    if arguments.push_to_hub is not None:
+        raise SourceError(
+            f"--push-to-hub is now a verb of its own: walloc push {arguments.out} {arguments.push_to_hub}"
+        )
+
+
+def _introduce(source: "Source", *, quiet: bool) -> None:
+    """What was found, before hours are spent on it."""
+    for note in source.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if not quiet:
+        splits = ", ".join(f"{name} {len(split):,}" for name, split in source.splits.items())
+        classes = ", ".join(
+            f"{len(names):,} {'classes' if field == 'label' else f'classes of {field}'}"
+            for field, names in source.classes.items()
+        )
+        print(f"{source.name}: {splits} samples, {classes or 'no classes'}", file=sys.stderr)
+
+
+def _conclude(out: Path, result: "Sharded", codec: "Codec", workers: int) -> None:
+    from walloc_data.format import readable_bytes, readable_psnr
+
+    print(
+        f"{out}: {result.samples:,} samples, {result.skipped} skipped"
+        + (" (see errors.jsonl)" if result.skipped else "")
+    )
+    print(
+        f"  {readable_bytes(result.source_bytes)} of raw data to {readable_bytes(result.dataset_bytes)}: "
+        f"{result.ratio:.1f} times smaller, {result.bits_per_latent:.2f} bits a latent"
+    )
+    print(f"  {readable_psnr(result.psnr)}; {result.saturated:,} of {result.latents:,} latents saturated")
+    if result.ratio < 2:
+        print(f"  hint: --codec {codec.name}x2 has steps twice as coarse, about a bit a latent less")
+    if result.written:
+        rate = result.written / result.seconds
+        processes = "1 process" if workers == 1 else f"{workers} processes"
+        print(f"  {rate:,.0f} samples/s ({result.seconds:.1f} s, {processes})")
+    else:
+        print("  complete already: nothing was written")
