@@ -79,9 +79,11 @@ class LatentDataset(Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Samples by number (from 0, or from -1 backwards) in the order asked for: what the `DataLoader` calls."""
-        numbers = np.asarray(indices, np.int64)
+        numbers = np.asarray(indices)
         if not len(numbers):
             return []
+        if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+            raise DatasetError(f"samples go by whole numbers, not by {indices!r}")
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
         if numbers.min() < 0 or numbers.max() >= len(self):
             raise IndexError(f"index out of range of {len(self)} samples")

@@ -3,15 +3,15 @@
 import operator
 from typing import Any
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, WallocError
 
 __all__ = ["whole_number"]
 
 
-def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
+def whole_number(name: str, value: Any, *, least: int | None = None, error: type[WallocError] = DatasetError) -> int:
     """`value` as a plain `int`: of Python, numpy or torch, but no float, bool or None, and not below `least`.
 
-    Raises `DatasetError`, which calls it `name`.
+    Raises `error`, which calls it `name`.
 
     >>> import numpy as np
     >>> whole_number("seed", np.int64(3))
@@ -21,8 +21,8 @@ def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
         if isinstance(value, bool):
             raise TypeError
         number = operator.index(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # torch has all three
-        raise DatasetError(f"{name}={value!r} is not a whole number: give an int") from error
+    except (TypeError, ValueError, RuntimeError) as cause:  # torch has all three
+        raise error(f"{name}={value!r} is not a whole number: give an int") from cause
     if least is not None and number < least:
-        raise DatasetError(f"{name}={number} is below {least}, the least that it can be")
+        raise error(f"{name}={number} is below {least}, the least that it can be")
     return number

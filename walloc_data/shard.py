@@ -18,6 +18,7 @@ from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import CODEC_FILE, Manifest, Summary, dataset_card, replace_file
+from walloc_data.numbers import whole_number
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import Source, open_source
 from walloc_data.storage import open_storage
@@ -73,8 +74,9 @@ def shard_dataset(
     Raises `SourceError` for what is no source, `CodecError` for what is no codec, `DatasetError` where `out` holds
     something else or cannot be written, and `SampleError` with `"stop"`. What is finished stays.
     """
-    if workers < 1 or on_error not in ("skip", "stop"):
-        raise DatasetError("workers is a whole number from 1 on, and on_error 'skip' or 'stop'")
+    workers = whole_number("workers", workers, least=1)
+    if on_error not in ("skip", "stop"):
+        raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")
     options, out, started = options or Options(), Path(out), time.perf_counter()
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
     reader = reader or reader_for(codec.config)

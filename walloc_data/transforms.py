@@ -13,6 +13,7 @@ from torch import Tensor
 
 from walloc_data.codec import Codec
 from walloc_data.errors import CodecError
+from walloc_data.numbers import whole_number
 
 __all__ = ["CenterCrop", "RandomCrop", "RandomFlip", "flip"]
 
@@ -111,10 +112,10 @@ def _is_batch(z: Tensor, codec: Codec) -> bool:
 
 
 def _sizes(size: int | tuple[int, ...], codec: Codec) -> tuple[int, ...]:
-    sizes = (size,) * codec.config.dims if isinstance(size, int) else tuple(size)
-    if len(sizes) != codec.config.dims or not all(isinstance(n, int) and n > 0 for n in sizes):
-        raise CodecError(f"size {size} is not one or {codec.config.dims} positive numbers of latent positions")
-    return sizes
+    sizes = tuple(size) if isinstance(size, tuple | list) else (size,) * codec.config.dims
+    if len(sizes) != codec.config.dims:
+        raise CodecError(f"size {size} is not one or {codec.config.dims} numbers of latent positions")
+    return tuple(whole_number("size", n, least=1, error=CodecError) for n in sizes)
 
 
 def _room(z: Tensor, sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -76,4 +76,6 @@ def test_a_damaged_payload_writes_nowhere_else(number: int) -> None:
 
 @pytest.mark.parametrize("number", CODERS)
 def test_a_coder_warms_up(number: int) -> None:
-    CODERS[number].fit(list(latents_of((9, 14), 5, 12, 0))).warm_up()
+    coder = CODERS[number].fit(list(latents_of((9, 14), 5, 12, 0)))
+    for channels in (None, 2, 5):
+        coder.warm_up(channels)

@@ -246,7 +246,7 @@ def test_an_array_that_cannot_be_decoded_to_is_refused(latents: np.ndarray) -> N
 @pytest.mark.parametrize(
     "x",
     [
-        np.zeros((2, 4, 3, 3), np.int8),
+        np.zeros((2, 6, 3, 3), np.int8),
         np.zeros((2, 5), np.int8),
         np.zeros((2, 5, 1, 1, 1, 1), np.int8),
         np.zeros((2, 5, 3, 3), np.uint8),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.image_files import RAMP_RGB, chunk, read, rgb_png, tiff
+from tests.image_files import RAMP_RGB, chunk, icc_profile, read, rgb_png, tiff
 from tests.photographs import window
 from walloc_data.errors import SampleError
 
@@ -93,7 +93,8 @@ def test_odd_tags_cost_no_tiff():
     exif, xmp = (34665, 4, 1, struct.pack("<I", 1 << 31)), (700, 2, 6, b"text!\0")
     resolution = (282, 5, 1, bytes(8))
     profile = (34675, 2, 6, b"none!\0")
-    for tag in (exif, xmp, resolution, profile):
+    endless = (270, 2, 1 << 31, struct.pack("<I", 8))
+    for tag in (exif, xmp, resolution, profile, endless):
         assert np.array_equal(read(tiff(values, 2, tags=[tag])), STORED)
     for orientation in (0, 9, 65535):
         assert np.array_equal(read(tiff(values, 2, tags=[(274, 3, 1, struct.pack("<H", orientation))])), STORED)
@@ -146,3 +147,24 @@ def test_of_an_animation_the_first_frame_is_read():
     for kind, options in (("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})):
         data = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
         assert np.array_equal(read(data), np.asarray(PHOTO).transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_damage_in_metadata_changes_no_pixel(kind):
+    exif, profile = Image.Exif(), icc_profile()
+    exif[0x013B], exif[0x010E] = "somebody", "a photograph"
+    options = {"WEBP": {"lossless": True}}.get(kind, {})
+    data = saved(PHOTO, kind, exif=exif, icc_profile=profile, **options)
+    whole = read(data, color="stored")
+    name, start = data.index(b"somebody"), data.find(profile[8:90])
+    places = [*range(name - 26 * (kind != "TIFF"), name + 8), *range(start, start + 100 * (start > 0))]
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        damaged = bytearray(data)
+        for place in rng.choice(places, 4):
+            damaged[place] = rng.integers(0, 256)
+        pixels = read(bytes(damaged), color="stored")
+        turns = [
+            side[:, ::up, ::left] for side in (whole, whole.transpose(0, 2, 1)) for up in (1, -1) for left in (1, -1)
+        ]
+        assert any(np.array_equal(pixels, turned) for turned in turns)

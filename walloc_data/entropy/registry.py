@@ -37,8 +37,8 @@ class Coder(Protocol):
         of a prefix, fewer channels than there are, what is behind it is not looked at.
         """
 
-    def warm_up(self) -> None:
-        """Load what decoding runs, so that processes forked later need not."""
+    def warm_up(self, channels: int | None = None) -> None:
+        """Load what decoding runs, of all channels or of the first, so that processes forked later need not."""
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
         """Bits a latent of each channel, float64 `[c]`, of int8 arrays `[c, *space]`: where a dataset's bytes go."""

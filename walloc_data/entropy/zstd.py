@@ -103,7 +103,7 @@ class ZstdCoder:
                 out[start : start + step] = scratch[: len(some), :kept]
         from_residuals(out, self.predictors[:kept])
 
-    def warm_up(self) -> None:
+    def warm_up(self, channels: int | None = None) -> None:
         """See `Coder.warm_up`."""
         if self.predictors.any():
             warm_up()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 
 __all__ = ["Cut"]
 
@@ -24,8 +25,8 @@ class Cut:
     drop_last: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.length, self.batch, self.world, self.lanes) < 1:
-            raise DatasetError("an epoch, its batches, ranks and lanes are whole numbers from 1 on")
+        for name in ("length", "batch", "world", "lanes"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=1))
         if self.batch < self.world:
             raise DatasetError(f"batches of {self.batch} samples cannot be dealt to {self.world} ranks")
         if self.batch % self.lanes:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 from walloc_data.order.permutation import Permutation, scramble
 
 __all__ = ["MixedOrder", "SplitOrder"]
@@ -34,7 +35,8 @@ class SplitOrder:
         self.length = int(samples.sum())
         if not self.length:
             raise DatasetError("a split without samples has no order")
-        self.block, self.seed, self.shuffle = block, seed, shuffle
+        block, window = whole_number("block", block, least=1), whole_number("window", window, least=1)
+        self.block, self.seed, self.shuffle = block, whole_number("seed", seed), shuffle
         self._window = max(1, window // block)  # records
         self._first_sample = np.concatenate([[0], np.cumsum(samples)])
         self._first_record = np.concatenate([[0], np.cumsum(-(-samples // block))])
@@ -119,7 +121,7 @@ class MixedOrder:
     ) -> None:
         if len(orders) != len(weights) or not all(0 < weight < float("inf") for weight in weights):
             raise DatasetError(f"weights {list(weights)} are not one number above 0 a dataset")
-        self.orders, self.seed, self.shuffle = list(orders), seed, shuffle
+        self.orders, self.seed, self.shuffle = list(orders), whole_number("seed", seed), shuffle
         edges = np.round(np.cumsum([0.0, *weights]) / sum(weights) * _BLOCK).astype(np.int64)
         self.shares = np.diff(edges)
         if self.shares.min() < 1:

@@ -1,11 +1,13 @@
 """torchdata's loader over the steps of a stream. Workers keep no state: none is lost, and any number will do."""
 
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from torch.utils.data import BatchSampler, Dataset, DistributedSampler
+from torch.utils.data._utils import signal_handling
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from walloc_data.errors import DatasetError
@@ -15,6 +17,7 @@ from walloc_data.read.steps import Pass, Step, Steps
 
 __all__ = ["StreamingLoader"]
 
+_GRACE = 0.5  # seconds for workers to end by themselves; they keep nothing that could be lost
 _HELD = 2  # batches that one trains on and may keep, before further ones are sent another way
 _OWN = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "collate_fn")
 _Asked = tuple[Step, int | None]  # and the slot that its batch is to be put in
@@ -58,22 +61,26 @@ class StreamingLoader(StatefulDataLoader[Any]):
             self._steps.slots = Slots(most)
         of = self.stream.begin()
         self._order.asked = of, self._steps.slots
+        batches: Any = None
         try:
-            for done, batch in zip(of.left, super().__iter__(), strict=True):
+            batches = super().__iter__()
+            for done, batch in zip(of.left, batches, strict=True):
                 self.stream.reach(of, done)
                 yield batch.unpack() if isinstance(batch, Packed) else batch
+                self.stream.check(of)
         except ConnectionError as error:  # of a worker that ends between saying that it has a batch and giving it
             if not self.num_workers:
                 raise
-            workers: Any = self._iterator
-            workers._shutdown_workers()  # or torch reports the dead one in the midst of other work
-            self._iterator = None
             raise RuntimeError(f"a worker was killed before its batch was taken ({error})") from error
         finally:
             if self.stream.is_at(of):  # and none has begun since
                 self._order.asked = None
-                if not self.persistent_workers:
-                    self._iterator = None  # or its workers would stay until the next iteration, and be forked with it
+            self.stream.end(of)
+            workers = getattr(batches, "_workers", [])
+            if not (self.persistent_workers and all(worker.is_alive() for worker in workers)):
+                if self._iterator is batches:
+                    self._iterator = None  # or its workers would be forked with the next ones
+                _dismiss(batches)
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -129,6 +136,27 @@ class _Order(DistributedSampler[_Asked], BatchSampler):
 
     def set_epoch(self, epoch: int) -> None:
         self.stream.set_epoch(epoch)
+
+
+def _dismiss(batches: Any) -> None:
+    """End the workers of a torch iterator, which by itself would wait 5 seconds for each that is busy."""
+    if getattr(batches, "_shutdown", True) or sys.is_finalizing():  # by then they are ended, and no thread starts
+        return
+    impatience = threading.Timer(_GRACE, _terminate, [batches])
+    impatience.daemon = True
+    impatience.start()
+    try:
+        batches._shutdown_workers()
+    finally:
+        impatience.cancel()
+
+
+def _terminate(batches: Any) -> None:
+    if batches._worker_pids_set:  # or torch reports them as killed, in the midst of other work
+        batches._worker_pids_set = False
+        signal_handling._remove_worker_pids(id(batches))  # type: ignore[attr-defined]
+    for worker in batches._workers:
+        worker.terminate()
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -1,9 +1,11 @@
 """Where the next iteration of a stream begins, in memory that live workers of a `DataLoader` see too."""
 
+import os
 from contextlib import suppress
 from typing import Any
 
 import torch
+from torch.utils.data import get_worker_info
 
 __all__ = ["Place"]
 
@@ -11,16 +13,26 @@ __all__ = ["Place"]
 class Place:
     """An epoch, and how many of its samples are done; written by the process that trains, read by workers as well.
 
+    `iteration` counts the loader's iterations and their ends, so that workers know what is not wanted any more.
     `begun` is whether workers of a `DataLoader` made by hand have begun there: nobody else knows how far they are.
     """
 
     def __init__(self) -> None:
-        self._memory = torch.tensor([0, 0, 1, 0])  # epoch, samples, how often set, and that as workers last began
+        self._process = os.getpid()
+        self._shared = torch.tensor([0, 0, 1, 0, 0])  # epoch, samples, times set, that as workers began, iteration
         self._share()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._share()
+
+    @property
+    def _memory(self) -> torch.Tensor:
+        """What is shared with workers alone: ranks that are forked have a place of their own."""
+        if self._process != os.getpid() and get_worker_info() is None:
+            self._process, self._shared = os.getpid(), self._shared.clone()
+            self._share()
+        return self._shared
 
     @property
     def epoch(self) -> int:
@@ -37,6 +49,16 @@ class Place:
         """Whether workers have begun there since it was set."""
         return bool(self._memory[3] == self._memory[2])
 
+    @property
+    def iteration(self) -> int:
+        """The one that goes on, or ended last."""
+        return int(self._memory[4])
+
+    def turn(self) -> int:
+        """Begin an iteration, or end one."""
+        self._memory[4] += 1
+        return self.iteration
+
     def set(self, epoch: int, done: int) -> None:
         """Begin there."""
         self._memory[0], self._memory[1] = epoch, done
@@ -47,7 +69,7 @@ class Place:
         self._memory[3] = self._memory[2]
 
     def _share(self) -> None:
-        memory: Any = self._memory
+        memory: Any = self._shared
         if not memory.is_shared():  # as it is in a spawned worker, but not in a copy
             with suppress(RuntimeError, OSError):  # no shared memory at all: then there are no workers either
                 memory.share_memory_()

@@ -28,7 +28,7 @@ class SplitReader:
         self.places, self.remote = self.records.places, self.records.any_remote
         self._lost: dict[tuple[int, int], str] = {}  # records that are damaged, and how
         for dataset in datasets:
-            dataset.coder.warm_up()
+            dataset.coder.warm_up(channels)
 
     def __len__(self) -> int:
         return len(self.places)

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
 
+from walloc_data.read.forked import renew_in_children
+
 __all__ = ["Recent"]
 
 _K = TypeVar("_K", bound=Hashable)
@@ -14,13 +16,19 @@ _V = TypeVar("_V")
 class Recent(Generic[_K, _V]):
     """Values whose weights sum to `most` at the most, but for the last one put; least recently used out first.
 
-    Threads may share it; a pickled copy is empty.
+    Threads may share it; a pickled copy is empty, a forked one its own.
     """
 
     def __init__(self, most: int) -> None:
         self._most, self._held = most, 0
         self._values: OrderedDict[_K, tuple[_V, int]] = OrderedDict()
         self._lock = threading.Lock()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Sum up anew: a thread may have been in the midst of `put`."""
+        self._lock = threading.Lock()
+        self._held = sum(weight for _, weight in self._values.values())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._most,)

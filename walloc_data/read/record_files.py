@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import ShardInfo, parse_index
+from walloc_data.read.forked import renew_in_children
 from walloc_data.read.recent import Recent
 from walloc_data.storage import Storage, read_parsed
+from walloc_data.storage.work import held
 
 __all__ = ["RecordFiles"]
 
@@ -45,6 +47,11 @@ class RecordFiles:
         self._map = lru_cache(_MAPS)(self._mapped)
         self.remote = bool(self.shards) and self.storage.path(self.shards[0].name) is None
         self._runs: Recent[tuple[int, int], bytes] = Recent(_RUN_BYTES)
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Locks that nobody holds."""
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def find(self, shard: int, record: int, *, anew: bool = False) -> tuple[Any, int, int, int, str]:
@@ -67,7 +74,7 @@ class RecordFiles:
 
     def _run(self, shard: int, first: int, entries: NDArray[np.void], anew: bool) -> bytes:
         key = (shard, first)
-        with self._locks[hash(key) % _LOCKS]:  # whoever comes second finds what the first fetched
+        with held(self._locks[hash(key) % _LOCKS]):  # whoever comes second finds what the first fetched
             kept = None if anew else self._runs.get(key)
             if kept is not None:
                 return kept

@@ -1,8 +1,9 @@
 """Records, opened and checked: their headers, and their columns as far as they are asked for."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from walloc_data.read.locate import Group, Places
 from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.recent import Recent
 from walloc_data.read.record_files import RecordFiles
+from walloc_data.storage.work import Work
 
 __all__ = ["OpenedRecord", "Records", "label_column", "parse_record"]
 
@@ -140,8 +142,8 @@ class Records:
         """Bring what is not at hand into memory, many at a time. What fails, fails again when it is opened."""
         missing = [group[:2] for group in groups if not self._at_hand(group.shard, group.number)]
         if len(missing) > 1:
-            with ThreadPoolExecutor(min(_FETCHES, len(missing)), thread_name_prefix="walloc-fetch") as pool:
-                wait([pool.submit(self._find, shard, number) for shard, number in missing])
+            with Work(min(_FETCHES, len(missing)), "walloc-fetch") as work:
+                wait([work.submit(partial(self._find, *one)) for one in missing])
 
     def is_damage(self, shard: int, error: WallocError) -> bool:
         """Whether an error is of the data, for good: they are wrong, or the shard is gone and its dataset is there."""

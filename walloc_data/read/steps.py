@@ -1,9 +1,8 @@
 """A rank's steps: which samples each has, where a run is among them, and their batches, made ahead."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from walloc_data.read.samples import Samples
 __all__ = ["Pass", "Step", "Steps"]
 
 _LOG = logging.getLogger("walloc_data")
+_BY_HAND = -1  # no number of an iteration: those of a worker of a `DataLoader` made by hand go on till it ends
 
 
 class Step(NamedTuple):
@@ -32,6 +32,7 @@ class Step(NamedTuple):
     done: int
     rank: int
     world: int
+    iteration: int = _BY_HAND
 
 
 class Pass(NamedTuple):
@@ -41,10 +42,11 @@ class Pass(NamedTuple):
     rank: int
     cut: Cut
     left: range
+    iteration: int = _BY_HAND
 
     def step(self, done: int) -> Step:
         """The step that follows `done` samples."""
-        return Step(self.epoch, done, self.rank, self.cut.world)
+        return Step(self.epoch, done, self.rank, self.cut.world, self.iteration)
 
 
 class Steps:
@@ -75,7 +77,7 @@ class Steps:
         self._pass: Pass | None = None  # of this process, of which steps are given
         self._loaded: tuple[int, int, int] | None = None  # by a worker: epoch, samples done, steps given since
         self._at = (0, 0, 0)  # of a worker, likewise
-        self._ahead: tuple[int, Ahead[Step, Samples]] | None = None  # and the process it is of
+        self._ahead: tuple[int, Ahead[Step, Samples]] | None = None  # and the iteration it is for
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_ahead": None, "_cut_for": None, "_pass": None}
@@ -102,19 +104,32 @@ class Steps:
         epoch, done = _ended(cut, self.place.epoch, self.place.done)
         self.ranks.agree(epoch, {**self._order(cut), "batch": cut.batch}, self.commits)
         self.place.set(epoch, 0)
-        self._done, self._pass = done, _pass(epoch, rank, cut, done)
+        self._close_ahead()
+        self._done, self._pass = done, _pass(epoch, rank, cut, done)._replace(iteration=self.place.turn())
         return self._pass
+
+    def end(self, of: Pass) -> None:
+        """End what is under way for an iteration, in workers too, unless another has begun and ended it."""
+        if self._pass is of:
+            self.place.turn()
+            self._close_ahead()
 
     def reach(self, of: Pass, done: int) -> None:
         """Note that the step of an iteration that follows `done` samples is given."""
-        if self._pass is not of:
-            raise DatasetError("this stream was iterated anew, which ended the earlier iteration: have one at a time")
+        self.check(of)
         taken = of.cut.taken(done)
         if of.cut.steps(taken):
             self._done = taken
         else:
             self.place.set(of.epoch + 1, 0)
             self._done = 0
+
+    def check(self, of: Pass) -> None:
+        """Raise `DatasetError` where another iteration has begun since."""
+        if self._pass is not of:
+            raise DatasetError(
+                "this stream was iterated anew, which ended the earlier iteration: have one at a time, or two streams"
+            )
 
     def is_at(self, of: Pass) -> bool:
         """Whether that iteration is the last that began."""
@@ -130,10 +145,14 @@ class Steps:
         of = self.begin()
         if by_hand and before and (before.epoch, before.left) == (of.epoch, of.left):
             _tell_again(of.epoch)
-        for done in of.left:
-            batch = self.batch(of.step(done))
-            self.reach(of, done)
-            yield batch
+        try:
+            for done in of.left:
+                batch = self.batch(of.step(done))
+                self.reach(of, done)
+                yield batch
+                self.check(of)
+        finally:
+            self.end(of)
 
     def _of_worker(self, number: int, workers: int) -> Iterator[Any]:
         """The part of a worker of a `DataLoader` made by hand. Only `set_epoch` in its parent takes it further."""
@@ -147,11 +166,14 @@ class Steps:
         epoch, start = _ended(cut, epoch, start)
         of = _pass(epoch, rank, cut, start)
         self._at = (epoch, start, given)
-        for done in of.left[number + given * workers :: workers]:
-            batch = self.batch(of.step(done))
-            given += 1
-            self._at = (epoch, start, given)
-            yield batch
+        try:
+            for done in of.left[number + given * workers :: workers]:
+                batch = self.batch(of.step(done))
+                given += 1
+                self._at = (epoch, start, given)
+                yield batch
+        finally:
+            self._close_ahead()
 
     def set_epoch(self, epoch: int) -> None:
         """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
@@ -219,9 +241,11 @@ class Steps:
         threads = self.worker_threads if worker else self.threads
         if not threads:
             return self.batches.finish(self.batches.read(self.numbers(step), empty))
-        if self._ahead is None or self._ahead[0] != os.getpid():
-            ahead = Ahead(self._read, _nbytes, threads=threads, most=self.ahead_bytes)
-            self._ahead = (os.getpid(), ahead)
+        if self._ahead is None or self._ahead[0] != step.iteration:
+            self._close_ahead()
+            wanted = partial(self._wants, step.iteration)
+            ahead = Ahead(self._read, _nbytes, threads=threads, most=self.ahead_bytes, wanted=wanted)
+            self._ahead = step.iteration, ahead
         cut = self._cut_for(step.world)
         stride = cut.batch * (worker.num_workers if worker else 1)
         following = range(step.done + stride, step.done + cut.batch * cut.steps(step.done), stride)
@@ -234,6 +258,14 @@ class Steps:
         offset = step.epoch * cut.length
         spans = cut.spans(step.done, step.rank)
         return np.concatenate([self.order.samples(offset + start, offset + stop) for start, stop in spans])
+
+    def _close_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead[1].close()
+            self._ahead = None
+
+    def _wants(self, iteration: int) -> bool:
+        return iteration in (_BY_HAND, self.place.iteration)
 
     def _read(self, step: Step) -> Samples:
         return self.batches.read(self.numbers(step))

@@ -21,6 +21,7 @@ _PLUG_INS = {"pillow_heif": "register_heif_opener", "pillow_jxl": None}  # packa
 @lru_cache(maxsize=1)
 def image_formats() -> tuple[str, ...]:
     """Names of the formats that are read: all that Pillow reads by itself, and those of plug-ins that are installed."""
+    Image.preinit()  # so that the usual formats are tried first
     for package, register in _PLUG_INS.items():
         try:
             module = import_module(package)

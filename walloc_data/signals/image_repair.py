@@ -3,6 +3,7 @@
 import io
 import zlib
 from collections.abc import Iterator
+from typing import Literal
 
 from PIL import Image
 
@@ -16,6 +17,11 @@ _CHUNKS = (  # ancillary ones of a PNG that are worth keeping
     (),
 )
 _SEGMENTS = ((b"JFIF\0", b"Adobe", b"Exif\0", b"ICC_PROFILE\0"), (b"JFIF\0", b"Adobe"), ())  # the same of a JPEG
+_PICTURE_TAGS = frozenset(  # of a TIFF: size, samples, compression, colours, strips and tiles, orientation
+    (256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332, 338, 339)
+    + (347, 512, 513, 514, 519, 520, 521, 529, 530, 531, 532)
+)
+_PROFILE_TAG = 34675
 _LEAST_SEGMENT = 16  # bytes of a segment of JFIF or Adobe that is whole
 _TAILS = b"", b"\x55\xaa\xf3" * 32
 
@@ -23,8 +29,9 @@ _TAILS = b"", b"\x55\xaa\xf3" * 32
 def repaired(data: bytes) -> Iterator[bytes]:
     """Files to try where that of `data` cannot be read, what leaves out least first.
 
-    Only what is no part of the picture is left out: ancillary chunks of a PNG, application segments of a JPEG, the EXIF
-    of an AVIF or HEIF. A JPEG that lacks its end marker and nothing else gets it.
+    Only what is no part of the picture is left out: ancillary chunks of a PNG, application segments of a JPEG, tags of
+    a TIFF that do not describe its pixels, the EXIF of an AVIF or HEIF. A JPEG that lacks its end marker and nothing
+    else gets it.
     """
     tried = {data}
     for candidate in _candidates(data):
@@ -42,6 +49,9 @@ def _candidates(data: bytes) -> Iterator[bytes]:
         for kept in _SEGMENTS:
             lean = _jpeg_with(data, kept)
             yield lean + _JPEG_END if _lacks_only_its_end(lean) else lean
+    elif data[:4] in (b"II*\0", b"MM\0*"):
+        yield _tiff_with(data, _PICTURE_TAGS | {_PROFILE_TAG})
+        yield _tiff_with(data, _PICTURE_TAGS)
     elif data[4:8] == b"ftyp":
         yield data.replace(b"Exif", b"skip", 1)  # the type of an item: those of unknown types are passed over
 
@@ -78,6 +88,18 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             end = len(data)
         yield marker, place, end
         place = end
+
+
+def _tiff_with(data: bytes, kept: frozenset[int]) -> bytes:
+    """The first page alone, with some of its tags: their entries, of 12 bytes each, move up in their directory."""
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    start = int.from_bytes(data[4:8], order)
+    count = int.from_bytes(data[start : start + 2], order)
+    places = range(start + 2, start + 2 + 12 * count, 12)
+    entries = [data[place : place + 12] for place in places]
+    entries = [entry for entry in entries if int.from_bytes(entry[:2], order) in kept]
+    directory = len(entries).to_bytes(2, order) + b"".join(entries) + bytes(4)
+    return data[:start] + directory + data[start + len(directory) :]
 
 
 def _lacks_only_its_end(data: bytes) -> bool:

@@ -143,7 +143,8 @@ class ImageReader:
             flat = self._in_channels(convert(flat))
         if turn is not None:
             flat = flat.transpose(turn)
-        pixels = np.stack([np.asarray(band) for band in flat.split()])
+        rows = np.frombuffer(flat.tobytes("raw", "L" if self.channels == 1 else "RGB;L"), np.uint8)
+        pixels = rows.reshape(flat.height, self.channels, flat.width).transpose(1, 0, 2).copy()
         upright = (width, height) if turn in _TURNED_ASIDE else (height, width)
         return Signal(pixels, {"size": pixels.shape[1:], "original_size": upright})
 

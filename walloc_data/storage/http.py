@@ -19,6 +19,7 @@ from walloc_data.storage.remote import Fetched
 from walloc_data.storage.retry import TransientError, UnreachableError, retry, retry_after
 from walloc_data.storage.routes import Route, open_route
 from walloc_data.storage.urls import origin, redirected, shown, trusted
+from walloc_data.storage.work import check
 
 __all__ = ["HttpSource"]
 
@@ -199,6 +200,7 @@ class HttpSource:
 
     def _send(self, name: str, url: str, wanted: dict[str, str]) -> Answer:
         """One request. Credentials go to the host they were given for, and no other."""
+        check()
         own = trusted(url, self.place)
         client = self._client
         with client.lock:

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from walloc_data.storage.work import pause
+
 __all__ = ["acquire", "release", "try_lock"]
 
 _JITTER = random.SystemRandom()
@@ -31,13 +33,13 @@ def acquire(path: Path, patience: float) -> int | None:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        deadline, pause = time.monotonic() + patience, 0.001
+        deadline, longest = time.monotonic() + patience, 0.001
         while not try_lock(descriptor):
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 return None
-            time.sleep(_JITTER.uniform(0, pause))
-            pause = min(2 * pause, 0.01)
+            pause(_JITTER.uniform(0, longest))
+            longest = min(2 * longest, 0.01)
     except BaseException:
         os.close(descriptor)
         raise

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 
 __all__ = ["StorageOptions"]
 
@@ -29,10 +30,8 @@ class StorageOptions:
     token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.cache_bytes, int) or self.cache_bytes < 0:
-            raise DatasetError(f"cache_bytes={self.cache_bytes!r} is not a whole number of bytes, or 0 for no cache")
-        if not isinstance(self.retries, int) or self.retries < 0:
-            raise DatasetError(f"retries={self.retries!r} is not a whole number from 0")
+        for name in ("cache_bytes", "retries"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=0))
         if not isinstance(self.timeout, int | float) or not (math.isfinite(self.timeout) and self.timeout > 0):
             raise DatasetError(f"timeout={self.timeout!r} is not a number of seconds above 0")
         for name in ("revision", "token"):

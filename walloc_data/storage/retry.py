@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from walloc_data.errors import DatasetError
+from walloc_data.storage.work import check, pause, waits_on
 
 __all__ = ["TransientError", "UnreachableError", "retry", "retry_after"]
 
@@ -33,23 +34,33 @@ class UnreachableError(DatasetError):
 def retry(attempt: Callable[[], _Found], *, retries: int, where: str) -> _Found:
     """The result of `attempt`, called again up to `retries` times while it raises `TransientError`.
 
-    Raises `UnreachableError`, which says `where` and the last reason, when none of them succeeded.
+    Raises `UnreachableError`, which says `where` and the last reason, when none of them succeeded; or `Stopped`.
     """
     for number in range(retries):
         try:
-            return attempt()
+            return _alone(attempt)
         except TransientError as error:
-            pause = _JITTER.uniform(0.0, min(_FIRST * _FACTOR**number, _LONGEST)) + min(error.after, _LONGEST_ASKED)
+            seconds = _JITTER.uniform(0.0, min(_FIRST * _FACTOR**number, _LONGEST)) + min(error.after, _LONGEST_ASKED)
             level = logging.INFO if number < 2 else logging.WARNING
-            _LOG.log(level, "%s: %s; retry %d of %d in %.1f s", where, error, number + 1, retries, pause)
-            time.sleep(pause)
+            _LOG.log(level, "%s: %s; retry %d of %d in %.1f s", where, error, number + 1, retries, seconds)
+            pause(seconds)
     try:
-        return attempt()
+        return _alone(attempt)
     except TransientError as error:
         raise UnreachableError(
             f"{where}: {error}; given up (attempts: {retries + 1}). Check the network and the server, or "
             "allow more retries or a longer timeout"
         ) from None  # all that is known stands in the sentence
+
+
+def _alone(attempt: Callable[[], _Found]) -> _Found:
+    try:
+        return attempt()
+    except TransientError:
+        check()  # it failed because nobody waits for it
+        raise
+    finally:
+        waits_on(None)
 
 
 def retry_after(value: str | None) -> float:

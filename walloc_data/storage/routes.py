@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 
 from walloc_data.errors import DatasetError
 from walloc_data.storage.urls import origin
+from walloc_data.storage.work import waits_on
 
 __all__ = ["Route", "open_route"]
 
@@ -24,10 +26,20 @@ _VARIABLES = "http_proxy, https_proxy or all_proxy"
 
 @dataclass(frozen=True)
 class Route:
-    """Connections to a host, and the proxy that they go through, as messages may show it ("" for none)."""
+    """Connections to a host, and the proxy that they go through, as messages may show it ("" for none).
+
+    Waits for answers end with the work that they are for.
+    """
 
     connections: urllib3.PoolManager
     proxy: str = ""
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, Any] = self.connections.pool_classes_by_scheme
+        self.connections.pool_classes_by_scheme = {
+            scheme: type("Pool", (kind,), {"ConnectionCls": type("Connection", (_Endable, kind.ConnectionCls), {})})
+            for scheme, kind in kinds.items()
+        }
 
     def refused(self) -> DatasetError:
         """What to say where the proxy answers 407."""
@@ -53,6 +65,16 @@ class Route:
         if any(isinstance(cause, urllib3.exceptions.TimeoutError) for cause in causes):
             return f"timed out{through}"
         return f"the connection failed{through} ({type(error).__name__})"
+
+
+class _Endable:
+    """A connection whose wait for an answer ends with the work that it is for."""
+
+    sock: socket.socket | None
+
+    def getresponse(self) -> Any:
+        waits_on(self.sock)
+        return super().getresponse()  # type: ignore[misc]
 
 
 def open_route(url: str) -> Route:

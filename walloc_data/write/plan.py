@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 from walloc_data.signals import Reader
 from walloc_data.sources import Source, Split
 from walloc_data.write.rows import text
@@ -46,10 +47,12 @@ class Options:
     def __post_init__(self) -> None:
         if self.layout not in ("records", "samples"):
             raise DatasetError(f"layout {self.layout!r} is not 'records' or 'samples'")
-        if not 1 <= self.block <= 4096:
+        for name, least in (("block", 1), ("shard_samples", 1), ("limit", 1), ("seed", None)):
+            value = getattr(self, name)
+            if value is not None or name in ("block", "seed"):  # as plain numbers, for they go into the manifest
+                object.__setattr__(self, name, whole_number(name, value, least=least))
+        if self.block > 4096:
             raise DatasetError(f"block={self.block} is not in 1 to 4096 samples a record")
-        if any(n is not None and n < 1 for n in (self.shard_samples, self.limit)):
-            raise DatasetError("shard_samples and limit are whole numbers from 1 on")
         if isinstance(self.columns, str):
             raise DatasetError(f"columns are several: columns=({self.columns!r},)")
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, RANKS, REFERENCES, ranks
-from walloc_data.entropy.rans.decoding import STEP, decode_batch
+from walloc_data.entropy.rans.decoding import STEP, decode_batch, decode_prefix
 from walloc_data.entropy.rans.encoding import encode_batch, gather, tally
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
 from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
@@ -163,7 +163,8 @@ class RansCoder:
         plan = self._plan(upright.shape[2:], kept)
         size = len(self.mean) * math.prod(space)
         streams = np.empty((STEP, size // 4 + MARGIN), np.uint32)
-        bad = decode_batch(
+        decode = decode_batch if kept == len(self.mean) else decode_prefix
+        bad = decode(
             data,
             np.ascontiguousarray(segments),
             self._tables,
@@ -180,9 +181,10 @@ class RansCoder:
         if not np.shares_memory(target, out):
             upright[...] = target
 
-    def warm_up(self) -> None:
+    def warm_up(self, channels: int | None = None) -> None:
         """See `Coder.warm_up`."""
-        self.decode(b"", np.empty((0, 2), np.uint64), np.empty((0, len(self.mean), 1), np.int8))
+        # Not b"": an array that may be written to is another type, for which all would be compiled again.
+        self.decode(b"\0", np.empty((0, 2), np.uint64), np.empty((0, channels or len(self.mean), 1), np.int8))
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
         """Mean bits that a latent's code takes, float64 `[c]`, of int8 arrays `[c, *space]`: by its distribution."""

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def,var-annotated"
+# mypy: disable-error-code="no-untyped-call,no-untyped-def,var-annotated"
 """The decoder of `rans`, compiled."""
 
 from functools import partial
@@ -22,7 +22,7 @@ from walloc_data.entropy.rans.stream import (
     pointers_of,
 )
 
-__all__ = ["STEP", "decode_batch"]
+__all__ = ["STEP", "decode_batch", "decode_prefix"]
 
 STEP = 4  # samples at a time: one waits for its last front, and a core has something else to do meanwhile
 _CHUNK = 4 * WIDTH  # numbers that `expect` writes of a sample
@@ -184,65 +184,76 @@ def _load(sample, segments, source, kept, size, words, room, states, work, out):
     return sample, held, -1
 
 
-@jit
-def decode_batch(buffer, segments, distributions, lookup, plan, work, streams, out, kept, size):  # pragma: no cover
-    """Payloads at `segments`, already within `buffer`, to `out`, int8 `[N * kept]`. -1, or the number of a bad one.
-
-    `kept` latents are decoded of each sample's `size`: those of the plan's channels, which come first. `work` is a
-    workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
+def _decoder(whole):
+    """The loop that decodes all channels (`whole`) or the first: one source, and one more number to keep track of costs
+    the former up to a third of its speed.
     """
-    # This is one function on purpose: numba would optimise one within another twice, and lose a third of the speed.
-    depth, rows, columns, last, fronts, stride, _ = plan.shape
-    planes, watched, moving, counts, offsets, weights, biases = pointers_of(plan)
-    channels, cells, room = len(plan.watched), plan.cells, streams.shape[1]
-    source, target, words = address(buffer), address(out), address(streams)
-    space, chunk, states = address(work.space), address(work.chunk), address(work.states)
-    tables = (address(lookup), address(distributions))
-    samples = (
-        address(work.samples[0]), address(work.samples[1]), address(work.samples[2]), address(work.samples[3]),
-        address(work.samples[4]),
-    )  # fmt: skip
-    numbers, begins, ends, stops, cursors = samples
-    sample = 0
-    while True:
-        sample, live, bad = _load(sample, segments, source, kept, size, words, room, states, samples, target)
-        if live == 0:
-            return bad
-        for plane in range(depth):
-            phase = min(plane, 2 - (plane & 1))
-            for channel in range(channels):
-                row = phase * channels + channel
-                values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
-                for front in range(fronts):
-                    low, high = rows_of(front, rows, columns, last)
-                    for first in range(low, high, WIDTH):
-                        cell = (front + 4) * stride + 2 + first
-                        count = min(high - first, WIDTH)
-                        for k in range(live):
-                            expect(
-                                space, values, errors, stride, cell + k * cells, row, moved, counts,
-                                offsets, weights, biases, chunk, k * _CHUNK,
-                            )  # fmt: skip
-                        for a in range(0, live, 2):
-                            b = a + 1
-                            low_a, high_a, low_b, high_b = _draw(a, b, count, states, cursors, words, chunk, tables)
-                            of_a, of_b = joined(low_a, high_a), joined(low_b, high_b)
-                            if holds(of_a, -ESCAPE):
-                                of_a = _unescaped(low_a, high_a, count, source, begins, ends, a)
-                            if holds(of_b, -ESCAPE):
-                                of_b = _unescaped(low_b, high_b, count, source, begins, ends, b)
-                            settle(space, values, errors, cell + a * cells, count, moved, chunk, a * _CHUNK, of_a)
-                            settle(space, values, errors, cell + b * cells, count, moved, chunk, b * _CHUNK, of_b)
-                            if cursors[a] > stops[a]:
-                                return numbers[a]
-                            if cursors[b] > stops[b]:
-                                return numbers[b]
-                place = (channel * depth + plane) * ((rows - 1) * columns + last)
-                for k in range(live):
-                    _unskew(space, values + k * cells, plan.shape, target, numbers[k] * kept + place)
-                    if watched[channel]:
-                        smooth(space, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
-        for k in range(live if kept == size else 0):
-            whole = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
-            if not whole or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
-                return numbers[k]
+
+    def decode(buffer, segments, distributions, lookup, plan, work, streams, out, kept, size):  # pragma: no cover
+        """Payloads at `segments`, within `buffer` for certain, to `out`, int8 `[N * kept]`. -1, or a bad one's number.
+
+        `kept` latents are decoded of each sample's `size`: those of the plan's channels, which come first. `work` is a
+        workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
+        """
+        # This is one function on purpose: numba would optimise one within another twice, and lose a third of the speed.
+        if whole:
+            kept = size
+        depth, rows, columns, last, fronts, stride, _ = plan.shape
+        planes, watched, moving, counts, offsets, weights, biases = pointers_of(plan)
+        channels, cells, room = len(plan.watched), plan.cells, streams.shape[1]
+        source, target, words = address(buffer), address(out), address(streams)
+        space, chunk, states = address(work.space), address(work.chunk), address(work.states)
+        tables = (address(lookup), address(distributions))
+        samples = (
+            address(work.samples[0]), address(work.samples[1]), address(work.samples[2]), address(work.samples[3]),
+            address(work.samples[4]),
+        )  # fmt: skip
+        numbers, begins, ends, stops, cursors = samples
+        sample = 0
+        while True:
+            sample, live, bad = _load(sample, segments, source, kept, size, words, room, states, samples, target)
+            if live == 0:
+                return bad
+            for plane in range(depth):
+                phase = min(plane, 2 - (plane & 1))
+                for channel in range(channels):
+                    row = phase * channels + channel
+                    values, errors, moved = planes[3 * row], planes[3 * row + 1], moving[channel]
+                    for front in range(fronts):
+                        low, high = rows_of(front, rows, columns, last)
+                        for first in range(low, high, WIDTH):
+                            cell = (front + 4) * stride + 2 + first
+                            count = min(high - first, WIDTH)
+                            for k in range(live):
+                                expect(
+                                    space, values, errors, stride, cell + k * cells, row, moved, counts,
+                                    offsets, weights, biases, chunk, k * _CHUNK,
+                                )  # fmt: skip
+                            for a in range(0, live, 2):
+                                b = a + 1
+                                low_a, high_a, low_b, high_b = _draw(a, b, count, states, cursors, words, chunk, tables)
+                                of_a, of_b = joined(low_a, high_a), joined(low_b, high_b)
+                                if holds(of_a, -ESCAPE):
+                                    of_a = _unescaped(low_a, high_a, count, source, begins, ends, a)
+                                if holds(of_b, -ESCAPE):
+                                    of_b = _unescaped(low_b, high_b, count, source, begins, ends, b)
+                                settle(space, values, errors, cell + a * cells, count, moved, chunk, a * _CHUNK, of_a)
+                                settle(space, values, errors, cell + b * cells, count, moved, chunk, b * _CHUNK, of_b)
+                                if cursors[a] > stops[a]:
+                                    return numbers[a]
+                                if cursors[b] > stops[b]:
+                                    return numbers[b]
+                    place = (channel * depth + plane) * ((rows - 1) * columns + last)
+                    for k in range(live):
+                        _unskew(space, values + k * cells, plan.shape, target, numbers[k] * kept + place)
+                        if watched[channel]:
+                            smooth(space, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
+            for k in range(live if whole else 0):
+                used_up = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
+                if not used_up or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
+                    return numbers[k]
+
+    return jit(decode)
+
+
+decode_batch, decode_prefix = _decoder(whole=True), _decoder(whole=False)

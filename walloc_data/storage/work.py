@@ -1,0 +1,175 @@
+"""Threads that end with what they work for: an iteration that is left, a call that fails, the process."""
+
+import atexit
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, TypeVar
+
+__all__ = ["Stopped", "Work", "check", "held", "pause", "waits_on"]
+
+_T = TypeVar("_T")
+_LOOK = 0.1  # seconds between looks whether a thread that waits for another is to end
+_LEAVE = 1.0  # seconds that the process waits for threads, when it ends, to be done with what they compute
+
+
+class Stopped(Exception):
+    """What this thread worked for has ended. Nobody reads it."""
+
+
+class _End:
+    """Whether work has ended, and the sockets that its threads wait on."""
+
+    def __init__(self, wanted: Callable[[], bool]) -> None:
+        self.brought, self.wanted = threading.Event(), wanted
+        self.sockets: dict[int, socket.socket] = {}  # by thread
+
+    def come(self) -> bool:
+        return self.brought.is_set() or not self.wanted()
+
+    def bring(self) -> None:
+        self.brought.set()
+        for waited_on in list(self.sockets.values()):
+            with suppress(OSError):  # not connected any more
+                socket.socket.shutdown(waited_on, socket.SHUT_RDWR)
+
+
+class _Thread(threading.Thread):
+    def __init__(self, tasks: "SimpleQueue[_Task | None]", end: _End, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.tasks, self.end = tasks, end
+
+    def run(self) -> None:
+        while (task := self.tasks.get()) is not None:
+            task.run(self.end)
+            del task  # or an idle thread would keep its result
+
+
+class _Task:
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call, self.future = call, Future[Any]()
+
+    def run(self, end: _End) -> None:
+        if end.come():
+            self.future.cancel()
+        if self.future.set_running_or_notify_cancel():
+            try:
+                self.future.set_result(self.call())
+            except BaseException as error:
+                self.future.set_exception(error)
+
+
+class Work:
+    """A few threads, made as they are needed. Unlike those of an executor, nobody waits for them, exits included.
+
+    When it is stopped, what has not begun is cancelled, and what waits (in `pause`, for a lock that is `held`, for a
+    socket that it `waits_on`) raises `Stopped`, or an error that nobody reads. Work begun in a thread of other work is
+    a part of that and ends with it. What `wanted` says also ends it, as soon as a thread looks. A context manager,
+    which stops it.
+    """
+
+    def __init__(self, threads: int, name: str, wanted: Callable[[], bool] = lambda: True) -> None:
+        here = threading.current_thread()
+        self._whole = not isinstance(here, _Thread)
+        self._end = here.end if isinstance(here, _Thread) else _End(wanted)
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._most, self._name = threads, name
+        self._threads: list[_Thread] = []
+
+    def submit(self, call: Callable[[], _T]) -> "Future[_T]":
+        """Have a thread call it."""
+        task = _Task(call)
+        if self._end.come():
+            task.run(self._end)
+            return task.future
+        self._tasks.put(task)
+        if len(self._threads) < self._most:
+            self._threads.append(_Thread(self._tasks, self._end, self._name))
+            self._threads[-1].start()
+        return task.future
+
+    def stop(self) -> None:
+        """End it. Returns at once: threads end as soon as they notice."""
+        if self._whole:
+            self._end.bring()
+        with suppress(Empty):
+            while task := self._tasks.get_nowait():
+                task.future.cancel()
+                task.future.set_running_or_notify_cancel()
+        for _ in self._threads:
+            self._tasks.put(None)
+
+    def result(self, future: "Future[_T]") -> _T:
+        """What a call gave, or raised; or `Stopped`, where that is not wanted any more."""
+        try:
+            while not future.done() and not wait([future], timeout=_LOOK).done:
+                if self._end.come():
+                    self.stop()
+                    raise Stopped
+            return future.result()
+        except CancelledError:
+            raise Stopped from None
+
+    def __enter__(self) -> "Work":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def check() -> None:
+    """Raise `Stopped` in a thread whose work has ended."""
+    here = threading.current_thread()
+    if isinstance(here, _Thread) and here.end.come():
+        raise Stopped
+
+
+def pause(seconds: float) -> None:
+    """Sleep. Raises `Stopped` as soon as this thread's work has ended."""
+    here = threading.current_thread()
+    if isinstance(here, _Thread):
+        here.end.brought.wait(seconds)
+    else:
+        time.sleep(seconds)
+    check()
+
+
+def waits_on(waited_on: socket.socket | None) -> None:
+    """Note what this thread waits on from now on, so that its work can be ended; None: nothing. Raises `Stopped`."""
+    here = threading.current_thread()
+    if isinstance(here, _Thread):
+        if waited_on is None:
+            here.end.sockets.pop(threading.get_ident(), None)
+            return
+        here.end.sockets[threading.get_ident()] = waited_on
+        check()
+
+
+@contextmanager
+def held(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock. Raises `Stopped` where this thread's work ends before it has it."""
+    while not lock.acquire(timeout=_LOOK):
+        check()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@atexit.register
+def _leave() -> None:
+    """End all work; what computes may finish, since native code must not run on while the process is taken down."""
+    threads = [thread for thread in threading.enumerate() if isinstance(thread, _Thread)]
+    for thread in threads:
+        thread.end.bring()
+        thread.tasks.put(None)
+    deadline = time.monotonic() + _LEAVE
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
