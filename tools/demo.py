@@ -82,7 +82,9 @@ def demo(data: Path | None, work: Path, codec_name: str) -> None:
         raise SourceError(f"{data} must hold train/class/* with {BATCH} images or more, and val/class/*")
     out = work / f"latents-{codec_name.rsplit('/', 1)[-1]}"
     shutil.rmtree(out, ignore_errors=True)
-    print(f"sharding {data} into {out}: the same as walloc-shard {data} {out} --size {WINDOW} --codec {codec_name}")
+    print(
+        f"sharding {data} into {out}: the same as walloc-shard {data} {out} --read size={WINDOW} --codec {codec_name}"
+    )
     reader = ImageReader(channels=codec.config.signal_channels, size=WINDOW)
     summary = shard_dataset(source, out, codec=codec, reader=reader, options=Options(), workers=2, progress=True)
     train, val = LatentDataset(out, "train"), LatentDataset(out, "val")

@@ -13,7 +13,7 @@ __all__ = ["encoders_section"]
 _RESULT = Path(__file__).parents[1] / "benchmarks" / "results" / "tasks_encoders.json"
 _TITLE = (
     "Which codec trains the best models at its size: those of the zoo with steps multiplied (`Codec.coarser`, "
-    "`walloc-shard --coarser`), and fitted to the same photographs with an emphasis on detail (`fit(emphasis=...)`, "
+    "`--codec rgb-f8c48x2`), and fitted to the same photographs with an emphasis on detail (`fit(emphasis=...)`, "
     "`walloc fit --emphasis`), where errors count by frequency to that power; an emphasis of 0.5 at 12 channels is "
     "`rgb-f8c12-detail`. Differences are to the codec of the zoo ({machine}; `python -m benchmarks.tasks.encoders "
     "--data FOLDER --fit FOLDER [FOLDER ...]`):\n"

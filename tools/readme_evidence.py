@@ -64,15 +64,15 @@ _SAID = """- **Latents win** where detail decides and numbers are few. In about 
 - **What explains it**: downscaling drops all detail above its limit; as many latents keep what varies most of every
   band. So the codec decides, more than how its latents are given: other scales than that of `dequantize` gain on one
   task and lose on another, a bare stem, mixup and windows of a larger canvas change little. Its steps may
-  be coarser: `rgb-f8c48` with `--coarser 2` is within about a point on all four
+  be coarser: `rgb-f8c48x2` is within about a point on all four
   ({fonts x2-c48}, {totals x2-c48}, {receipts x2-c48}, {photographs x2-c48}), in samples {fonts x2_less} to
-  {photographs x2_less} smaller; with `--coarser 4` it loses on totals alone ({fonts x4-c48}, {totals x4-c48},
+  {photographs x2_less} smaller; `rgb-f8c48x4` loses on totals alone ({fonts x4-c48}, {totals x4-c48},
   {receipts x4-c48}, {photographs x4-c48}). Fonts are then {fonts x4-all} points to all pixels in {fonts x4_bytes}
   bytes, a tenth of the raw pixels' 49,152 and fewer than JPEG 50 takes. An emphasis on high frequencies
   (`rgb-f8c12-detail`) gains {fonts d12-c12} points on fonts, {totals d12-c12} on totals, {photographs d12-c12} on
   photographs and {receipts d12-c12} on receipts, in fewer bytes each; in a transformer, where tokens of 16 × 16 pixels
   leave more out, {tokens d12-c12} on fonts, which is then {tokens d12-all} to all pixels.
-- **So take** `rgb-f8c48` with `--coarser 2` or 4 to train on, and `rgb-f8c12` where numbers or bytes are to be fewest;
+- **So take** `rgb-f8c48x2` or `x4` to train on, and `rgb-f8c12` where numbers or bytes are to be fewest;
   try `-detail` beside it, with transformers first; always with the one scale of `dequantize`.
 
 These are small networks on small sets, trained on two cores. No natural photographs were found, of seven sets, on which
