@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import close_session
+from hypothesis import settings
 
 from tests.hub_server import HubServer
 from tests.photographs import window, write_folder
 from walloc_data import Codec, ImageReader, Options, load_codec, shard_dataset
+
+settings.register_profile("walloc", deadline=None)  # a machine may be as busy as it likes
+settings.load_profile("walloc")
 
 
 @pytest.fixture(scope="session")

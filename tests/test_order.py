@@ -91,7 +91,7 @@ def test_memory_does_not_grow_with_records():
     tracemalloc.stop()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 4), st.integers(0, 9), st.data())
 def test_a_mixture_gives_each_its_share_in_its_own_order(count, seed, data):
     counts = data.draw(st.lists(st.integers(60, 900), min_size=count, max_size=count))

@@ -81,7 +81,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_truncated_files_are_one_clear_error(data: st.DataObject, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cut.safetensors"
@@ -90,7 +90,7 @@ def test_truncated_files_are_one_clear_error(data: st.DataObject, content: bytes
         load_codec(path)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_files_are_an_error_or_another_codec(data: st.DataObject, content: bytes, tmp_path: Path) -> None:
     header = 8 + int.from_bytes(content[:8], "little")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.codec import Codec
+from walloc_data.codec import Codec, one_thread
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
@@ -23,7 +23,7 @@ from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import Source, open_source
 from walloc_data.storage import open_storage
 from walloc_data.write.earlier import identity_0_1
-from walloc_data.write.encode_shard import Job, ShardReport, encode_signals, one_thread, stamp_of, write_shard
+from walloc_data.write.encode_shard import Job, ShardReport, encode_signals, stamp_of, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.journal import JOURNAL_FILE, append_line, open_journal
 from walloc_data.write.plan import Options, coder_sample, describe, identity, measured_keys, plan_shards

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from benchmarks.tasks.precision import autocast
+
 __all__ = ["ColorNetwork"]
 
 _WIDTH, _BLOCKS = 48, 3
@@ -40,6 +42,6 @@ class ColorNetwork(nn.Module):
         self.given, self.wanted = given.std(), wanted.std()
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             found: Tensor = self.network(x / self.given)
         return found.float() * self.wanted

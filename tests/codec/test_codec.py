@@ -57,7 +57,7 @@ def test_a_sample_has_the_same_latents_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["rgb-f8c12", "rgb-f16c192"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(height=st.integers(1, 70), width=st.integers(1, 70))
 def test_every_size_goes_both_ways(name: str, height: int, width: int) -> None:
     codec, x = load_codec(name), batch(height, width)

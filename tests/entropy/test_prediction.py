@@ -36,7 +36,7 @@ def prediction(x: np.ndarray, predictor: int, place: tuple[int, int, int]) -> in
     return (w + n) // 2 if PREDICTORS[predictor] == "mean" else int(median((w, n, w + n - nw)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(x=LATENTS, data=st.data())
 def test_residuals_are_those_of_the_table(x: np.ndarray, data: st.DataObject) -> None:
     channels = st.lists(st.integers(0, len(PREDICTORS) - 1), min_size=x.shape[1], max_size=x.shape[1])
@@ -54,7 +54,7 @@ def test_residuals_are_those_of_the_table(x: np.ndarray, data: st.DataObject) ->
         assert int(found[(sample, channel, *place)]) % 256 == expected % 256
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(x=LATENTS, data=st.data())
 def test_undoing_gives_the_latents_back(x: np.ndarray, data: st.DataObject) -> None:
     channels = st.lists(st.integers(0, len(PREDICTORS) - 1), min_size=x.shape[1], max_size=x.shape[1])

@@ -28,7 +28,7 @@ def read(coder: Coder, payloads: list[bytes], shape: tuple[int, ...]) -> NDArray
 
 
 @pytest.mark.parametrize("number", CODERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_prefix_is_the_first_channels(number: int, data: st.DataObject) -> None:
     space = data.draw(st.sampled_from(SPACES))

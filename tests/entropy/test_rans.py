@@ -15,7 +15,7 @@ from tests.entropy import rans_twin as twin
 from walloc_data.entropy.rans import RansCoder
 from walloc_data.errors import CoderError
 
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 Latents = NDArray[np.int8]
 
 

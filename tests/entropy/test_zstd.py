@@ -57,7 +57,7 @@ def test_round_trips(channels: int, space: tuple[int, ...], count: int) -> None:
         round_trip(coder, x)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(st.integers(0, 6), st.integers(1, 9), st.integers(1, 9), st.integers(1, 9)),
     spread=st.floats(0.01, 90),
@@ -84,7 +84,7 @@ def test_skewed_latents_shrink_and_noise_hardly_grows() -> None:
     assert len(round_trip(coder, noise)[0]) < noise.nbytes + 20
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(order=st.lists(st.integers(0, 7), max_size=12))
 def test_any_samples_in_any_order_decode_alone(latents: np.ndarray, order: list[int]) -> None:
     coder = ZstdCoder(MIXED)
@@ -174,7 +174,7 @@ def decode_hostile(coder: ZstdCoder, buffer: bytes, segments: np.ndarray, shape:
         coder.decode(buffer, segments, np.empty(shape, np.int8))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_hostile_payloads_are_an_error_or_wrong_data(latents: np.ndarray, data: st.DataObject) -> None:
     coder = ZstdCoder(MIXED)
@@ -281,7 +281,7 @@ def test_hostile_tables_are_refused(tables: dict[str, np.ndarray]) -> None:
         ZstdCoder.from_tables(tables)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_dictionary_is_an_error_or_wrong_data(data: st.DataObject) -> None:
     samples = small_alike(100)

@@ -136,7 +136,7 @@ def test_no_manifest(tmp_path):
         Manifest.read(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(place=st.integers(0, 600), byte=st.integers(0, 255))
 def test_a_changed_byte_gives_a_manifest_or_a_format_error(tmp_path, place, byte):
     manifest().write(tmp_path)

@@ -106,7 +106,7 @@ def test_the_least_recently_used_go_first(cache, folder):
     assert held(folder) <= 10_000
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4_000)), max_size=40), st.integers(1, 9_000))
 def test_the_bound_is_never_passed(tmp_path, puts, bound):
     folder = tmp_path / "bound"

@@ -6,6 +6,7 @@ from walloc_data.codec.fit import fit
 from walloc_data.codec.padding import crop
 from walloc_data.codec.quality import psnr
 from walloc_data.codec.tensors import parse_tensors, read_tensors, write_tensors
+from walloc_data.codec.threads import one_thread
 
 __all__ = [
     "LATENT_MAX",
@@ -13,6 +14,7 @@ __all__ = [
     "CodecConfig",
     "crop",
     "fit",
+    "one_thread",
     "parse_tensors",
     "psnr",
     "read_tensors",

@@ -11,6 +11,7 @@ from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.packets import centre_frequencies, parity_classes
 from walloc_data.codec.padding import pad
+from walloc_data.codec.threads import one_thread
 from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
 
@@ -20,6 +21,7 @@ _HEADROOM = 1.05  # over the largest value seen, where a channel needs a wider s
 _SILENCE = 1e-12  # variance of a sample; below it is the rounding of float32
 
 
+@one_thread()
 def fit(
     signals: Iterable[Tensor],
     config: CodecConfig,

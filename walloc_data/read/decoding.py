@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from walloc_data.codec import Codec, crop
+from walloc_data.codec import Codec, crop, one_thread
 from walloc_data.format import Column
 from walloc_data.read.samples import Latents
 
@@ -27,6 +27,7 @@ def to_floats(latents: Latents, codec: Codec) -> Tensor | list[Tensor]:
     return codec.dequantize(z) if isinstance(z, Tensor) else [codec.dequantize(sample) for sample in z]
 
 
+@one_thread()
 def to_signals(latents: Latents, codec: Codec, sizes: Column) -> Tensor | list[Tensor]:
     """Signals float32 `[N, C, *size]`, or a list of `[C, *size]` where `sizes` (`[N, dims]`, or Nones) differ.
 

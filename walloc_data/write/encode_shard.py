@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import row_of
 
-__all__ = ["Job", "ShardReport", "encode_signals", "one_thread", "stamp_of", "write_shard"]
+__all__ = ["Job", "ShardReport", "encode_signals", "stamp_of", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -67,17 +66,6 @@ class ShardReport:
         known = {entry.name for entry in fields(cls)} - {"shard"}
         rest = {name: value for name, value in content.items() if name in known}
         return cls(shard=ShardInfo.of(dict(content["shard"])), **rest)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch with one thread, as every worker runs, so that sums round alike however the work is spread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> ShardReport:
