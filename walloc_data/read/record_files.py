@@ -3,7 +3,7 @@
 import mmap
 import threading
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import ShardInfo, parse_index
+from walloc_data.format import ShardInfo
 from walloc_data.read.forked import renew_in_children
+from walloc_data.read.opened import read_entries
 from walloc_data.read.recent import Recent
-from walloc_data.storage import Storage, read_parsed
+from walloc_data.storage import Storage
 from walloc_data.storage.work import held
 
 __all__ = ["RecordFiles"]
@@ -86,14 +87,7 @@ class RecordFiles:
         return data
 
     def _read_index(self, shard: int) -> NDArray[np.void]:
-        info = self.shards[shard]
-        name = info.name.removesuffix(".tar") + ".idx"
-        where = f"{self.storage.url}/{name}"
-        parse = partial(parse_index, where=where)
-        entries, tar_bytes = read_parsed(self.storage, name, parse, version=info.sha256)
-        if (tar_bytes, len(entries), int(entries["samples"].sum())) != (info.bytes, info.records, info.samples):
-            raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
-        return entries
+        return read_entries(self.storage, self.shards[shard])
 
     def _mapped(self, shard: int) -> mmap.mmap:
         info = self.shards[shard]

@@ -1,7 +1,6 @@
 """What a dataset holds and where its bytes go, as text."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -13,6 +12,7 @@ from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.format.shard import INDEX_HEADER
 from walloc_data.read.opened import OpenedDataset, open_dataset, read_entries
 from walloc_data.storage import StorageOptions
+from walloc_data.storage.work import Work
 
 __all__ = ["describe_dataset"]
 
@@ -53,8 +53,9 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
 
 def _parts(opened: OpenedDataset, shards: list[ShardInfo]) -> dict[str, int]:
     """Bytes by what they are for, in a folder all of its files."""
-    with ThreadPoolExecutor(_TOGETHER) as pool:
-        entries = list(pool.map(partial(read_entries, opened.storage), shards))
+    with Work(_TOGETHER, "walloc-index") as work:
+        coming = [work.submit(partial(read_entries, opened.storage, shard)) for shard in shards]
+        entries = [work.result(future) for future in coming]
     records = sum(int(of_shard["bytes"].sum()) for of_shard in entries)
     payload, tars = sum(shard.payload_bytes for shard in shards), sum(shard.bytes for shard in shards)
     parts = {
