@@ -12,7 +12,7 @@ from torch.utils.data import IterableDataset
 
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
-from walloc_data.order import Cut, MixedOrder, SplitOrder
+from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
 from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
@@ -44,7 +44,8 @@ class StreamingLatentDataset(IterableDataset[Any]):
     torchrun, Lightning, MPI or srun; ranks whose data or order differ are refused.
 
     `columns` are given behind x, in their order, or by name in a dict, `channels` are how many of the first are read,
-    and `decode` says what x is: as in `LatentDataset`, with numbers as tensors of their dtype and all else as lists.
+    `where` says which samples there are, and `decode` what x is: as in `LatentDataset`, with numbers as tensors of
+    their dtype and all else as lists.
     `transform` is applied to each x. Where samples of the datasets differ in shape, x is a list of tensors
     `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each shape there is in it.
     `on_damage` is `"stop"`, or `"skip"`, which leaves damaged samples out, logs them and counts them in `damaged`; what
@@ -67,6 +68,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
         seed: int = 0,
         columns: Sequence[str] | Mapping[str, str] = ("label",),
         channels: int | None = None,
+        where: str | Callable[[Mapping[str, Any]], Any] | None = None,
         decode: str = "latents",
         transform: Callable[[Any], Any] | None = None,
         drop_last: bool = False,
@@ -108,20 +110,18 @@ class StreamingLatentDataset(IterableDataset[Any]):
         _check_alike(datasets, choice.names)
         self.split, self.codec = split, codec
         self.classes = list(datasets[0].manifest.classes.get("label", []))
-        orders = [
-            SplitOrder(
-                [shard.samples for shard in dataset.shards(split)],
-                dataset.manifest.block,
-                seed=seed + number,
-                shuffle=shuffle,
-                window=window,
-            )
-            for number, dataset in enumerate(datasets)
-        ]
+        reader = SplitReader(datasets, split, channels=channels, where=where, skip=on_damage == "skip")
+        orders: list[SplitOrder | FilteredOrder] = []
+        for number, dataset in enumerate(datasets):
+            mixing: dict[str, Any] = {"seed": seed + number, "shuffle": shuffle, "window": window}
+            if reader.selection is None:
+                shards = [shard.samples for shard in dataset.shards(split)]
+                orders.append(SplitOrder(shards, dataset.manifest.block, **mixing))
+            else:
+                orders.append(FilteredOrder(reader.selection.runs[number], **mixing))
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
         length = epoch_samples or order.length
         cut = partial(_cut, length, batch_size, lanes, drop_last)
-        reader = SplitReader(datasets, split, channels=channels)
         ragged = any_ragged(datasets)
         self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
         self._steps = Steps(
@@ -137,6 +137,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
                 "epoch_samples": length,
                 "weights": weights,
                 "lanes": lanes,
+                "where": None if reader.selection is None else reader.selection.digest,
             },
             commits=[dataset.storage.revision for dataset in datasets if dataset.storage.revision],
             threads=threads or 1,

@@ -11,7 +11,7 @@ from torch.utils.data import get_worker_info
 
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
-from walloc_data.order import Cut, MixedOrder, SplitOrder
+from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
 from walloc_data.read.ahead import Ahead
 from walloc_data.read.batches import Batches
 from walloc_data.read.payloads import Empty, new_array
@@ -58,7 +58,7 @@ class Steps:
 
     def __init__(
         self,
-        order: SplitOrder | MixedOrder,
+        order: SplitOrder | FilteredOrder | MixedOrder,
         cut: Callable[[int], Cut],
         ranks: Ranks,
         batches: Batches,
