@@ -12,7 +12,7 @@ import walloc_data
 from tests.photographs import contents, window
 from walloc_data import LatentDataset, load_codec, zoo_names
 from walloc_data.cli import main, main_shard
-from walloc_data.report import info
+from walloc_data.report import drawn, info
 from walloc_data.write import progress
 
 FLAGS = ["--read", "size=64", "--block", "8", "--shard-samples", "16", "--workers", "1", "--quiet"]
@@ -183,7 +183,8 @@ def test_info_accounts_for_every_byte(layout, dataset, samples_dataset, capsys):
     assert "codec   rgb-f8c12" in text
     assert f"layout {layout}" in text
     assert "split   train: 60 samples in 4 shards\nsplit   val: 12 samples in 1 shards\n" in text
-    assert "classes 3: astronaut, chelsea, flower" in text
+    assert "classes 3: astronaut 24, chelsea 24, flower 24\n" in text
+    assert "shapes  latents int8 12 x 8 x 8, encoded 64 x 64, originals 64 x 80 (72 samples)\n" in text
     rows = re.findall(r"^ +([\d.]+)% +([\d.e+]+) (\w+)  ([\w. ]+)$", text, re.MULTILINE)
     assert [row[3] for row in rows] == [
         "payloads", "record headers and columns", "tar", "indices", "codec.safetensors", "other files"
@@ -210,10 +211,20 @@ def test_info_says_what_channels_cost(coder, photos, tmp_path, capsys):
 
 def test_info_samples_every_split_and_shape(dataset, ragged_dataset, monkeypatch, capsys):
     assert "lengths of their codes; " in run(capsys, "info", ragged_dataset)[1]
-    monkeypatch.setattr(info, "_SAMPLES", 7)
+    monkeypatch.setattr(drawn, "_SAMPLES", 7)
     assert "codes; 6 samples)" in run(capsys, "info", dataset)[1]
-    monkeypatch.setattr(info, "_LATENTS", 100)
+    monkeypatch.setattr(drawn, "_LATENTS", 100)
     assert "codes; 2 samples)" in run(capsys, "info", dataset)[1]
+
+
+def test_info_of_shapes_that_differ_and_of_many_classes(dataset, ragged_dataset, monkeypatch, capsys):
+    (line,) = [line for line in run(capsys, "info", ragged_dataset)[1].splitlines() if line.startswith("shapes")]
+    assert line == (
+        "shapes  latents int8 12 x 6 to 7 x 5 to 10, encoded 48 to 52 x 40 to 73, originals 48 to 52 x 40 to 73 "
+        "(12 samples)"
+    )
+    monkeypatch.setattr(info, "_CLASSES", 2)
+    assert "classes 3: astronaut 24, chelsea 24, ... (24 to 24 samples each)\n" in run(capsys, "info", dataset)[1]
 
 
 def test_info_of_damage_is_a_sentence(copy, capsys):

@@ -78,7 +78,9 @@ def test_a_child_finds_no_lock_held(dataset, tmp_path, where):
         batches = iter(one)
         next(batches)
         assert samples[3]
-        wait(one._steps._ahead[1]._pending.values())  # or threads that are held up hold files of the cache locked
+        wait(
+            one._steps.batches._ahead[1]._pending.values()
+        )  # or threads that are held up hold files of the cache locked
         locks = locks_in(one, samples, batches)
         assert len(locks) > 4
         with held_by_another_thread(locks):

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from tests.test_streaming import keys, stream
@@ -163,21 +163,44 @@ def test_batches_of_batches_are_refused(dataset):
 
 
 def noisy(x):
-    return x + torch.randint(0, 9, (), dtype=torch.int8) * (1 if get_worker_info() is None else 0)
+    return x + torch.randint(0, 9, (len(x), 1, 1, 1), dtype=torch.int8)
 
 
-def test_transforms_draw_in_one_order(dataset):
-    """What the training draws in between, such as dropout, is the same each time, and so are the transforms' draws."""
+@pytest.mark.parametrize("options", [{}, {"num_workers": 1}, {"num_workers": 2, "persistent_workers": True}])
+def test_transforms_draw_by_seed_epoch_and_step(dataset, options):
+    """Whatever the training draws in between, such as dropout, whose draws they leave as they are."""
 
-    def run(threads):
+    def run(one, loader, epochs=2):
         torch.manual_seed(0)
-        got = []
-        for x, *_ in stream(dataset, transform=noisy, threads=threads).loader():
-            got += [x.sum().item(), torch.rand(()).item()]
-        return got
+        given = [(x.clone(), torch.rand(()).item()) for _ in range(epochs) for x, *_ in loader]
+        return [x for x, _ in given], [number for _, number in given]
 
-    first = run(1)
-    assert all(run(threads) == first for threads in (1, 1, 2))
+    one = stream(dataset, transform=noisy, threads=2)
+    want, numbers = run(one, one.loader())
+    plain = next(iter(stream(dataset)))[0]
+    assert len(set((want[0] - plain).flatten().tolist())) > 2
+    other = stream(dataset, transform=noisy)
+    got, again = run(other, other.loader(**options))
+    assert all(map(torch.equal, got, want))
+    if not options:
+        assert again == numbers
+    third = stream(dataset, transform=noisy)
+    list(islice(third, 4))
+    resumed = stream(dataset, transform=noisy)
+    resumed.load_state_dict(third.state_dict())
+    rest, _ = run(resumed, resumed.loader(**options), 1)
+    assert all(map(torch.equal, rest, want[4:9]))
+
+
+def test_ranks_and_seeds_draw_otherwise(dataset):
+    def drawn(seed, rank):
+        one = StreamingLatentDataset(
+            dataset, batch_size=9, seed=seed, transform=lambda x: torch.rand(4), rank=rank, world_size=2
+        )
+        return next(iter(one))[0].tolist()
+
+    assert drawn(0, 0) == drawn(0, 0)
+    assert len({tuple(drawn(seed, rank)) for seed in (0, 1) for rank in (0, 1)}) == 4
 
 
 def test_numbers_of_numpy_are_plain_ones(dataset, epochs):

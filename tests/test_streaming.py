@@ -15,7 +15,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from walloc_data import LatentDataset, StreamingLatentDataset
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.read.steps import Step
+from walloc_data.read.step_batches import Step
 from walloc_data.transforms import RandomFlip
 
 pytestmark = [
@@ -204,14 +204,14 @@ def test_drop_last(dataset, order):
 def test_datasets_are_mixed_by_weight(dataset, samples_dataset):
     one = StreamingLatentDataset({dataset: 1, samples_dataset: 3}, batch_size=16, seed=3, epoch_samples=4096)
     assert len(one) == 256
-    numbers = np.concatenate([one._steps.numbers(Step(0, done, 0, 1)) for done in range(0, 4096, 16)])
+    numbers = np.concatenate([one._steps.batches.numbers(Step(0, done, 0, 1)) for done in range(0, 4096, 16)])
     assert (numbers < 60).sum() == 1024
     plain, again = LatentDataset(dataset), LatentDataset(samples_dataset)
     for x, y in list(one)[:3]:
         assert x.shape == (16, 12, 8, 8)
         assert y.shape == (16,)
     x, y = next(iter(one))
-    for latents, label, number in zip(x, y, one._steps.numbers(Step(1, 0, 0, 1)), strict=True):
+    for latents, label, number in zip(x, y, one._steps.batches.numbers(Step(1, 0, 0, 1)), strict=True):
         known = plain[number] if number < 60 else again[number - 60]
         assert torch.equal(latents, known[0])
         assert label == known[1]

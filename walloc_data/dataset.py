@@ -30,6 +30,10 @@ class LatentDataset(Dataset[Any]):
     `"latents"` stands for x: `{"pixel_values": "latents", "labels": "label"}`. Numbers are tensors of their dtype, but
     for labels, which are numbers of Python; all else is as it was stored.
 
+    `where` keeps the samples of which it holds: comparisons of columns, `"label in (1, 5) and score > 0.5"`, with
+    `and`, `or`, `not` and `is None`, or a function of a dict of them. Those kept are numbered from 0, in their order.
+    To find them, the columns of all records are read when the dataset is opened, but no payload.
+
     The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch. Give it
     `collate_fn=LatentDataset.collate` where columns or latents differ in shape between samples: those come as lists.
     `storage` says how what is remote is fetched and cached.
@@ -48,6 +52,7 @@ class LatentDataset(Dataset[Any]):
         *,
         columns: Sequence[str] | Mapping[str, str] = ("label",),
         channels: int | None = None,
+        where: str | Callable[[Mapping[str, Any]], Any] | None = None,
         decode: str = "latents",
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
@@ -62,7 +67,7 @@ class LatentDataset(Dataset[Any]):
         self.transform, self.target_transform = transform, target_transform
         self.root, self.manifest = opened.storage.url, opened.manifest
         self.codec = opened.codec if channels is None else opened.codec.prefix(channels)
-        self._reader = SplitReader([opened], split, channels=channels)
+        self._reader = SplitReader([opened], split, channels=channels, where=where)
         self._batches = Batches(self._reader, Choice(columns, decode, transform, self.codec))
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from torch.utils.data import IterableDataset
 
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
-from walloc_data.order import Cut, MixedOrder, SplitOrder
+from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
 from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
@@ -20,6 +20,7 @@ from walloc_data.read.loader import StreamingLoader
 from walloc_data.read.opened import OpenedDataset, any_ragged, open_dataset
 from walloc_data.read.ranks import Ranks, UnknownRank
 from walloc_data.read.reader import SplitReader
+from walloc_data.read.step_batches import StepBatches
 from walloc_data.read.steps import Steps
 from walloc_data.storage import StorageOptions
 
@@ -38,20 +39,21 @@ class StreamingLatentDataset(IterableDataset[Any]):
     on where this one ended) and `lanes` (stretches that the epoch is cut into, an equal part of each step from each:
     of as many nodes, each then reads its own part of the data). In a mixture each dataset is walked through in its
     own order by its share, over and over, so an epoch repeats the small and has a part of the large. Ranks and
-    workers only cut the order. `batch_size` is of one rank;
-    ranks get equally many batches, and with `drop_last=False` the last may be smaller, or larger by one. `rank` and
-    `world_size`, unless given, are what torch.distributed says when an iteration starts, or else the environment of
-    torchrun, Lightning, MPI or srun; ranks whose data or order differ are refused.
+    workers only cut the order. `batch_size` is of one rank; ranks get equally many batches, and with `drop_last=False`
+    the last may be smaller, or larger by one. `rank` and `world_size`, unless given, are what
+    torch.distributed says when an iteration starts, or else the environment of torchrun, Lightning, MPI or srun; ranks
+    whose data or order differ are refused.
 
     `columns` are given behind x, in their order, or by name in a dict, `channels` are how many of the first are read,
-    and `decode` says what x is: as in `LatentDataset`, with numbers as tensors of their dtype and all else as lists.
-    `transform` is applied to each x. Where samples of the datasets differ in shape, x is a list of tensors
-    `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each shape there is in it.
+    `where` says which samples there are, and `decode` what x is: as in `LatentDataset`, with numbers as tensors of
+    their dtype and all else as lists. `transform` is applied to each x; what it draws from torch's generator is a
+    function of `seed`, epoch, step and rank alone. Where samples of the datasets differ in shape, x is a list of
+    tensors `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each shape there is in it.
     `on_damage` is `"stop"`, or `"skip"`, which leaves damaged samples out, logs them and counts them in `damaged`; what
     may pass, such as a server that is down, stops in any case. Where all of a batch is damaged, samples that come later
-    in the split stand in, so that every rank has its step. Each process makes batches ahead in
-    `threads` threads, up to `ahead_bytes` (None: in one; but in none where workers read local files, since a loader
-    has batches made ahead by itself). `storage` says how what is remote is fetched and cached.
+    in the split stand in, so that every rank has its step. Each process reads batches ahead in `threads` threads, up to
+    `ahead_bytes` (None: in one; but in none where workers read local files, since a loader has batches made ahead by
+    itself). `storage` says how what is remote is fetched and cached.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
     `DatasetError` for one that cannot be reached, and for options that do not go together.
@@ -67,6 +69,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
         seed: int = 0,
         columns: Sequence[str] | Mapping[str, str] = ("label",),
         channels: int | None = None,
+        where: str | Callable[[Mapping[str, Any]], Any] | None = None,
         decode: str = "latents",
         transform: Callable[[Any], Any] | None = None,
         drop_last: bool = False,
@@ -108,27 +111,32 @@ class StreamingLatentDataset(IterableDataset[Any]):
         _check_alike(datasets, choice.names)
         self.split, self.codec = split, codec
         self.classes = list(datasets[0].manifest.classes.get("label", []))
-        orders = [
-            SplitOrder(
-                [shard.samples for shard in dataset.shards(split)],
-                dataset.manifest.block,
-                seed=seed + number,
-                shuffle=shuffle,
-                window=window,
-            )
-            for number, dataset in enumerate(datasets)
-        ]
+        reader = SplitReader(datasets, split, channels=channels, where=where, skip=on_damage == "skip")
+        orders: list[SplitOrder | FilteredOrder] = []
+        for number, dataset in enumerate(datasets):
+            mixing: dict[str, Any] = {"seed": seed + number, "shuffle": shuffle, "window": window}
+            if reader.selection is None:
+                shards = [shard.samples for shard in dataset.shards(split)]
+                orders.append(SplitOrder(shards, dataset.manifest.block, **mixing))
+            else:
+                orders.append(FilteredOrder(reader.selection.runs[number], **mixing))
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
         length = epoch_samples or order.length
         cut = partial(_cut, length, batch_size, lanes, drop_last)
-        reader = SplitReader(datasets, split, channels=channels)
         ragged = any_ragged(datasets)
         self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
-        self._steps = Steps(
+        step_batches = StepBatches(
             order,
             cut,
-            self._ranks,
             self._batches,
+            seed=seed,
+            threads=threads or 1,
+            worker_threads=threads or int(reader.remote),
+            ahead_bytes=ahead_bytes,
+        )
+        self._steps = Steps(
+            step_batches,
+            self._ranks,
             identity={
                 "dataset": _digest(datasets, split),
                 "seed": seed,
@@ -137,11 +145,9 @@ class StreamingLatentDataset(IterableDataset[Any]):
                 "epoch_samples": length,
                 "weights": weights,
                 "lanes": lanes,
+                "where": None if reader.selection is None else reader.selection.digest,
             },
             commits=[dataset.storage.revision for dataset in datasets if dataset.storage.revision],
-            threads=threads or 1,
-            worker_threads=threads or int(reader.remote),
-            ahead_bytes=ahead_bytes,
         )
         urls = [dataset.storage.url for dataset in datasets]
         self._said = f"StreamingLatentDataset({', '.join(urls)}, split={split!r})"

@@ -2,8 +2,8 @@
 
 All take latents of one sample, `[c, *space]`, or of a batch, `[B, c, *space]`, int8 or dequantised, on any device; in a
 batch every sample draws its own. A batch of samples that differ in shape is a list: crops make a batch `[B, c, *size]`
-of it, flips a list. Axes are those of space: -1 is the last (columns), or
-counted from 0. Draws come from torch's generator, which the `DataLoader` seeds in each worker.
+of it, flips a list. Axes are those of space: -1 is the last (columns), or counted from 0. Draws come from torch's
+generator: `DataLoader` seeds it in each worker, `StreamingLatentDataset` for each step.
 """
 
 from typing import TypeVar

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +14,7 @@ from walloc_data.errors import FormatError, WallocError
 from walloc_data.format import ShardInfo
 from walloc_data.read.opened import open_dataset, read_entries
 from walloc_data.storage import Storage, StorageOptions, UnreachableError
+from walloc_data.storage.work import Work
 
 __all__ = ["find_damage"]
 
@@ -33,7 +34,7 @@ def find_damage(
     shards = [shard for shards in opened.manifest.splits.values() for shard in shards]
     found = []
     with (
-        ThreadPoolExecutor(_AHEAD) as pool,
+        Work(_AHEAD, "walloc-check") as work,
         tqdm(
             desc="checking",
             total=sum(shard.bytes for shard in shards),
@@ -43,7 +44,7 @@ def find_damage(
         ) as bar,
     ):
         for shard in shards:
-            for look in (partial(_compare, pool=pool, bar=bar), read_entries):
+            for look in (partial(_compare, work=work, bar=bar), read_entries):
                 try:
                     look(opened.storage, shard)
                 except UnreachableError:
@@ -53,29 +54,25 @@ def find_damage(
     return found
 
 
-def _compare(storage: Storage, shard: ShardInfo, *, pool: ThreadPoolExecutor, bar: "tqdm[None]") -> None:
+def _compare(storage: Storage, shard: ShardInfo, *, work: Work, bar: "tqdm[None]") -> None:
     """Hold a shard against its line in the manifest. Raises `FormatError` where it is another."""
     where, size = f"{storage.url}/{shard.name}", storage.size(shard.name)
     if size != shard.bytes:
         raise FormatError(f"{where} has {size} bytes, not {shard.bytes}")
     digest = hashlib.sha256()
-    for chunk in _chunks(storage, shard.name, size, pool):
+    for chunk in _chunks(storage, shard.name, size, work):
         digest.update(chunk)
         bar.update(len(chunk))
     if digest.hexdigest() != shard.sha256:
         raise FormatError(f"{where} is damaged (its sha256 is not that of the manifest)")
 
 
-def _chunks(storage: Storage, name: str, size: int, pool: ThreadPoolExecutor) -> Iterator[bytes]:
+def _chunks(storage: Storage, name: str, size: int, work: Work) -> Iterator[bytes]:
     """A file in its order, the next chunks of which come meanwhile."""
     coming: deque[Future[bytes]] = deque()
-    try:
-        for start in range(0, size, _CHUNK):
-            if len(coming) == _AHEAD:
-                yield coming.popleft().result()
-            coming.append(pool.submit(storage.read_range, name, start, min(size, start + _CHUNK)))
-        while coming:
-            yield coming.popleft().result()
-    finally:
-        for future in coming:
-            future.cancel()
+    for start in range(0, size, _CHUNK):
+        if len(coming) == _AHEAD:
+            yield work.result(coming.popleft())
+        coming.append(work.submit(partial(storage.read_range, name, start, min(size, start + _CHUNK))))
+    while coming:
+        yield work.result(coming.popleft())

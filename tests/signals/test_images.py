@@ -317,9 +317,18 @@ def test_damaged_images_give_pixels_or_a_sample_error(tmp_path):
         {"resize": "longer"},
         {"crop": "left"},
         {"max_pixels": 0},
+        {"max_pixels": "many"},
+        {"max_pixels": None},
+        {"size": 64.0},
+        {"size": "none"},
     ],
     ids=str,
 )
 def test_unusable_options_are_refused(options):
     with pytest.raises(SourceError):
         ImageReader(**options)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert ImageReader(size=np.int64(64)) == ImageReader(size=64)
+    assert type(ImageReader(size=np.int64(64)).config()["size"]) is int

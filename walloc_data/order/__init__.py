@@ -2,5 +2,6 @@
 
 from walloc_data.order.cut import Cut
 from walloc_data.order.endless import MixedOrder, SplitOrder
+from walloc_data.order.filtered import FilteredOrder
 
-__all__ = ["Cut", "MixedOrder", "SplitOrder"]
+__all__ = ["Cut", "FilteredOrder", "MixedOrder", "SplitOrder"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
+from walloc_data.order.filtered import FilteredOrder
 from walloc_data.order.permutation import Permutation, scramble
 
 __all__ = ["MixedOrder", "SplitOrder"]
@@ -117,7 +118,12 @@ class MixedOrder:
     """
 
     def __init__(
-        self, orders: Sequence[SplitOrder], weights: Sequence[float], *, seed: int, shuffle: bool = True
+        self,
+        orders: "Sequence[SplitOrder | FilteredOrder]",
+        weights: Sequence[float],
+        *,
+        seed: int,
+        shuffle: bool = True,
     ) -> None:
         if len(orders) != len(weights) or not all(0 < weight < float("inf") for weight in weights):
             raise DatasetError(f"weights {list(weights)} are not one number above 0 a dataset")

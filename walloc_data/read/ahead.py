@@ -1,6 +1,6 @@
 """Results made in threads before they are asked for, bounded by bytes."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Generic, TypeVar
@@ -39,20 +39,18 @@ class Ahead(Generic[_K, _V]):
         self._work = Work(self._threads, "walloc-batch", self._wanted)
         self._pending: dict[_K, Future[_V]] = {}
 
-    def get(self, key: _K, following: Iterable[_K]) -> _V:
+    def get(self, key: _K, following: Sequence[_K]) -> _V:
         """What `make` gives for `key`. `following` are the keys that will be asked for next, in order.
 
         Raises what `make` raises, or `Stopped`.
         """
         future = self._soon(key)
-        kept: dict[_K, Future[_V]] = {}
-        for later in following:
-            if len(kept) >= self._room:
-                break
-            kept[later] = self._soon(later)
-        for unwanted in self._pending.values():
-            unwanted.cancel()
-        self._pending = kept
+        if self._pending and next(iter(self._pending)) != (following[0] if following else None):  # asked out of turn
+            for unwanted in self._pending.values():
+                unwanted.cancel()
+            self._pending.clear()
+        for later in following[len(self._pending) : self._room]:
+            self._pending[later] = self._soon(later)
         value = self._work.result(future)
         self._room = max(1, self._most // max(1, self._size(value)))
         return value

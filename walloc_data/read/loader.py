@@ -13,7 +13,8 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
 from walloc_data.read.slots import Packed, Slots
-from walloc_data.read.steps import Pass, Step, Steps
+from walloc_data.read.step_batches import Step
+from walloc_data.read.steps import Pass, Steps
 
 __all__ = ["StreamingLoader"]
 

@@ -47,6 +47,20 @@ class Places:
             for number in range(-(-samples // block)):
                 yield shard, number
 
+    def samples(self, shard: int, number: int) -> int:
+        """Samples of a record."""
+        block, of_shard = int(self.block[shard]), int(self.first[shard + 1] - self.first[shard])
+        return min(block, of_shard - number * block)
+
+    def runs(self, numbers: NDArray[np.int64], lengths: Sequence[int]) -> list[NDArray[np.int64]]:
+        """How many of some samples, given in order, lie in each run of so many samples that has any, by source."""
+        shards = np.searchsorted(self.first, numbers, side="right") - 1
+        sources = self._source[shards]
+        runs = (numbers - self.first[shards]) // np.asarray(lengths, np.int64)[sources]
+        edges = np.flatnonzero(np.diff(shards, prepend=-1) | np.diff(runs, prepend=-1))
+        counts = np.diff(edges, append=len(numbers))
+        return [counts[sources[edges] == source] for source in range(len(lengths))]
+
     def groups(self, indices: NDArray[np.int64]) -> Iterator[Group]:
         """Samples by their records."""
         shards = np.searchsorted(self.first, indices, side="right") - 1

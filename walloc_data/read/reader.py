@@ -1,6 +1,6 @@
 """The samples of a split by number, wherever it lies; or of a split of several datasets, one behind the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.payloads import Empty, Payloads, decode_payloads, new_array, stored_payloads
 from walloc_data.read.records import OpenedRecord, Records
 from walloc_data.read.samples import Samples, as_list, gathered
+from walloc_data.read.selection import select
+from walloc_data.read.where import Fields
 
 __all__ = ["SplitReader"]
 
@@ -19,19 +21,29 @@ __all__ = ["SplitReader"]
 class SplitReader:
     """Samples of a split by number, in the order of its shards; of their latents the first `channels` (None: all).
 
+    `where` keeps some, which are numbered from 0; with `skip`, it leaves out those whose columns are damaged.
     Indices and pages of shards are read when a sample first needs them. Pickling and forking are safe, and threads may
     share a reader.
     """
 
-    def __init__(self, datasets: Sequence[OpenedDataset], split: str, *, channels: int | None = None) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[OpenedDataset],
+        split: str,
+        *,
+        channels: int | None = None,
+        where: str | Callable[[Fields], Any] | None = None,
+        skip: bool = False,
+    ) -> None:
         self.records, self.channels = Records(datasets, split), channels
+        self.selection = None if where is None else select(self.records, where, skip=skip)
         self.places, self.remote = self.records.places, self.records.any_remote
         self._lost: dict[tuple[int, int], str] = {}  # records that are damaged, and how
         for dataset in datasets:
             dataset.coder.warm_up(channels)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.places) if self.selection is None else len(self.selection.numbers)
 
     def read(
         self,
@@ -48,6 +60,8 @@ class SplitReader:
         latents of one shape are decoded to. Raises an error that names shard, record and sample where something is
         damaged; with `skip`, leaves that out.
         """
+        if self.selection is not None:
+            indices = self.selection.numbers[indices]
         found: list[tuple[Group, OpenedRecord]] = []
         damaged: list[str] = []
         asked = list(self.places.groups(indices))
@@ -87,7 +101,8 @@ class SplitReader:
 
     def columns(self, index: int) -> dict[str, Any]:
         """Every column of one sample."""
-        [group] = self.places.groups(np.array([index]))
+        number = index if self.selection is None else int(self.selection.numbers[index])
+        [group] = self.places.groups(np.array([number]))
         [slot] = group.slots.tolist()
         found = self.records.reading(group.shard, group.number, OpenedRecord.columns)
         return {name: as_list(column[slot : slot + 1])[0] for name, column in found.items()}
@@ -95,10 +110,12 @@ class SplitReader:
     def column(self, name: str) -> list[Any]:
         """One column of all samples. Reads the headers and columns of every record, but no payload."""
         values: list[Any] = []
-        for shard, number in self.places.records():
-            column, samples = self.records.reading(shard, number, lambda one: (one.column(name), len(one.record)))
+        for _, found in self.records.scan(lambda one: (one.column(name), len(one.record))):
+            if isinstance(found, WallocError):
+                raise found
+            column, samples = found
             values += [None] * samples if column is None else as_list(column)
-        return values
+        return values if self.selection is None else [values[number] for number in self.selection.numbers.tolist()]
 
     def _mend(self, indices: NDArray[np.int64], latents: Any, broken: NDArray[np.bool_]) -> Iterator[str]:
         """Decode what is broken and remote once more, from bytes fetched anew; say what is wrong with the rest."""

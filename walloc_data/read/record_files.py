@@ -5,24 +5,38 @@ import threading
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.format import ShardInfo, parse_index
+from walloc_data.format import ShardInfo
+from walloc_data.format.record import HEADER
 from walloc_data.read.forked import renew_in_children
+from walloc_data.read.opened import read_entries
 from walloc_data.read.recent import Recent
-from walloc_data.storage import Storage, read_parsed
+from walloc_data.storage import Storage
 from walloc_data.storage.work import held
 
-__all__ = ["RecordFiles"]
+__all__ = ["Found", "RecordFiles"]
 
 _INDICES = 512  # in memory
 _MAPS = 256  # open, a file descriptor each
 _RUN_BYTES = 1 << 26  # of remote runs in memory
 _LOCKS = 64
+_WHOLE = 1 << 16  # bytes of a record that is fetched whole for its columns: less than a second request costs
+_COLUMNS_AT, _TABLES = 20, 20  # where a header says the bytes of the columns; bytes of tables a sample, at most
+
+
+class Found(NamedTuple):
+    """A buffer, where a record begins in it, its bytes, the samples that its index says it holds, and its name."""
+
+    buffer: Any
+    offset: int
+    bytes: int
+    samples: int
+    where: str
 
 
 class RecordFiles:
@@ -54,19 +68,29 @@ class RecordFiles:
         """Locks that nobody holds."""
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
-    def find(self, shard: int, record: int, *, anew: bool = False) -> tuple[Any, int, int, int, str]:
-        """A buffer, where the record begins in it, its bytes, how many samples its index says it holds, and its name.
-
-        `anew` fetches what is remote again.
-        """
+    def find(self, shard: int, record: int, *, anew: bool = False) -> Found:
+        """A record; `anew` fetches what is remote again."""
         entries = self._index(shard)
         offset, size, samples = entries[record].item()
         where = f"{self.storage.url}/{self.shards[shard].name}, record at byte {offset}"
         if not self.remote:
-            return self._map(shard), offset, size, samples, where
+            return Found(self._map(shard), offset, size, samples, where)
         first = record - record % self.per_run
         run = self._run(shard, first, entries, anew)
-        return run, offset - int(entries[first]["offset"]), size, samples, where
+        return Found(run, offset - int(entries[first]["offset"]), size, samples, where)
+
+    def describe(self, shard: int, record: int, *, anew: bool = False) -> Found:
+        """A remote record to its header and columns: where it is large, payloads are not fetched, and are zeros."""
+        info, (offset, size, samples) = self.shards[shard], self._index(shard)[record].item()
+        if size <= _WHOLE or self.at_hand(shard, record):
+            return self.find(shard, record, anew=anew)
+        read = partial(self.storage.read_range, info.name, version=info.sha256, anew=anew)
+        head = read(offset, offset + min(size, HEADER.size + samples * _TABLES))
+        columns = min(int.from_bytes(head[_COLUMNS_AT : _COLUMNS_AT + 4], "little"), size)
+        buffer = bytearray(size)
+        buffer[: len(head)] = head
+        buffer[size - columns :] = read(offset + size - columns, offset + size)
+        return Found(buffer, 0, size, samples, f"{self.storage.url}/{info.name}, record at byte {offset}")
 
     def at_hand(self, shard: int, record: int) -> bool:
         """Whether `find` has nothing to wait for."""
@@ -86,14 +110,7 @@ class RecordFiles:
         return data
 
     def _read_index(self, shard: int) -> NDArray[np.void]:
-        info = self.shards[shard]
-        name = info.name.removesuffix(".tar") + ".idx"
-        where = f"{self.storage.url}/{name}"
-        parse = partial(parse_index, where=where)
-        entries, tar_bytes = read_parsed(self.storage, name, parse, version=info.sha256)
-        if (tar_bytes, len(entries), int(entries["samples"].sum())) != (info.bytes, info.records, info.samples):
-            raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
-        return entries
+        return read_entries(self.storage, self.shards[shard])
 
     def _mapped(self, shard: int) -> mmap.mmap:
         info = self.shards[shard]

@@ -1,12 +1,14 @@
 """Records, opened and checked: their headers, and their columns as far as they are asked for."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
@@ -14,7 +16,7 @@ from walloc_data.format import MANIFEST_FILE, Column, Record
 from walloc_data.read.locate import Group, Places
 from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.recent import Recent
-from walloc_data.read.record_files import RecordFiles
+from walloc_data.read.record_files import Found, RecordFiles
 from walloc_data.storage.work import Work
 
 __all__ = ["OpenedRecord", "Records", "label_column", "parse_record"]
@@ -123,20 +125,63 @@ class Records:
     def open(self, shard: int, number: int, *, anew: bool = False) -> OpenedRecord:
         """A record, parsed and checked; `anew` fetches what is remote again. Raises `FormatError` for damage."""
         source, inside = self._at(shard)
-        buffer, offset, size, samples, where = source.files.find(inside, number, anew=anew)
+        found = source.files.find(inside, number, anew=anew)
         parsed = None if anew else self._parsed.get((shard, number))
         if parsed is None:
-            record = parse_record(
-                buffer, fingerprint=self.fingerprint, coder=source.coder, where=where, offset=offset, size=size
+            parsed = self._checked(source, found)
+            self._parsed.put((shard, number), parsed, len(parsed.record) + 64)
+        return OpenedRecord(parsed, found.buffer, found.where, source.coder)
+
+    def scan(self, use: Callable[[OpenedRecord], _T]) -> "Iterator[tuple[int, _T | WallocError]]":
+        """The shard of every record, in order, and what `use` makes of its header and columns, or what is wrong.
+
+        Of remote records no payload is fetched where that saves much.
+        """
+
+        def scanned(place: tuple[int, int]) -> _T | WallocError:
+            try:
+                return self._described(*place, use)
+            except WallocError as error:
+                return error
+
+        places = self.places.records()
+        if not self.any_remote:
+            yield from ((place[0], scanned(place)) for place in places)
+            return
+        with Work(_FETCHES, "walloc-scan") as work:
+            while some := list(islice(places, 16 * _FETCHES)):
+                futures = [work.submit(partial(scanned, place)) for place in some]
+                yield from ((place[0], work.result(one)) for place, one in zip(some, futures, strict=True))
+
+    def _described(self, shard: int, number: int, use: Callable[[OpenedRecord], _T]) -> _T:
+        source, inside = self._at(shard)
+        if not source.files.remote:
+            return use(self.open(shard, number))
+        for anew in (False, True):
+            found = source.files.describe(inside, number, anew=anew)
+            try:
+                return use(OpenedRecord(self._checked(source, found), found.buffer, found.where, source.coder))
+            except FormatError:
+                if anew:
+                    raise
+        raise AssertionError  # the second turn returns or raises
+
+    def _checked(self, source: _Source, found: Found) -> _Parsed:
+        where = found.where
+        record = parse_record(
+            found.buffer,
+            fingerprint=self.fingerprint,
+            coder=source.coder,
+            where=where,
+            offset=found.offset,
+            size=found.bytes,
+        )
+        if len(record) != found.samples or record.channels != source.channels:
+            raise FormatError(
+                f"{where}: {len(record)} samples of {record.channels} channels, and its index and codec say "
+                f"{found.samples} of {source.channels}"
             )
-            if len(record) != samples or record.channels != source.channels:
-                raise FormatError(
-                    f"{where}: {len(record)} samples of {record.channels} channels, and its index and codec say "
-                    f"{samples} of {source.channels}"
-                )
-            parsed = _Parsed(record, {})
-            self._parsed.put((shard, number), parsed, len(record) + 64)
-        return OpenedRecord(parsed, buffer, where, source.coder)
+        return _Parsed(record, {})
 
     def fetch(self, groups: Sequence[Group]) -> None:
         """Bring what is not at hand into memory, many at a time. What fails, fails again when it is opened."""
@@ -156,6 +201,10 @@ class Records:
         except DatasetError:
             return False
         return True
+
+    def runs(self, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """How many of some samples, given in order, lie in each run that has any, by dataset: see `RecordFiles`."""
+        return self.places.runs(numbers, [source.block * source.files.per_run for source in self._sources])
 
     def remote(self, shard: int) -> bool:
         """Whether a shard has to be fetched."""

@@ -1,38 +1,22 @@
-"""A rank's steps: which samples each has, where a run is among them, and their batches, made ahead."""
+"""A rank's steps, and where a run is among them: iterations, epochs, the state."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
-from walloc_data.order import Cut, MixedOrder, SplitOrder
-from walloc_data.read.ahead import Ahead
-from walloc_data.read.batches import Batches
+from walloc_data.order import Cut
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.place import Place
 from walloc_data.read.ranks import Ranks
-from walloc_data.read.samples import Samples
+from walloc_data.read.step_batches import BY_HAND, Step, StepBatches
 
-__all__ = ["Pass", "Step", "Steps"]
+__all__ = ["Pass", "Steps"]
 
 _LOG = logging.getLogger("walloc_data")
-_BY_HAND = -1  # no number of an iteration: those of a worker of a `DataLoader` made by hand go on till it ends
-
-
-class Step(NamedTuple):
-    """The step that follows `done` samples of an epoch, of one rank: all that a worker needs to know."""
-
-    epoch: int
-    done: int
-    rank: int
-    world: int
-    iteration: int = _BY_HAND
 
 
 class Pass(NamedTuple):
@@ -42,7 +26,7 @@ class Pass(NamedTuple):
     rank: int
     cut: Cut
     left: range
-    iteration: int = _BY_HAND
+    iteration: int = BY_HAND
 
     def step(self, done: int) -> Step:
         """The step that follows `done` samples."""
@@ -50,41 +34,22 @@ class Pass(NamedTuple):
 
 
 class Steps:
-    """Steps of epochs of an order, which `cut` deals to a number of ranks.
+    """Steps of epochs: those that the rank gives which this process is.
 
     The state is `(epoch, samples done)`: nothing else is kept between batches. `identity` says of what order it is,
     `commits` of which commits of the Hub.
     """
 
-    def __init__(
-        self,
-        order: SplitOrder | MixedOrder,
-        cut: Callable[[int], Cut],
-        ranks: Ranks,
-        batches: Batches,
-        *,
-        identity: Mapping[str, Any],
-        commits: list[str],
-        threads: int,
-        worker_threads: int,
-        ahead_bytes: int,
-    ) -> None:
-        self.order, self.ranks, self.batches = order, ranks, batches
-        self.threads, self.worker_threads, self.ahead_bytes = threads, worker_threads, ahead_bytes
-        self.identity, self.commits, self.place = dict(identity), commits, Place()
-        self._cut, self._cut_for = cut, lru_cache(maxsize=4)(cut)
+    def __init__(self, batches: StepBatches, ranks: Ranks, *, identity: Mapping[str, Any], commits: list[str]) -> None:
+        self.batches, self.ranks, self.identity, self.commits = batches, ranks, dict(identity), commits
+        self.place = Place()
         self._done = 0  # in the epoch of `place`: after the last step given
         self._pass: Pass | None = None  # of this process, of which steps are given
         self._loaded: tuple[int, int, int] | None = None  # by a worker: epoch, samples done, steps given since
         self._at = (0, 0, 0)  # of a worker, likewise
-        self._ahead: tuple[int, Ahead[Step, Samples]] | None = None  # and the iteration it is for
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_ahead": None, "_cut_for": None, "_pass": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._cut_for = lru_cache(maxsize=4)(self._cut)
+        return {**self.__dict__, "_pass": None}
 
     def __len__(self) -> int:
         """Steps of a whole epoch."""
@@ -93,7 +58,7 @@ class Steps:
     def dealt(self) -> tuple[int, Cut]:
         """The rank that this process is now, and how the order is cut. Raises `DatasetError` where that is unknown."""
         rank, world = self.ranks.now()
-        return rank, self._cut_for(world)
+        return rank, self.batches.cut(world)
 
     def begin(self) -> Pass:
         """What is left of the epoch, as an iteration that begins now.
@@ -104,7 +69,7 @@ class Steps:
         epoch, done = _ended(cut, self.place.epoch, self.place.done)
         self.ranks.agree(epoch, {**self._order(cut), "batch": cut.batch}, self.commits)
         self.place.set(epoch, 0)
-        self._close_ahead()
+        self.batches.close()
         self._done, self._pass = done, _pass(epoch, rank, cut, done)._replace(iteration=self.place.turn())
         return self._pass
 
@@ -112,7 +77,7 @@ class Steps:
         """End what is under way for an iteration, in workers too, unless another has begun and ended it."""
         if self._pass is of:
             self.place.turn()
-            self._close_ahead()
+            self.batches.close()
 
     def reach(self, of: Pass, done: int) -> None:
         """Note that the step of an iteration that follows `done` samples is given."""
@@ -173,7 +138,7 @@ class Steps:
                 self._at = (epoch, start, given)
                 yield batch
         finally:
-            self._close_ahead()
+            self.batches.close()
 
     def set_epoch(self, epoch: int) -> None:
         """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
@@ -232,43 +197,11 @@ class Steps:
             self.place.set(epoch, self._done)
 
     def batch(self, step: Step, empty: Empty = new_array) -> Any:
-        """The batch of a step. Those that this process gives next are read ahead.
-
-        What is not read ahead has its latents in an array that `empty` makes. Transforms draw here, in the thread that
-        asks, so that their draws come in one order.
-        """
-        worker = get_worker_info()
-        threads = self.worker_threads if worker else self.threads
-        if not threads:
-            return self.batches.finish(self.batches.read(self.numbers(step), empty))
-        if self._ahead is None or self._ahead[0] != step.iteration:
-            self._close_ahead()
-            wanted = partial(self._wants, step.iteration)
-            ahead = Ahead(self._read, _nbytes, threads=threads, most=self.ahead_bytes, wanted=wanted)
-            self._ahead = step.iteration, ahead
-        cut = self._cut_for(step.world)
-        stride = cut.batch * (worker.num_workers if worker else 1)
-        following = range(step.done + stride, step.done + cut.batch * cut.steps(step.done), stride)
-        found = self._ahead[1].get(step, (step._replace(done=later) for later in following))
-        return self.batches.finish(found)
-
-    def numbers(self, step: Step) -> NDArray[np.int64]:
-        """Samples of a step, numbered as in `LatentDataset`, int64."""
-        cut = self._cut_for(step.world)
-        offset = step.epoch * cut.length
-        spans = cut.spans(step.done, step.rank)
-        return np.concatenate([self.order.samples(offset + start, offset + stop) for start, stop in spans])
-
-    def _close_ahead(self) -> None:
-        if self._ahead is not None:
-            self._ahead[1].close()
-            self._ahead = None
+        """The batch of a step, read ahead; or else with its latents in an array that `empty` makes."""
+        return self.batches.get(step, self._wants, empty)
 
     def _wants(self, iteration: int) -> bool:
-        return iteration in (_BY_HAND, self.place.iteration)
-
-    def _read(self, step: Step) -> Samples:
-        return self.batches.read(self.numbers(step))
+        return iteration in (BY_HAND, self.place.iteration)
 
     def _order(self, cut: Cut) -> dict[str, Any]:
         """What says that two orders are one; lanes alone make it depend on how many samples a step has."""
@@ -290,8 +223,3 @@ def _tell_again(epoch: int) -> None:
         "epoch, or iterate its loader(), which goes on to the next one by itself",
         epoch,
     )
-
-
-def _nbytes(found: Samples) -> int:
-    latents = found.latents
-    return latents.nbytes if isinstance(latents, np.ndarray) else sum(one.nbytes for one in latents)

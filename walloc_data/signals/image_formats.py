@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib import import_module
 
@@ -13,22 +13,18 @@ from walloc_data.errors import SampleError
 __all__ = ["image_formats", "image_suffixes", "most_pixels"]
 
 _LIMIT = threading.RLock()
-_LEFT_OUT = frozenset(("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"))  # which Pillow leaves to other programs
+_LEFT_OUT = frozenset(  # which Pillow leaves to other programs; and a plug-in's, which gives gray with alpha scrambled
+    ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF", "JXL")
+)
 _HABITS = frozenset(("", ".jfi", ".jif", ".jpg_large", ".jpeg_large", ".mpo", ".pjp", ".pjpeg", ".png_large"))
-_PLUG_INS = {"pillow_heif": "register_heif_opener", "pillow_jxl": None}  # packages, and what of them to call
 
 
 @lru_cache(maxsize=1)
 def image_formats() -> tuple[str, ...]:
-    """Names of the formats that are read: all that Pillow reads by itself, and those of plug-ins that are installed."""
+    """Names of the formats that are read: all that Pillow reads by itself, and HEIF where pillow-heif is installed."""
     Image.preinit()  # so that the usual formats are tried first
-    for package, register in _PLUG_INS.items():
-        try:
-            module = import_module(package)
-        except ImportError:
-            continue
-        if register is not None:
-            getattr(module, register)()
+    with suppress(ImportError):
+        import_module("pillow_heif").register_heif_opener()
     Image.init()
     return tuple(name for name in Image.ID if name not in _LEFT_OUT)
 

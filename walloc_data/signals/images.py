@@ -1,6 +1,7 @@
 """Images: whatever Pillow reads, as uint8 arrays."""
 
 import io
+import operator
 import warnings
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -57,6 +58,14 @@ class ImageReader:
     color: str = "srgb"
 
     def __post_init__(self) -> None:
+        for name in ("channels", "size", "max_pixels"):
+            value = getattr(self, name)
+            if name == "size" and value is None:
+                continue
+            try:
+                object.__setattr__(self, name, operator.index(value))
+            except TypeError as error:
+                raise SourceError(f"{name}={value!r} is not a whole number") from error
         if self.channels not in (1, 3):
             raise SourceError(f"images are read with 1 or 3 channels, and the codec wants {self.channels}")
         if self.resize not in _RESIZES or self.crop not in _CROPS:

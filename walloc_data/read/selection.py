@@ -1,0 +1,74 @@
+"""Which samples of a split a filter keeps, found on their columns alone."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.errors import DatasetError, WallocError
+from walloc_data.read.records import OpenedRecord, Records, label_column
+from walloc_data.read.samples import as_list
+from walloc_data.read.where import Fields, Where, parse_where
+
+__all__ = ["Selection", "select"]
+
+_LOG = logging.getLogger("walloc_data")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The samples that are kept, in order: int64 numbers, and how many of each run of records (of those with any), by
+    dataset. `digest` tells one selection from another.
+    """
+
+    numbers: NDArray[np.int64]
+    runs: list[NDArray[np.int64]]
+    digest: str
+
+
+def select(records: Records, where: str | Callable[[Fields], Any], *, skip: bool = False) -> Selection:
+    """The samples of which `where` holds.
+
+    Reads the header and the columns of every record once: of large remote ones by two small requests each, many at a
+    time, which the disk cache keeps. With `skip`, records whose columns are damaged are left out. Raises `DatasetError`
+    where no record has a column of that name, or nothing is kept of a dataset.
+    """
+    wanted, there = parse_where(where), {"label"}
+    masks: list[NDArray[np.bool_]] = []
+    for (shard, number), (_, found) in zip(
+        records.places.records(), records.scan(lambda opened: _judged(opened, wanted)), strict=True
+    ):
+        if isinstance(found, WallocError):
+            if not skip or not records.is_damage(shard, found):
+                raise found
+            _LOG.warning("left out, since nothing can be said of its samples: %s", found)
+            masks.append(np.zeros(records.places.samples(shard, number), bool))
+        else:
+            masks.append(found[0])
+            there |= found[1]
+    missing = (wanted.names or set()) - there
+    if missing:
+        raise DatasetError(
+            f"where={wanted.said!r}: no column {', '.join(sorted(missing))}: there are {', '.join(there)}"
+        )
+    mask = np.concatenate(masks)
+    numbers = np.flatnonzero(mask)
+    runs = records.runs(numbers)
+    if not all(len(of_dataset) for of_dataset in runs):
+        raise DatasetError(f"where={wanted.said!r} keeps none of the {len(mask)} samples, or none of one dataset")
+    return Selection(numbers, runs, hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16])
+
+
+def _judged(opened: OpenedRecord, wanted: Where) -> tuple[NDArray[np.bool_], set[str]]:
+    """Of which samples of a record it holds, and the names of its columns."""
+    samples, found = len(opened.record), opened.columns(wanted.names)
+    columns = {name: as_list(column) for name, column in found.items()}
+    if wanted.names is None or "label" in wanted.names:
+        columns["label"] = as_list(label_column(found.get("label"), samples))
+    rows = zip(*columns.values(), strict=True) if columns else [()] * samples
+    holds = [wanted(dict(zip(columns, row, strict=True))) for row in rows]
+    return np.array(holds, bool), set(columns)
