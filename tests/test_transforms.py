@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import torch
 
-from tests.signals import photograph
+from tests.synthetic import photograph
 from walloc_data.codec import Codec, CodecConfig, fit
 from walloc_data.errors import CodecError
 from walloc_data.transforms import CenterCrop, RandomCrop, RandomFlip, flip

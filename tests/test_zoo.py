@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from tests.hub_server import HubServer
-from tests.signals import photograph
+from tests.synthetic import photograph
 from walloc_data.codec import Codec, write_tensors
 from walloc_data.codec.tensors import read_tensors
 from walloc_data.errors import CodecError

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.signals import NAMES, dense_rows, photograph
+from tests.synthetic import NAMES, dense_rows, photograph
 from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
 from walloc_data.codec.packets import analyze
 from walloc_data.codec.padding import crop, pad

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.signals import NAMES, dense_rows, photograph
+from tests.synthetic import NAMES, dense_rows, photograph
 from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
 from walloc_data.codec.packets import analyze
 from walloc_data.errors import CodecError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.signals import NAMES, photograph
+from tests.synthetic import NAMES, photograph
 from walloc_data.codec import LATENT_MAX
 from walloc_data.transforms import flip
 from walloc_data.zoo import load_codec, zoo_names

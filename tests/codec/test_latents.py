@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.signals import NAMES, photograph
+from tests.synthetic import NAMES, photograph
 from walloc_data.codec import Codec, psnr
 from walloc_data.errors import CodecError
 from walloc_data.transforms import flip
