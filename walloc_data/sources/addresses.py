@@ -103,7 +103,7 @@ def _elsewhere(url: str, suffixes: frozenset[str]) -> list[Place]:
         if hub:
             storage = open_storage(f"hf://{hub[1]}" + (f"@{hub[2]}" if hub[2] else ""))
             return [Place(name, f"{storage.url}/{name}", storage, name) for name in names]
-        query = url[len(path) :] if path == names[0] else ""
+        query = url[len(path) :] if names == [path] else ""
         places = []
         for name in names:
             folder, _, file = name.rpartition("/")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from walloc_data.errors import SourceError, WallocError
+from walloc_data.errors import MissingError, SourceError, WallocError
 from walloc_data.storage import Storage
 
 __all__ = ["Place"]
@@ -79,6 +79,8 @@ class Place:
             ) from error
         except SourceError:
             raise
+        except MissingError as error:
+            raise SourceError(f"{self.where} is not there: check the address") from error
         except WallocError as error:
             raise SourceError(str(error)) from error
 
