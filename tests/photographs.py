@@ -27,6 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def made(folder: Path) -> dict[str, bytes]:
-    """The same of a dataset, but for what its manifest says of the times of source files."""
+    """The same of a dataset, but for the journal, and what the manifest says of the times of source files."""
     found = contents(folder)
+    found = {name: data for name, data in found.items() if name != ".walloc-journal.jsonl"}
     return {name: _TIMES.sub(b"", data) if name == "walloc.json" else data for name, data in found.items()}

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from walloc_data import ImageReader, Options
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, SourceError
 from walloc_data.sources import Files, Source
-from walloc_data.write.plan import coder_sample, identity, plan_shards
+from walloc_data.write.plan import check_keys, coder_sample, identity, plan_shards
 
 
 def source(train=100, val=10, classes=("a", "b")):
@@ -50,14 +50,22 @@ def test_shards_are_few_but_enough_for_workers(samples, shards):
     assert all(len(task) % 64 == 0 for task in tasks[:-1])
 
 
-def test_the_coder_is_fitted_to_samples_of_the_whole_first_split():
-    tasks = plan(Options(shard_samples=100), train=1000, val=10)
-    chosen = coder_sample(tasks)
-    assert len(chosen) == len(set(chosen)) == 100
-    assert {split for split, _ in chosen} == {"train"}
-    assert all(any(index in task.indices for _, index in chosen) for task in tasks[:-1])
-    assert len(coder_sample(plan(train=20))) == 20
-    assert len(coder_sample(plan(train=9000))) == 512
+def test_the_coder_is_fitted_to_samples_of_all_shards_and_splits():
+    tasks = plan(Options(shard_samples=100), train=1000, val=40)
+    count, samples = coder_sample(tasks)
+    order = list(samples)
+    assert count == 104
+    assert len(order) == len(set(order)) == 1040  # those behind the first are for when one cannot be read
+    assert {split for split, _ in order[:count]} == {"train", "val"}
+    assert all(any((task.split, index) in order[:count] for index in task.indices) for task in tasks)
+    assert coder_sample(plan(train=20))[0] == 20
+    assert coder_sample(plan(train=9000))[0] == 512
+
+
+def test_two_samples_of_one_key_are_refused():
+    files = Files(Path("root"), ["a.jpg", "b.jpg"])
+    with pytest.raises(SourceError, match=r"two samples are called 'a.jpg' \(the second in val\)"):
+        check_keys(Source("root", {"train": files, "val": Files(Path("root"), ["c.jpg", "a.jpg"])}))
 
 
 def test_whatever_changes_bytes_changes_the_identity():

@@ -12,6 +12,7 @@ from huggingface_hub.utils import close_session
 from tests.http_server import FileServer
 from walloc_data.errors import CodecError, DatasetError
 from walloc_data.hub.push import check_push
+from walloc_data.storage.routes import open_route
 from walloc_data.zoo import load_codec
 
 ELSEWHERE = "http://elsewhere.invalid"
@@ -115,6 +116,15 @@ def test_hosts_that_need_no_proxy(server, opened, monkeypatch, variable, host, e
     else:
         with pytest.raises(DatasetError, match="no connection to the proxy"):
             storage.read("walloc.json")
+
+
+@pytest.mark.parametrize(
+    ("host", "straight"), [("[fd00::5]", True), ("[fd00::5]:8080", True), ("[fe80::5]", False), ("fd00.example", False)]
+)
+def test_networks_of_ipv6(monkeypatch, host, straight):
+    monkeypatch.setenv("http_proxy", DEAD)
+    monkeypatch.setenv("no_proxy", "10.0.0.0/8, fd00::/8, nonsense/9")
+    assert (open_route(f"http://{host}/data").proxy == "") is straight
 
 
 @pytest.mark.skipif(importlib.util.find_spec("socks") is not None, reason="PySocks is installed")

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 
 import fsspec
 import pytest
@@ -164,6 +165,16 @@ def test_the_last_copy_of_a_server_that_is_away(folder, opened, monkeypatch, war
         opened(url, retries=1).read("walloc.json", anew=True)
     with pytest.raises(DatasetError, match="takes no connection"):
         opened(url, retries=1).read("other.json")
+
+
+def test_one_process_waits_for_a_server_that_is_away(server, opened, monkeypatch, warnings):
+    opened(server.url).read("walloc.json")
+    now, server.faults = time.time(), {"503": 1.0}
+    for later, requests in ((61, 3), (90, 3), (122, 5)):
+        monkeypatch.setattr(remote.time, "time", lambda later=later: now + later)
+        assert opened(server.url, retries=1).read("walloc.json") == b'{"format": "walloc"}'
+        assert server.requests == requests
+    assert [time.ctime(now) in said or time.ctime(now - 1) in said for said in warnings()] == [True, True]
 
 
 def test_what_a_server_took_away_is_away(tmp_path, opened, monkeypatch):

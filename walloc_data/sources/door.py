@@ -1,22 +1,65 @@
 """Which source an address is of."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import SourceError
-from walloc_data.sources.folder import scan_folder
+from walloc_data.sources.addresses import find_places, is_url, suffix_of
+from walloc_data.sources.folder import list_files, scan_folder
+from walloc_data.sources.scan_tars import scan_tars
 from walloc_data.sources.source import Source
 
 __all__ = ["open_source"]
 
+_MANY = {".tar": scan_tars}  # files that hold many samples, by suffix
+_PACKED = {".gz": "gunzip", ".tgz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd"}
+_FEW = 12  # folders of splits, not of classes
+_KINDS = "a folder of files, WebDataset tars (data.tar, data-{000..012}.tar, a folder of them)"
+
 
 def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
-    """The samples of a folder, listed and not read; a `Source` is given back as it is.
+    """The samples at an address, listed and not read; a `Source` is given back as it is.
 
-    `suffixes` are those of the files that count. Raises `SourceError` for what is no source.
+    An address is a folder of files, or of tars of WebDataset; a tar, or several in brace notation or by a pattern,
+    here or at a URL (`https://`, `hf://user/name`, what fsspec opens). `suffixes` are those of the files that count.
+    Raises `SourceError` for what is no source.
     """
     if isinstance(address, Source):
         return address
-    if isinstance(address, str | os.PathLike):
-        return scan_folder(address, suffixes=suffixes)
-    raise SourceError(f"a source is the path of a folder, not {type(address).__name__}")
+    if not isinstance(address, str | os.PathLike):
+        raise SourceError(f"a source is {_KINDS}, not {type(address).__name__}")
+    text = os.fspath(address)
+    suffix = suffix_of(text)
+    if not os.path.isdir(text):
+        if suffix in _PACKED:
+            raise SourceError(
+                f"{text} is compressed, so that its samples cannot be reached one by one: unpack it first "
+                f"({_PACKED[suffix]} {text})"
+            )
+        if suffix in _MANY:
+            return _many(text, text, frozenset((suffix,)), suffixes)
+        if is_url(text):
+            return _many(text, text, frozenset(_MANY), suffixes)
+        raise SourceError(f"{text} is not a folder, nor a file that is known: a source is {_KINDS}")
+    wanted = frozenset(suffix for suffix in _MANY if _holds(Path(text), suffix))
+    if wanted and not list_files(text, suffixes - {""}):
+        return _many(text, str(Path(text).resolve()), wanted, suffixes)
+    return scan_folder(text, suffixes=suffixes)
+
+
+def _many(address: str, name: str, wanted: frozenset[str], suffixes: frozenset[str]) -> Source:
+    """What is in the files of an address that hold many samples each."""
+    places = find_places(address, wanted)
+    found = sorted({suffix_of(place.name) for place in places})
+    if len(found) > 1:
+        raise SourceError(
+            f"{address} holds files of {' and of '.join(found)}: give those of one, as in {address}/*{found[0]}"
+        )
+    return _MANY[found[0]](places, name, suffixes=suffixes)
+
+
+def _holds(folder: Path, suffix: str) -> bool:
+    """Whether files of a suffix lie in a folder, or in a few that are in it."""
+    inner = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())[:_FEW]
+    return any(next(one.glob(f"*{suffix}"), None) is not None for one in (folder, *inner))

@@ -92,9 +92,9 @@ class RemoteStorage:
     def read(self, name: str, *, version: str = "", anew: bool = False) -> bytes:
         """A whole file, from the cache if it was kept under this version; without one, validated by its ETag.
 
-        A copy that any process of the node validated in the last minute counts as valid, and so does one of the same
-        revision. Where its source cannot be reached, a copy of any age is read, with a warning. `anew` asks the
-        source in any case, and replaces what was kept.
+        A copy that any process of the node validated in the last minute, or asked for in vain, counts as valid, and so
+        does one of the same revision. Where its source cannot be reached, a copy of any age is read, with a warning.
+        `anew` asks the source in any case, and replaces what was kept.
         """
         if version:
             return self._kept(name, None, version, anew)
@@ -111,6 +111,7 @@ class RemoteStorage:
                 if found is None or self.source.revision:  # of a revision, the copy may be another's
                     raise
                 _LOG.warning("%s. Until then the copy of %s is read", error, time.ctime(found.validated))
+                self._write_note(name, found.etag, found.validated)
                 return found.data
             return self._keep(name, answer, found)
 
@@ -161,7 +162,8 @@ class RemoteStorage:
                 content = json.loads(note)
                 data = self.cache.get(self._data(name, content["etag"]))
                 if data is not None:
-                    fresh = bool(self.source.revision) or 0 <= time.time() - content["validated"] < _FRESH
+                    asked = content.get("asked", content["validated"])
+                    fresh = bool(self.source.revision) or 0 <= time.time() - asked < _FRESH
                     return _Copy(data, content["etag"], content["validated"], fresh and not latest)
         return None
 
@@ -170,10 +172,14 @@ class RemoteStorage:
         data = answer.data if answer.changed or found is None else found.data
         if answer.changed:
             self.cache.put(self._data(name, answer.etag), data)
-        note = json.dumps({"etag": answer.etag, "validated": time.time()}).encode()
+        self._write_note(name, answer.etag, time.time())
+        return data
+
+    def _write_note(self, name: str, etag: str, validated: float) -> None:
+        """Note what is known of a copy, so that other processes need not ask within the minute, answered or not."""
+        note = json.dumps({"etag": etag, "validated": validated, "asked": time.time()}).encode()
         for key in {self._note(name), self._note(name, latest=True)}:
             self.cache.put(key, note)
-        return data
 
 
 @dataclass(frozen=True)

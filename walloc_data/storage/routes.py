@@ -4,10 +4,12 @@ import importlib.util
 import os
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import unquote
-from urllib.request import proxy_bypass
+from urllib.request import getproxies, proxy_bypass
 
 import certifi
 import urllib3
@@ -81,7 +83,7 @@ def open_route(url: str) -> Route:
     """The way to the host of a URL; nothing is connected yet.
 
     Which proxy, if any, is for requests to say, as for most programs in Python: `http_proxy`, `https_proxy` and
-    `all_proxy`, and `no_proxy` with suffixes, ports and IPv4 networks, in either case of letters. Raises
+    `all_proxy`, and `no_proxy` with suffixes, ports and networks, in either case of letters. Raises
     `DatasetError` for one that cannot be used.
     """
     settings: dict[str, Any] = {"maxsize": _CONNECTIONS}
@@ -89,7 +91,7 @@ def open_route(url: str) -> Route:
         settings["ssl_context"] = _context()
     _, host, port = origin(url)
     named = select_proxy(url, get_environ_proxies(url))
-    if not named or proxy_bypass(f"{host}:{port}"):  # requests leaves out the port of an address in numbers
+    if not named or _exempt(host, port):
         return Route(urllib3.PoolManager(**settings))
     named = named if "://" in named else f"http://{named}"  # requests takes the host for the scheme
     try:
@@ -119,6 +121,17 @@ def _socks(named: str, proxy: str, settings: dict[str, Any]) -> urllib3.PoolMana
 
     user, password = get_auth_from_url(named)
     return SOCKSProxyManager(proxy, username=user or None, password=password or None, **settings)
+
+
+def _exempt(host: str, port: int) -> bool:
+    """What `no_proxy` says of addresses in numbers that requests does not look for: ports, and networks of IPv6."""
+    if proxy_bypass(f"{host}:{port}"):
+        return True
+    for entry in getproxies().get("no", "").split(","):
+        with suppress(ValueError):
+            if ip_address(host) in ip_network(entry.strip(), strict=False):
+                return True
+    return False
 
 
 def _cut(proxy: str) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from walloc_data.codec import LATENT_MAX, Codec, psnr
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError, SampleError
+from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import ShardInfo, ShardWriter
 from walloc_data.signals import Reader, Signal
 from walloc_data.sources import Raw, Split
@@ -21,7 +21,7 @@ from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import row_of
 
-__all__ = ["Job", "ShardReport", "encode_signals", "stamp_of", "write_shard"]
+__all__ = ["Job", "ShardReport", "encode_signals", "read_sample", "stamp_of", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -155,17 +155,34 @@ def _groups(
         yield group
 
 
-def _read(job: Job, split: Split, index: int, report: ShardReport) -> tuple[dict[str, Any], Signal] | None:
-    """The row and signal of a sample; None, and its reason in the report, for one that cannot be read."""
+def read_sample(
+    split: Split, index: int, reader: Reader, columns: Sequence[str] | None
+) -> tuple[Raw, Signal, dict[str, Any]]:
+    """A sample as it was read, its signal, and its row of the `columns` (None: all fields).
+
+    Raises `SampleError` where its content cannot be decoded, and `SourceError` for what the machine, a disk or the
+    network says: then the sample is not to blame, and passing it over would lose it.
+    """
     key = split.key(index)
     try:
         raw = split[index]
-        signal = job.reader.read(raw.data, raw.name)
-        row = row_of(key, raw.fields, signal.fields, job.options.columns)
+    except OSError as error:
+        raise SourceError(
+            f"{key}: cannot be read ({error.strerror or error}). Nothing is lost: see that the source is whole and may "
+            "be read, then run the same command again to go on"
+        ) from error
+    signal = reader.read(raw.data, raw.name)
+    return raw, signal, row_of(key, raw.fields, signal.fields, columns)
+
+
+def _read(job: Job, split: Split, index: int, report: ShardReport) -> tuple[dict[str, Any], Signal] | None:
+    """The row and signal of a sample; None, and its reason in the report, for one that cannot be read."""
+    try:
+        raw, signal, row = read_sample(split, index, job.reader, job.options.columns)
     except SampleError as error:
         if job.stop:
             raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
-        report.errors.append({"key": key, "reason": str(error)})
+        report.errors.append({"key": split.key(index), "reason": str(error)})
         return None
     report.source_bytes += _bytes(raw)
     return row, signal

@@ -1,82 +1,86 @@
-"""The journal of an unfinished dataset: a line for the plan, then one a finished shard."""
+"""The journal of a dataset: a line for what was asked, then one a finished shard.
 
+It stays when the dataset is complete, so that the same command finds what has changed in the source since.
+"""
+
+import base64
 import json
 import os
-from collections.abc import Callable
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from walloc_data.errors import DatasetError
-from walloc_data.format import MANIFEST_FILE, Manifest, replace_file
+from walloc_data.format import replace_file
 from walloc_data.write.encode_shard import ShardReport
+from walloc_data.write.lock import JOURNAL_FILE
 
-__all__ = ["JOURNAL_FILE", "append_line", "open_journal"]
-
-JOURNAL_FILE = ".walloc-journal.jsonl"
+__all__ = ["Head", "append_report", "read_journal", "write_journal"]
 
 
-def open_journal(
-    out: Path, source: str, plan: str, earlier: str | None, stamp: Callable[[str], str]
-) -> dict[str, ShardReport] | None:
-    """What a former run of this plan finished, by shard, or None if it finished all.
+@dataclass(frozen=True)
+class Head:
+    """What was asked: the identity of the plan, the source's name, options by name, and the keys of each split.
 
-    `plan` is the identity of the plan, `earlier` what an earlier version called it, `source` the source's name, and
-    `stamp` gives that of the samples of a shard by its name: a shard of files that have changed is not finished.
+    Journals of version 0.1 have no options and no keys.
     """
-    if out.exists() and not out.is_dir():
-        raise DatasetError(f"{out} is not a folder")
-    if (out / MANIFEST_FILE).exists():
-        manifest = Manifest.read(out)
-        if manifest.plan not in (plan, earlier):
-            raise DatasetError(
-                f"{out} holds another dataset, or one made with other options: choose another folder or delete it"
-            )
-        shards = (shard for of_split in manifest.splits.values() for shard in of_split)
-        changed = [shard.name for shard in shards if shard.source and shard.source != stamp(Path(shard.name).stem)]
-        if changed:
-            raise DatasetError(
-                f"{out} is complete, and files of {', '.join(changed[:3])} have changed since: choose another folder "
-                "or delete it"
-            )
-        return None
-    journal, first = out / JOURNAL_FILE, _first_line(plan, source)
-    if not journal.exists():
-        if out.exists() and any(out.iterdir()):
-            raise DatasetError(f"{out} is not empty and holds no dataset: choose an empty or a new folder")
-        out.mkdir(parents=True, exist_ok=True)
-        replace_file(journal, first + "\n")
-        return {}
-    text = journal.read_text("utf-8", errors="replace")
-    lines = text.splitlines()
-    if not lines or lines[0] not in (first, _first_line(earlier, source)):
-        raise DatasetError(
-            f"{out} holds an unfinished dataset of another source or made with other options: run that command again "
-            "to finish it, or choose another folder, or delete it"
-        )
-    if not text.endswith("\n"):
-        append_line(journal, "")  # so that the next line does not become part of one that a kill cut short
-    for leftover in out.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
-    done = {}
+
+    plan: str
+    source: str
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line."""
+        keys = {split: _packed(names) for split, names in self.keys.items()}
+        return json.dumps({"plan": self.plan, "source": self.source, "asked": self.asked, "keys": keys})
+
+    @classmethod
+    def from_json(cls, line: str) -> "Head":
+        """The inverse of `to_json`; raises ValueError, TypeError or KeyError for a damaged line."""
+        content = dict(json.loads(line))
+        keys = {split: _unpacked(names) for split, names in dict(content.get("keys", {})).items()}
+        return cls(str(content["plan"]), str(content["source"]), dict(content.get("asked", {})), keys)
+
+
+def read_journal(out: Path) -> tuple[Head | None, dict[str, ShardReport]]:
+    """What was asked, and the last report of each shard by its name; None and nothing where there is no journal.
+
+    A line that a kill cut short is passed over: its shard is written again.
+    """
+    try:
+        lines = (out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines()
+        head = Head.from_json(lines[0])
+    except (FileNotFoundError, IndexError, ValueError, TypeError, KeyError, zlib.error):
+        return None, {}
+    reports = {}
     for line in lines[1:]:
-        try:
+        with suppress(ValueError, TypeError, KeyError):
             report = ShardReport.from_json(line)
-        except (ValueError, TypeError, KeyError):
-            continue  # cut short: its shard is written again
-        path = out / report.shard.name
-        whole = path.exists() and path.stat().st_size == report.shard.bytes and path.with_suffix(".idx").exists()
-        same = not report.shard.source or report.shard.source == stamp(path.stem)
-        if same and (whole or not report.shard.samples):
-            done[path.stem] = report
-    return done
+            reports[Path(report.shard.name).stem] = report
+    return head, reports
 
 
-def _first_line(plan: str | None, source: str) -> str:
-    return json.dumps({"plan": plan, "source": source})
+def write_journal(out: Path, head: Head, reports: Iterable[ShardReport]) -> None:
+    """Write it anew, whole or not at all."""
+    lines = [head.to_json(), *(report.to_json() for report in reports)]
+    replace_file(out / JOURNAL_FILE, "".join(line + "\n" for line in lines))
 
 
-def append_line(journal: Path, line: str) -> None:
+def append_report(out: Path, report: ShardReport) -> None:
     """Add a line that a power cut after this call does not take away."""
-    with journal.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    with (out / JOURNAL_FILE).open("a", encoding="utf-8") as file:
+        file.write(report.to_json() + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _packed(keys: list[str]) -> str:
+    return base64.b85encode(zlib.compress("\0".join(keys).encode("utf-8", "surrogateescape"), 1)).decode()
+
+
+def _unpacked(packed: str) -> list[str]:
+    text = zlib.decompress(base64.b85decode(packed)).decode("utf-8", "surrogateescape")
+    return text.split("\0") if text else []

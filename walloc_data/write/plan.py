@@ -5,19 +5,32 @@ import heapq
 import json
 import random
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from walloc_data.errors import DatasetError
+from walloc_data.codec import Codec
+from walloc_data.errors import DatasetError, SourceError
 from walloc_data.numbers import whole_number
 from walloc_data.signals import Reader
 from walloc_data.sources import Source, Split
 from walloc_data.write.rows import text
 
-__all__ = ["Options", "ShardTask", "coder_sample", "describe", "identity", "measured_keys", "plan_shards"]
+__all__ = [
+    "Options",
+    "Plan",
+    "ShardTask",
+    "check_keys",
+    "coder_sample",
+    "describe",
+    "identity",
+    "measured_keys",
+    "plan_shards",
+]
 
 _ALWAYS = ("coder", "layout", "block", "shard_samples", "shuffle", "seed", "limit")
 _SHARD_SAMPLES = (256, 8192)  # of a shard, where none are asked for: fewest and most
@@ -88,12 +101,62 @@ def plan_shards(lengths: Mapping[str, int], options: Options) -> list[ShardTask]
     return tasks
 
 
-def coder_sample(tasks: Sequence[ShardTask]) -> list[tuple[str, int]]:
-    """The samples that the coder's tables are fitted to, by split and number: evenly from the first split."""
-    samples = [(task.split, index) for task in tasks if task.split == tasks[0].split for index in task.indices]
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for: a source, read and encoded so, cut into `tasks`, a shard each."""
+
+    source: Source
+    reader: Reader
+    codec: Codec
+    options: Options
+    tasks: list[ShardTask]
+
+    @classmethod
+    def of(cls, source: Source, reader: Reader, codec: Codec, options: Options) -> "Plan":
+        """The plan of a source. Raises `SourceError` where two samples have one key."""
+        check_keys(source)
+        tasks = plan_shards({name: len(split) for name, split in source.splits.items()}, options)
+        return cls(source, reader, codec, options, tasks)
+
+    @cached_property
+    def identity(self) -> str:
+        """See `identity`."""
+        return identity(self.source, self.reader, self.codec.fingerprint, self.options)
+
+    def split_of(self, task: ShardTask) -> Split:
+        """The split that a shard is of."""
+        return self.source.splits[task.split]
+
+
+def check_keys(source: Source) -> None:
+    """Raise `SourceError` where two samples have one key, which could not be told apart by it."""
+    seen: set[str] = set()
+    for name, split in source.splits.items():
+        for index in range(len(split)):
+            key = split.key(index)
+            if key in seen:
+                raise SourceError(
+                    f"{source.name}: two samples are called {key!r} (the second in {name}): give each a name of its own"
+                )
+            seen.add(key)
+
+
+def coder_sample(tasks: Sequence[ShardTask]) -> tuple[int, Iterator[tuple[str, int]]]:
+    """How many samples the coder's tables are fitted to, and all samples, by split and number, in the order in which
+    they are taken: evenly from all shards, and then, as long as some cannot be read, the others."""
+    total = sum(map(len, tasks))
     fewest, most = _CODER_SAMPLES
-    count = min(len(samples), most, max(fewest, len(samples) // 10))
-    return [samples[number * len(samples) // count] for number in range(count)]
+    count = min(total, most, max(fewest, total // 10))
+    ends = np.cumsum([len(task) for task in tasks])
+    even = np.arange(count) * total // max(1, count)
+    others = np.setdiff1d(np.arange(total), even)
+
+    def sample(number: int) -> tuple[str, int]:
+        place = int(np.searchsorted(ends, number, side="right"))
+        task = tasks[place]
+        return task.split, task.indices[number - int(ends[place])]
+
+    return count, map(sample, chain(even.tolist(), others.tolist()))
 
 
 def measured_keys(tasks: Sequence[ShardTask], splits: Mapping[str, Split]) -> frozenset[str]:

@@ -1,0 +1,79 @@
+"""The same samples, however they are stored, become the same dataset."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.photographs import contents, window
+from tests.sources.archives import members_of, write_tar
+from walloc_data import ImageReader, LatentDataset, StreamingLatentDataset
+from walloc_data.sources import open_source
+
+
+def as_tars(photos: Path, root: Path) -> Path:
+    for split in ("train", "val"):
+        members = members_of(photos, split)
+        half = len(members) // 4 * 2
+        write_tar(root / f"{split}-000.tar", members[:half])
+        write_tar(root / f"{split}-001.tar", members[half:])
+    return root
+
+
+@pytest.mark.parametrize("stored", [as_tars], ids=lambda stored: stored.__name__)
+def test_shards_are_those_of_the_folder(
+    stored: Callable[[Path, Path], Any], photos: Path, dataset: Path, sharded: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = contents(sharded(stored(photos, tmp_path / "stored"), tmp_path / "out"))
+    assert {name for name in out if name.endswith(".tar")}
+    expected = contents(dataset)
+    for name in out:
+        if name not in ("walloc.json", "README.md"):  # which name sources, and the classes of folders
+            assert out[name] == expected[name], name
+
+
+def captioned(root: Path) -> Path:
+    """Six photographs in two tars, with captions, boxes, tags (a vector), a score and a mask each."""
+    for tar in range(2):
+        members = []
+        for number in range(3 * tar, 3 * tar + 3):
+            image, mask, tags = io.BytesIO(), io.BytesIO(), io.BytesIO()
+            window("chelsea", number, (64, 64)).save(image, "JPEG")
+            window("chelsea", number, (8, 8)).convert("1").save(mask, "PNG")
+            np.save(tags, np.array([number % 2, 1, 0], np.uint8))
+            facts = {"boxes": [[number, 1, 2, 3]] * number, "score": number / 4}
+            members += [
+                (f"{number:03d}.jpg", image.getvalue()),
+                (f"{number:03d}.txt", f"cat {number}".encode()),
+                (f"{number:03d}.json", json.dumps(facts).encode()),
+                (f"{number:03d}.tags.npy", tags.getvalue()),
+                (f"{number:03d}.mask.png", mask.getvalue()),
+            ]
+        write_tar(root / f"train-{tar:03d}.tar", members)
+    return root
+
+
+def test_every_field_of_tars_arrives_in_batches_of_both_doors(sharded: Callable[..., Path], tmp_path: Path) -> None:
+    source = open_source(captioned(tmp_path / "tars"), suffixes=ImageReader.suffixes)
+    out = sharded(tmp_path / "tars", tmp_path / "out")
+    names = ("key", "txt", "boxes", "score", "tags.npy", "mask.png")
+    dataset = LatentDataset(out, columns=names)
+    stream = StreamingLatentDataset(out, batch_size=6, shuffle=False, columns=names)
+    batch = next(iter(stream))
+    for _, keys, texts, boxes, scores, tags, masks in (batch, _collated(dataset)):
+        for place, key in enumerate(keys):
+            number = int(key[-7:-4])
+            assert texts[place] == f"cat {number}"
+            assert boxes[place] == [[number, 1, 2, 3]] * number
+            assert float(scores[place]) == number / 4
+            assert tags[place].tolist() == [number % 2, 1, 0]
+            assert masks[place] == source.splits["train"][number].fields["mask.png"]
+    assert dataset.fields(0).keys() >= set(names)
+
+
+def _collated(dataset: LatentDataset) -> list[list[Any]]:
+    return [list(column) for column in zip(*(dataset[index] for index in range(len(dataset))), strict=True)]

@@ -1,0 +1,77 @@
+"""What describes a dataset as a whole, once all of its shards are there."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from walloc_data.errors import DatasetError
+from walloc_data.format import CODEC_FILE, Manifest, Summary, dataset_card, replace_file
+from walloc_data.write.encode_shard import ShardReport
+from walloc_data.write.plan import Plan, describe
+from walloc_data.write.rows import joined
+
+__all__ = ["CARD_FILE", "ERRORS_FILE", "write_manifest"]
+
+ERRORS_FILE = "errors.jsonl"
+CARD_FILE = "README.md"
+
+
+def write_manifest(out: Path, plan: Plan, reports: Sequence[ShardReport]) -> Manifest:
+    """Write the samples that were passed over, the card, and the manifest last.
+
+    Raises `DatasetError` where no sample at all could be read.
+    """
+    errors = [error for report in reports for error in report.errors]
+    if errors:
+        replace_file(out / ERRORS_FILE, "".join(json.dumps(error, ensure_ascii=True) + "\n" for error in errors))
+    else:
+        (out / ERRORS_FILE).unlink(missing_ok=True)
+    kept = [report for report in reports if report.shard.samples]
+    source, codec, options = plan.source, plan.codec, plan.options
+    if not kept:
+        raise DatasetError(f"none of the {len(errors)} samples of {source.name} could be read: see {out / ERRORS_FILE}")
+    manifest = Manifest(
+        codec=codec.name,
+        fingerprint=codec.fingerprint,
+        codec_sha256=hashlib.sha256((out / CODEC_FILE).read_bytes()).hexdigest(),
+        coder=options.coder,
+        layout=options.layout,
+        block=options.block,
+        splits={
+            split: [report.shard for report in kept if report.split == split]
+            for split in source.splits
+            if any(report.split == split for report in kept)
+        },
+        classes=dict(source.classes),
+        columns=_column_types(kept),
+        plan=plan.identity,
+        options=describe(plan.reader, options),
+        summary=_summary(kept, len(errors)),
+    )
+    replace_file(out / CARD_FILE, dataset_card(manifest))
+    manifest.write(out)
+    return manifest
+
+
+def _summary(kept: Sequence[ShardReport], skipped: int) -> Summary:
+    ratios = [value for report in kept for value in report.psnr]
+    return Summary(
+        samples=sum(report.shard.samples for report in kept),
+        skipped=skipped,
+        source_bytes=sum(report.source_bytes for report in kept),
+        payload_bytes=sum(report.shard.payload_bytes for report in kept),
+        latents=sum(report.latents for report in kept),
+        saturated=sum(report.saturated for report in kept),
+        psnr=round(sum(ratios) / len(ratios), 2) if ratios else None,
+    )
+
+
+def _column_types(kept: Sequence[ShardReport]) -> dict[str, str]:
+    """The type of each column in all shards; a column that some lack is of JSON, with null there."""
+    types: dict[str, str] = {}
+    for report in kept:
+        for name, kind in report.columns.items():
+            types[name] = joined(types.get(name, kind), kind)
+    known = [report.columns for report in kept if report.columns]
+    return {name: kind if all(name in columns for columns in known) else "json" for name, kind in types.items()}
