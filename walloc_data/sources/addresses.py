@@ -7,8 +7,9 @@ import re
 from pathlib import Path, PurePosixPath
 
 from walloc_data.errors import SourceError, WallocError
-from walloc_data.sources.folder import SPLITS, list_files
 from walloc_data.sources.places import Place
+from walloc_data.sources.split_names import SPLITS
+from walloc_data.sources.walk import list_files
 from walloc_data.storage import hub_failures, hub_refusal, open_storage
 
 __all__ = ["expand_braces", "find_places", "is_url", "split_of", "suffix_of"]

@@ -6,9 +6,10 @@ from typing import Any
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.addresses import find_places, is_url, suffix_of
-from walloc_data.sources.folder import list_files, scan_folder
+from walloc_data.sources.folder import scan_folder
 from walloc_data.sources.scan_tars import scan_tars
 from walloc_data.sources.source import Source
+from walloc_data.sources.walk import list_files
 
 __all__ = ["open_source"]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.addresses import split_of
-from walloc_data.sources.folder import SPLITS
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Source
+from walloc_data.sources.split_names import SPLITS
 from walloc_data.sources.tar_index import Member, read_tar_index
 from walloc_data.sources.tars import Tars
 
