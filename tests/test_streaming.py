@@ -298,6 +298,15 @@ def test_options_that_do_not_go_together(dataset, options):
         stream(dataset, **options)
 
 
+def test_a_relative_folder_is_that_of_the_start(dataset, order, tmp_path, monkeypatch):
+    monkeypatch.chdir(dataset.parent)
+    one, samples = stream(dataset.name), LatentDataset(dataset.name)
+    monkeypatch.chdir(tmp_path)
+    assert keys(one.loader(num_workers=1)) == order[0]
+    assert samples[59]
+    assert repr(one).startswith(f"StreamingLatentDataset({dataset.name}, ")
+
+
 def test_errors_of_workers_are_one_sentence(copy):
     damage(copy)
     with pytest.raises(FormatError) as alone:
