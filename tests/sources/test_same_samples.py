@@ -11,6 +11,7 @@ import pytest
 
 from tests.photographs import contents, window
 from tests.sources.archives import members_of, write_tar
+from tests.sources.as_tables import as_dataset, as_parquet, as_saved
 from walloc_data import ImageReader, LatentDataset, StreamingLatentDataset
 from walloc_data.sources import open_source
 
@@ -24,7 +25,11 @@ def as_tars(photos: Path, root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("stored", [as_tars], ids=lambda stored: stored.__name__)
+def as_object(photos: Path, root: Path) -> Any:
+    return as_dataset(photos).with_format("torch")
+
+
+@pytest.mark.parametrize("stored", [as_tars, as_parquet, as_saved, as_object], ids=lambda stored: stored.__name__)
 def test_shards_are_those_of_the_folder(
     stored: Callable[[Path, Path], Any], photos: Path, dataset: Path, sharded: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -32,7 +37,7 @@ def test_shards_are_those_of_the_folder(
     assert {name for name in out if name.endswith(".tar")}
     expected = contents(dataset)
     for name in out:
-        if name not in ("walloc.json", "README.md"):  # which name sources, and the classes of folders
+        if name.endswith((".tar", ".idx", ".safetensors")):
             assert out[name] == expected[name], name
 
 
