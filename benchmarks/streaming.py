@@ -11,7 +11,7 @@ Peers are no extra, because their pins exclude one another's: `pip install litda
 mosaicml-streaming` and what that imports, `transformers zstd xxhash Brotli catalogue python-snappy`, and `torchvision`
 of the same build as torch.
 
-Memory is that of a worker at its largest without files that are mapped (anonymous and shared, so also what it shares
+Memory is that of a worker at its largest (anonymous and shared, so also what it shares
 with the process it was forked from); beside it, that of a worker that imports the same and gives nothing but zeros.
 """
 

@@ -79,6 +79,33 @@ def test_columns_of_every_kind_are_alike_at_both_doors(many, workers):
     assert sample[5] == "number 3"
 
 
+def test_types_are_those_of_the_dataset_whatever_a_record_holds(codec, tmp_path):
+    """Records of one sample, which alone look like arrays."""
+    columns = {
+        "boxes": [[[1, 2, 3, 4]] * (1 + i % 2) for i in range(20)],
+        "wide": [np.int8(1)] * 10 + [np.int32(70_000)] * 10,
+        "year": [1990 if i < 15 else None for i in range(20)],
+        "label": [i if i < 15 else None for i in range(20)],
+        "size": [[45, 62]] * 20,
+    }
+    out = write_dataset(tmp_path / "out", codec, list(drawn(codec, 20)), columns, block=1)
+    names = ("boxes", "wide", "year", "label")
+    stream = StreamingLatentDataset(out, batch_size=2, shuffle=False, columns=names)
+    for number, (_, boxes, wide, year, label) in enumerate(stream):
+        there = slice(2 * number, 2 * number + 2)
+        assert (boxes, year) == (columns["boxes"][there], columns["year"][there])
+        assert (wide.dtype, label.dtype) == (torch.int32, torch.int64)
+        assert wide.tolist() == columns["wide"][there]
+        assert label.tolist() == [-1 if value is None else value for value in columns["label"][there]]
+    dataset = LatentDataset(out, columns=names)
+    for i, (_, boxes, wide, year, label) in enumerate(dataset):
+        assert (boxes, year, wide.dtype) == (columns["boxes"][i], columns["year"][i], torch.int32)
+        assert label == (-1 if i >= 15 else i)
+    for make in (LatentDataset, lambda *args, **options: StreamingLatentDataset(*args, batch_size=2, **options)):
+        with pytest.raises(DatasetError, match="no column colour: there are label, boxes, wide, year, size"):
+            make(out, columns=("colour",))
+
+
 def test_a_mapping_gives_dicts(many):
     columns = {"pixel_values": "latents", "labels": "label", "tags": "tags", "same": "label"}
     stream = StreamingLatentDataset(many, batch_size=10, shuffle=False, columns=columns)

@@ -298,6 +298,25 @@ def test_options_that_do_not_go_together(dataset, options):
         stream(dataset, **options)
 
 
+def test_a_relative_folder_is_that_of_the_start(dataset, order, tmp_path, monkeypatch):
+    monkeypatch.chdir(dataset.parent)
+    one, samples = stream(dataset.name), LatentDataset(dataset.name)
+    monkeypatch.chdir(tmp_path)
+    assert keys(one.loader(num_workers=1)) == order[0]
+    assert samples[59]
+    assert repr(one).startswith(f"StreamingLatentDataset({dataset.name}, ")
+
+
+def test_errors_of_workers_are_one_sentence(copy):
+    damage(copy)
+    with pytest.raises(FormatError) as alone:
+        list(stream(copy))
+    with pytest.raises(FormatError) as found:
+        list(stream(copy).loader(num_workers=2))
+    assert str(found.value) == str(alone.value)
+    assert "\n" not in str(found.value)
+
+
 def test_one_column_is_no_list_of_letters(dataset):
     with pytest.raises(DatasetError, match=r"columns=\('label',\)"):
         StreamingLatentDataset(dataset, batch_size=7, columns="label")

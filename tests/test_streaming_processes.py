@@ -71,3 +71,21 @@ def test_a_run_killed_twice_and_started_again(dataset, tmp_path, steps, workers)
         assert least <= len(read(log, 0)) < len(steps)
     finish(start(dataset, log, world=1, workers=workers, group=""))
     assert read(log, 0) == steps
+
+
+def test_a_script_without_a_guard_is_told_so(dataset, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from walloc_data import StreamingLatentDataset\n"
+        f"stream = StreamingLatentDataset({str(dataset)!r}, batch_size=7)\n"
+        "for x, y in stream.loader(num_workers=1, multiprocessing_context='spawn'):\n"
+        "    pass\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode
+    assert done.stderr.splitlines()[-1].startswith("walloc_data.errors.DatasetError: a worker ended as it began")
+    assert '`if __name__ == "__main__":`' in done.stderr
+    assert "An attempt has been made" not in done.stderr  # the child's own traceback

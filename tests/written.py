@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from walloc_data import Codec
 from walloc_data.dataset_codec import write_dataset_codec
 from walloc_data.entropy import coder_class
-from walloc_data.format import CODEC_FILE, Manifest, ShardInfo, ShardWriter, pack_record
+from walloc_data.format import CODEC_FILE, Manifest, ShardInfo, ShardWriter
+from walloc_data.write.pack import Packer
+from walloc_data.write.rows import joined
 
 
 def write_dataset(
@@ -25,29 +27,30 @@ def write_dataset(
     shard_samples: int = 20,
     **facts: Any,
 ) -> Path:
-    """A dataset of one split `train`, with columns as `pack_record` takes them; `facts` are fields of its manifest."""
+    """A dataset of one split `train`, with columns of so many values; `facts` are fields of its manifest."""
     out.mkdir(parents=True)
     fitted = coder_class(coder).fit(list(latents[:64]))
     write_dataset_codec(out, codec, fitted)
-    shards = []
+    shards: list[ShardInfo] = []
+    types: dict[str, str] = {}
     for first in range(0, len(latents), shard_samples):
         path, last = out / f"train-{len(shards):05d}.tar", min(first + shard_samples, len(latents))
-        payload_bytes = 0
         with ShardWriter(path) as writer:
-            for start in range(first, last, block):
-                part = slice(start, min(start + block, last))
-                payloads = [fitted.encode(z[None])[0] for z in latents[part]]
-                payload_bytes += sum(map(len, payloads))
-                some = {name: column[part] for name, column in columns.items()}
-                record = pack_record(payloads, latents[part], some, coder_id=fitted.id, fingerprint=codec.fingerprint)
-                writer.add(f"{path.stem}-{start:04d}.wlc", record, samples=len(payloads))
+            packer = Packer(
+                writer, path.stem, coder=fitted, fingerprint=codec.fingerprint, layout="records", block=block
+            )
+            for sample in range(first, last):
+                packer.add(latents[sample], {name: column[sample] for name, column in columns.items()})
+            packer.flush()
+        for name, kind in packer.columns.items():
+            types[name] = joined(types.get(name, kind), kind)
         shards.append(
             ShardInfo(
                 name=path.name,
                 samples=last - first,
                 records=writer.records,
                 bytes=writer.bytes,
-                payload_bytes=payload_bytes,
+                payload_bytes=packer.payload_bytes,
                 sha256=writer.digest.hexdigest(),
             )
         )
@@ -59,6 +62,6 @@ def write_dataset(
         layout="records",
         block=block,
         splits={"train": shards},
-        **facts,
+        **{"columns": types, **facts},
     ).write(out)
     return out

@@ -7,6 +7,7 @@ import pytest
 
 from tests.http_server import FileServer
 from tests.sources.archives import members_of, write_tar
+from tests.sources.as_tables import as_parquet
 from walloc_data.errors import SourceError
 from walloc_data.sources import open_source
 
@@ -65,11 +66,23 @@ def test_tars_of_the_hub(hub, tars, photos, address):
 
 
 @pytest.mark.parametrize(
+    "address", ["hf://datasets/ann/photos", "hf://ann/photos/{train-{00000..00001},val-00000}.parquet"]
+)
+def test_parquet_of_the_hub(hub, photos, tmp_path, monkeypatch, address):
+    monkeypatch.setenv("WALLOC_CACHE", str(tmp_path / "cache"))
+    tables = as_parquet(photos, tmp_path / "tables")
+    hub.put("datasets", "ann/photos", {path.name: path.read_bytes() for path in tables.iterdir()})
+    source = opened(address)
+    assert listed(source) == listed(opened(photos))
+    assert hub.leaks == []
+
+
+@pytest.mark.parametrize(
     ("address", "reason"),
     [
         ("hf://ann/nothing", "does not exist or is private"),
         ("hf://ann/photos@v9", "has no revision 'v9'"),
-        ("hf://ann/photos", r"holds no files of \.tar"),
+        ("hf://ann/photos", r"holds no files of \.parquet or \.tar"),
         ("hf://ann/photos/x.tar", r"hf://ann/photos/x\.tar is not there"),
         ("hf://ann", "cannot be listed|write hf://user/name"),
     ],

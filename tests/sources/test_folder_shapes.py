@@ -76,7 +76,7 @@ def test_one_class_alone_is_one(tmp_path):
 def test_the_same_folders_below_several_are_noted(tmp_path):
     source = make(tmp_path, "first/cat/a.jpg", "first/dog/a.jpg", "second/cat/b.jpg", "second/dog/b.jpg")
     (note,) = source.notes
-    assert note.startswith("first, second are taken for classes, and hold the same folders each (cat, dog)")
+    assert note.startswith("first, second are taken for classes, and hold the same folders (cat, dog)")
 
 
 def test_a_class_that_training_never_meets_is_noted(tmp_path):

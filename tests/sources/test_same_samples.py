@@ -11,6 +11,7 @@ import pytest
 
 from tests.photographs import contents, window
 from tests.sources.archives import members_of, write_tar
+from tests.sources.as_tables import as_dataset, as_parquet, as_saved
 from walloc_data import ImageReader, LatentDataset, StreamingLatentDataset
 from walloc_data.sources import open_source
 
@@ -24,7 +25,11 @@ def as_tars(photos: Path, root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("stored", [as_tars], ids=lambda stored: stored.__name__)
+def as_object(photos: Path, root: Path) -> Any:
+    return as_dataset(photos).with_format("torch")
+
+
+@pytest.mark.parametrize("stored", [as_tars, as_parquet, as_saved, as_object], ids=lambda stored: stored.__name__)
 def test_shards_are_those_of_the_folder(
     stored: Callable[[Path, Path], Any], photos: Path, dataset: Path, sharded: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -85,9 +85,9 @@ class Manifest:
 
     `block` is the samples of every record but a shard's last, which may hold fewer; in the layout `samples`,
     of every run of records that is shuffled as one. `classes` are the names of classes by column (a value is a place in
-    the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or `json` (datasets of version
-    0.1 do not say). `plan` identifies what was asked for (source, options), so that a
-    second run knows its own.
+    the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or `json`, and of `latents`:
+    `int8[12,32,32]`, or `json` where shapes differ (datasets of version 0.1 do not say). `plan` identifies what was
+    asked for (source, options), so that a second run knows its own.
     """
 
     codec: str

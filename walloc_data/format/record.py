@@ -68,19 +68,22 @@ class Record:
     def columns(self, buffer: Any, *, where: str, only: str | None = None) -> dict[str, Column]:
         """All columns, or the one called `only` if there is one. Raises `FormatError` where a byte of any is wrong."""
         start, size = self.columns_at
-        data = memoryview(buffer)[start : start + size]
+        data = memoryview(buffer[start : start + size])
         if crc32(data) != self.columns_crc:
             raise FormatError(f"{where}: the columns are damaged (CRC32)")
         return unpack_columns(data, len(self), where=where, only=only)
 
     @classmethod
     def parse(cls, buffer: Any, *, offset: int = 0, size: int | None = None, where: str) -> "Record":
-        """The record of `size` bytes at `offset` of a buffer. Raises `FormatError`, which says `where`."""
+        """The record of `size` bytes at `offset` of a buffer, of which only slices are taken.
+
+        Raises `FormatError`, which says `where`.
+        """
         size = len(buffer) - offset if size is None else size
         if size < HEADER.size or offset + size > len(buffer):
             raise FormatError(f"{where}: cut short ({max(0, len(buffer) - offset)} of {max(size, HEADER.size)} bytes)")
-        magic, coder_id, dims, samples, channels, flags, fingerprint, columns, columns_crc, crc, *shape = (
-            HEADER.unpack_from(buffer, offset)
+        magic, coder_id, dims, samples, channels, flags, fingerprint, columns, columns_crc, crc, *shape = HEADER.unpack(
+            buffer[offset : offset + HEADER.size]
         )
         if magic != MAGIC:
             raise FormatError(f"{where}: not a record (it begins with {bytes(magic)!r}, not {MAGIC!r})")
@@ -91,7 +94,7 @@ class Record:
         tables = HEADER.size + samples * (8 + (4 * dims if flags & _RAGGED else 0))
         if tables + columns > size:
             raise FormatError(f"{where}: tables and columns of {tables + columns} bytes in a record of {size}")
-        header = bytearray(memoryview(buffer)[offset : offset + tables])
+        header = bytearray(buffer[offset : offset + tables])
         header[_CRC_AT : _CRC_AT + 4] = b"\0\0\0\0"
         if crc32(header) != crc:
             raise FormatError(f"{where}: the header is damaged (CRC32)")

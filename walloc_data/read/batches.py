@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from walloc_data.errors import DatasetError, WallocError
 from walloc_data.format import Column
-from walloc_data.read.choice import Choice
+from walloc_data.read.choice import LATENTS, Choice
 from walloc_data.read.decoding import to_floats, to_signals, to_tensors
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.reader import SplitReader
@@ -47,7 +47,9 @@ class Batches:
         self.reader, self.choice, self.ragged, self.buckets, self.skip = reader, choice, ragged, buckets, skip
         self._damaged = Tally() if skip else None
         self._said: set[str] = set()
-        self._checked = False
+        self._checked = bool(reader.types)
+        if self._checked:
+            self._expect(reader.types)
 
     def read(self, numbers: NDArray[np.int64], empty: Empty = new_array) -> Samples:
         """What a batch of samples, int64 `[B]`, is made of: any thread may do it.
@@ -106,8 +108,7 @@ class Batches:
 
     def _check(self, number: int) -> None:
         """Whether samples have the columns, but for labels, which they need not have."""
-        wanted = set(self.choice.names) - {"label"}
-        if self._checked or not wanted:
+        if self._checked or set(self.choice.names) <= {"label"}:
             return
         try:
             there = self.reader.columns(number)
@@ -115,10 +116,14 @@ class Batches:
             if self.skip:
                 return  # the next batch will tell
             raise
-        missing = wanted - there.keys()
-        if missing:
-            raise DatasetError(f"no column {', '.join(sorted(missing))}: there are {', '.join(there)}")
+        self._expect(there)
         self._checked = True
+
+    def _expect(self, there: Iterable[str]) -> None:
+        known = [name for name in there if name != LATENTS]
+        missing = set(self.choice.names) - {"label", *known}
+        if missing:
+            raise DatasetError(f"no column {', '.join(sorted(missing))}: there are {', '.join(known)}")
 
     def _note(self, damaged: list[str]) -> None:
         if self._damaged is not None:

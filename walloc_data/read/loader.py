@@ -1,16 +1,18 @@
 """torchdata's loader over the steps of a stream. Workers keep no state: none is lost, and any number will do."""
 
+import multiprocessing
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from torch.utils.data import BatchSampler, Dataset, DistributedSampler
+from torch.utils.data import BatchSampler, Dataset, DistributedSampler, get_worker_info
 from torch.utils.data._utils import signal_handling
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, WallocError
 from walloc_data.numbers import whole_number
 from walloc_data.read.slots import Packed, Slots
 from walloc_data.read.step_batches import Step
@@ -57,6 +59,8 @@ class StreamingLoader(StatefulDataLoader[Any]):
             super().__init__(self._steps, batch_size=None, sampler=self._order, collate_fn=_as_it_is, **options)
 
     def __iter__(self) -> Any:
+        if self.num_workers and getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise SystemExit(1)  # a worker that runs the script of its parent anew, which will say so
         if self.num_workers and not (self.persistent_workers and self._iterator):
             most = self.num_workers * (self.prefetch_factor or 1) + _HELD
             self._steps.slots = Slots(most)
@@ -64,8 +68,10 @@ class StreamingLoader(StatefulDataLoader[Any]):
         self._order.asked = of, self._steps.slots
         batches: Any = None
         try:
-            batches = super().__iter__()
+            batches = self._started()
             for done, batch in zip(of.left, batches, strict=True):
+                if isinstance(batch, _Failed):
+                    raise batch.error
                 self.stream.reach(of, done)
                 yield batch.unpack() if isinstance(batch, Packed) else batch
                 self.stream.check(of)
@@ -83,6 +89,19 @@ class StreamingLoader(StatefulDataLoader[Any]):
                     self._iterator = None  # or its workers would be forked with the next ones
                 _dismiss(batches)
 
+    def _started(self) -> Any:
+        """The iterator of `StatefulDataLoader`, with its workers."""
+        try:
+            return super().__iter__()
+        except RuntimeError as error:
+            method = (self.multiprocessing_context or multiprocessing).get_start_method()
+            if not self.num_workers or method == "fork":
+                raise
+            raise DatasetError(
+                f"a worker ended as it began; workers that start by {method!r} run the script anew, so what it does "
+                'belongs under `if __name__ == "__main__":`'
+            ) from error
+
     def __len__(self) -> int:
         return len(self.stream)
 
@@ -99,6 +118,13 @@ class StreamingLoader(StatefulDataLoader[Any]):
         self.stream.load_state_dict(state_dict)
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """What a worker sends in the place of a batch, so that its error arrives as the one sentence that it is."""
+
+    error: WallocError
+
+
 class _Steps(Dataset[Any]):
     """Steps as a map: a step, and the slot that the batch is to be put in, to batch."""
 
@@ -107,9 +133,14 @@ class _Steps(Dataset[Any]):
 
     def __getitem__(self, asked: _Asked) -> Any:
         step, slot = asked
-        if slot is None:
-            return self.stream.batch(step)
-        return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
+        try:
+            if slot is None:
+                return self.stream.batch(step)
+            return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
+        except WallocError as error:
+            if get_worker_info() is None:
+                raise
+            return _Failed(error)
 
     __getitems__ = __getitem__  # for a loader made by Accelerate's skip_first_batches, which takes steps for batches
 

@@ -1,6 +1,7 @@
 """A dataset that has been opened, wherever it lies: its manifest, codec and coder, checked against one another."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,9 @@ from walloc_data.errors import DatasetError, FormatError, MissingError, WallocEr
 from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
-__all__ = ["OpenedDataset", "any_ragged", "open_dataset", "read_entries"]
+__all__ = ["OpenedDataset", "any_ragged", "column_types", "open_dataset", "read_entries"]
+
+_TYPE = re.compile(r"str|bytes|json|(bool|u?int(8|16|32|64)|float(16|32|64))(\[\d+(,\d+)*\])?")
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,13 @@ class OpenedDataset:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Shape `(c, *space)` of all latents, as far as the options of its writing tell; empty where shapes differ, and
-        None where nothing is known.
+        """Shape `(c, *space)` of all latents; empty where they differ, and None where nothing says so.
+
+        Manifests of version 0.1 have only the options of reading, which tell where pictures are brought to one size.
         """
+        stated = self.manifest.columns.get("latents")
+        if stated is not None:
+            return tuple(map(int, re.findall(r"\d+", stated.partition("[")[2])))
         reading = self.manifest.options.get("read")
         if not isinstance(reading, dict) or not {"size", "resize", "crop"} <= reading.keys():
             return None
@@ -97,3 +104,17 @@ def any_ragged(datasets: Sequence[OpenedDataset]) -> bool | None:
     if () in shapes or len(shapes - {None}) > 1:
         return True
     return None if None in shapes else False
+
+
+def column_types(datasets: Sequence[OpenedDataset]) -> dict[str, str]:
+    """The type of each column that all of some datasets have, as `Manifest.columns`; of none where one does not say.
+
+    It is empty for types that this version does not know, and where datasets differ.
+    """
+    types: dict[str, str] = {}
+    for name in datasets[0].manifest.columns:
+        kinds = {dataset.manifest.columns.get(name) for dataset in datasets}
+        if None not in kinds:
+            kind = kinds.pop() or ""
+            types[name] = kind if not kinds and _TYPE.fullmatch(kind) else ""
+    return types

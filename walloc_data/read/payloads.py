@@ -14,6 +14,7 @@ from walloc_data.format import Record
 
 __all__ = ["Empty", "Payloads", "decode_payloads", "new_array", "stored_payloads"]
 
+_CLOSE = 4  # times as many bytes are read at once rather than in pieces: a call costs what 20 kB do
 Empty: TypeAlias = Callable[[tuple[int, ...]], NDArray[np.int8]]
 
 
@@ -29,7 +30,7 @@ class Payloads(NamedTuple):
     """
 
     places: Sequence[int]
-    data: Sequence[memoryview]
+    data: Sequence[Any]
     crcs: Sequence[int | None]
     shape: tuple[int, ...]
     coder: Coder
@@ -45,10 +46,11 @@ def stored_payloads(
 ) -> Iterator[Payloads]:
     """Some samples of a record in a buffer, by their slots in it: one part, or as many as samples if its shapes differ.
 
+    Slices of the buffer are read at once where samples lie close to one another.
+
     Of the first `channels` alone nothing is checked: the CRC is that of whole latents.
     """
-    view, segments = memoryview(buffer), record.segments[slots].tolist()
-    data = [view[start : start + size] for start, size in segments]
+    data = _pieces(buffer, record.segments[slots].tolist())
     whole = channels is None or channels == record.channels
     crcs = record.crcs[slots].tolist() if whole else [None] * len(data)
     numbers = slots.tolist() if len(record.shapes) > 1 else [0]
@@ -58,6 +60,14 @@ def stored_payloads(
         return
     for place, payload, crc, shape in zip(places.tolist(), data, crcs, shapes, strict=True):
         yield Payloads([place], [payload], [crc], shape, coder)
+
+
+def _pieces(buffer: Any, segments: list[list[int]]) -> Sequence[Any]:
+    first, last = min(start for start, _ in segments), max(start + size for start, size in segments)
+    if last - first > _CLOSE * sum(size for _, size in segments):
+        return [buffer[start : start + size] for start, size in segments]
+    view = memoryview(buffer[first:last])
+    return [view[start - first : start - first + size] for start, size in segments]
 
 
 def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tuple[Any, NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import FormatError, WallocError
 from walloc_data.read.locate import Group
-from walloc_data.read.opened import OpenedDataset
+from walloc_data.read.opened import OpenedDataset, column_types
 from walloc_data.read.payloads import Empty, Payloads, decode_payloads, new_array, stored_payloads
 from walloc_data.read.records import OpenedRecord, Records
 from walloc_data.read.samples import Samples, as_list, gathered
@@ -38,6 +38,8 @@ class SplitReader:
         self.records, self.channels = Records(datasets, split), channels
         self.selection = None if where is None else select(self.records, where, skip=skip)
         self.places, self.remote = self.records.places, self.records.any_remote
+        self.types = column_types(datasets)
+        self._kinds = {name: kind for name, kind in self.types.items() if name != "label"}  # which is of one form
         self._lost: dict[tuple[int, int], str] = {}  # records that are damaged, and how
         for dataset in datasets:
             dataset.coder.warm_up(channels)
@@ -84,7 +86,10 @@ class SplitReader:
             damaged += [lost] * len(group.slots)
         if damaged:
             indices, found = _closed_up(indices, found)
-        values = {name: gathered([(group, one.column(name)) for group, one in found], len(indices)) for name in columns}
+        values = {
+            name: gathered([(group, one.column(name)) for group, one in found], len(indices), self._kinds.get(name, ""))
+            for name in columns
+        }
         if not latents:
             return Samples([], values, damaged)
         parts = [part for group, one in found for part in self._stored(one, group)]

@@ -1,6 +1,5 @@
-"""Where the records of a split are, and their bytes: of local shards mapped, of remote ones fetched a run at a time."""
+"""Where the records of a split are, and their bytes: of local shards read piece by piece, of remote ones by runs."""
 
-import mmap
 import threading
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -10,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import ShardInfo
 from walloc_data.format.record import HEADER
 from walloc_data.read.forked import renew_in_children
+from walloc_data.read.open_files import OpenFile
 from walloc_data.read.opened import read_entries
 from walloc_data.read.recent import Recent
 from walloc_data.storage import Storage
@@ -22,7 +21,7 @@ from walloc_data.storage.work import held
 __all__ = ["Found", "RecordFiles"]
 
 _INDICES = 512  # in memory
-_MAPS = 256  # open, a file descriptor each
+_SMALL = 1 << 14  # bytes of a local record that is read as a whole
 _RUN_BYTES = 1 << 26  # of remote runs in memory
 _LOCKS = 64
 _WHOLE = 1 << 16  # bytes of a record that is fetched whole for its columns: less than a second request costs
@@ -30,7 +29,7 @@ _COLUMNS_AT, _TABLES = 20, 20  # where a header says the bytes of the columns; b
 
 
 class Found(NamedTuple):
-    """A buffer, where a record begins in it, its bytes, the samples that its index says it holds, and its name."""
+    """What has a record in its slices, where in it that begins, its bytes, the samples that its index says, its name."""
 
     buffer: Any
     offset: int
@@ -58,7 +57,7 @@ class RecordFiles:
 
     def _open(self) -> None:
         self._index = lru_cache(_INDICES)(self._read_index)
-        self._map = lru_cache(_MAPS)(self._mapped)
+        self._file = lru_cache(maxsize=None)(self._local)
         self.remote = bool(self.shards) and self.storage.path(self.shards[0].name) is None
         self._runs: Recent[tuple[int, int], bytes] = Recent(_RUN_BYTES)
         self.renew()
@@ -74,10 +73,13 @@ class RecordFiles:
         offset, size, samples = entries[record].item()
         where = f"{self.storage.url}/{self.shards[shard].name}, record at byte {offset}"
         if not self.remote:
-            return Found(self._map(shard), offset, size, samples, where)
+            file = self._file(shard)
+            if size > _SMALL:
+                return Found(file, offset, size, samples, where)
+            return Found(memoryview(file[offset : offset + size]), 0, size, samples, where)
         first = record - record % self.per_run
         run = self._run(shard, first, entries, anew)
-        return Found(run, offset - int(entries[first]["offset"]), size, samples, where)
+        return Found(memoryview(run), offset - int(entries[first]["offset"]), size, samples, where)
 
     def describe(self, shard: int, record: int, *, anew: bool = False) -> Found:
         """A remote record to its header and columns: where it is large, payloads are not fetched, and are zeros."""
@@ -112,14 +114,6 @@ class RecordFiles:
     def _read_index(self, shard: int) -> NDArray[np.void]:
         return read_entries(self.storage, self.shards[shard])
 
-    def _mapped(self, shard: int) -> mmap.mmap:
+    def _local(self, shard: int) -> OpenFile:
         info = self.shards[shard]
-        path, size = self.storage.path(info.name) or Path(info.name), info.bytes
-        try:
-            with path.open("rb") as file:
-                found = file.seek(0, 2)
-                if found != size:
-                    raise FormatError(f"{path} has {found} bytes, not {size}: cut short or replaced; copy it again")
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        return OpenFile(self.storage.path(info.name) or Path(info.name), info.bytes)

@@ -73,7 +73,7 @@ class OpenedRecord(NamedTuple):
     def column(self, name: str) -> "Column | None":
         """One column, or None; of labels, see `label_column`."""
         found = self.columns([name]).get(name)
-        return label_column(found, len(self.record)) if name == "label" else found
+        return label_column(None, len(self.record)) if found is None and name == "label" else found
 
     def columns(self, names: Collection[str] | None = None) -> dict[str, Column]:
         """Those of some names that there are, or all. Raises `FormatError` where a byte of any is wrong."""
@@ -82,6 +82,8 @@ class OpenedRecord(NamedTuple):
         if not parsed.complete and (names is None or unread):
             only = unread[0] if len(unread) == 1 else None
             found = parsed.record.columns(self.buffer, where=self.where, only=only)
+            if "label" in found:
+                found["label"] = label_column(found["label"], len(self.record))
             parsed.columns.update({**dict.fromkeys(unread), **found})
             parsed.complete = only is None
         wanted = parsed.columns if names is None else names

@@ -49,12 +49,19 @@ class Samples:
         return [Samples(np.stack(list(part.latents)), part.columns, []) for part in parts]
 
 
-def gathered(parts: "Sequence[tuple[Group, Column | None]]", samples: int) -> Column:
-    """One column of a batch, from those of its records: an array where all are, of one shape."""
+def gathered(parts: "Sequence[tuple[Group, Column | None]]", samples: int, kind: str = "") -> Column:
+    """One column of a batch, from those of its records: an array where all are, of one shape.
+
+    `kind` is its type in the whole dataset, where that is known: a record may hold arrays of what is JSON elsewhere, or
+    narrower numbers.
+    """
+    if kind in ("str", "bytes", "json"):
+        parts = [(group, None if column is None else as_list(column)) for group, column in parts]
     arrays = [column for _, column in parts if isinstance(column, np.ndarray)]
     shapes = {array.shape[1:] for array in arrays}
     if len(arrays) == len(parts) and len(shapes) == 1:
-        whole = np.empty((samples, *shapes.pop()), np.result_type(*{array.dtype for array in arrays}))
+        dtypes = {array.dtype for array in arrays}
+        whole = np.empty((samples, *shapes.pop()), np.result_type(*dtypes, *([kind.partition("[")[0]] if kind else [])))
         for group, column in parts:
             whole[group.places] = np.asarray(column)[group.slots]
         return whole

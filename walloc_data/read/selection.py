@@ -68,7 +68,7 @@ def _judged(opened: OpenedRecord, wanted: Where) -> tuple[NDArray[np.bool_], set
     samples, found = len(opened.record), opened.columns(wanted.names)
     columns = {name: as_list(column) for name, column in found.items()}
     if wanted.names is None or "label" in wanted.names:
-        columns["label"] = as_list(label_column(found.get("label"), samples))
+        columns.setdefault("label", as_list(label_column(None, samples)))
     rows = zip(*columns.values(), strict=True) if columns else [()] * samples
     holds = [wanted(dict(zip(columns, row, strict=True))) for row in rows]
     return np.array(holds, bool), set(columns)

@@ -7,27 +7,35 @@ from typing import Any
 from walloc_data.errors import SourceError
 from walloc_data.sources.addresses import find_places, is_url, suffix_of
 from walloc_data.sources.folder import scan_folder
+from walloc_data.sources.hugging_face import is_hugging_face, is_saved, open_hugging_face, open_saved
 from walloc_data.sources.scan_tars import scan_tars
 from walloc_data.sources.source import Source
+from walloc_data.sources.tables import scan_parquet
 from walloc_data.sources.walk import list_files
 
 __all__ = ["open_source"]
 
-_MANY = {".tar": scan_tars}  # files that hold many samples, by suffix
+_MANY = {".parquet": scan_parquet, ".tar": scan_tars}  # files that hold many samples, by suffix
 _PACKED = {".gz": "gunzip", ".tgz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd"}
 _FEW = 12  # folders of splits, not of classes
-_KINDS = "a folder of files, WebDataset tars (data.tar, data-{000..012}.tar, a folder of them)"
+_KINDS = (
+    "a folder of files, WebDataset tars (data.tar, data-{000..012}.tar, a folder of them), parquet files (the same), "
+    "or a dataset of Hugging Face (what save_to_disk wrote, hf://user/name, or the object)"
+)
 
 
 def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
     """The samples at an address, listed and not read; a `Source` is given back as it is.
 
-    An address is a folder of files, or of tars of WebDataset; a tar, or several in brace notation or by a pattern,
-    here or at a URL (`https://`, `hf://user/name`, what fsspec opens). `suffixes` are those of the files that count.
+    An address is a folder of files; tars of WebDataset or parquet files: one, several in brace notation or by a
+    pattern, a folder of them, here or at a URL (`https://`, `hf://user/name`, what fsspec opens); or a dataset of
+    Hugging Face, as a folder or an object. `suffixes` are those of the files that count.
     Raises `SourceError` for what is no source.
     """
     if isinstance(address, Source):
         return address
+    if is_hugging_face(address):
+        return open_hugging_face(address, suffixes=suffixes)
     if not isinstance(address, str | os.PathLike):
         raise SourceError(f"a source is {_KINDS}, not {type(address).__name__}")
     text = os.fspath(address)
@@ -43,6 +51,8 @@ def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
         if is_url(text):
             return _many(text, text, frozenset(_MANY), suffixes)
         raise SourceError(f"{text} is not a folder, nor a file that is known: a source is {_KINDS}")
+    if is_saved(Path(text)):
+        return open_saved(Path(text), suffixes=suffixes)
     wanted = frozenset(suffix for suffix in _MANY if _holds(Path(text), suffix))
     if wanted and not list_files(text, suffixes - {""}):
         return _many(text, str(Path(text).resolve()), wanted, suffixes)

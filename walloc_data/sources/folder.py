@@ -146,7 +146,7 @@ def _notes_on_depth(inside: Mapping[str, Sequence[str]]) -> list[str]:
         if len(deeper) > 1:
             alike.setdefault(tuple(sorted(deeper)), []).append(top)
     return [
-        f"{', '.join(tops[:_SHOWN])} are taken for classes, and hold the same folders each ({', '.join(same[:_SHOWN])}): "
+        f"{', '.join(tops[:_SHOWN])} are taken for classes, and hold the same folders ({', '.join(same[:_SHOWN])}): "
         "if those are the classes, name what holds them train, val and test"
         for same, tops in alike.items()
         if len(tops) > 1

@@ -33,6 +33,11 @@ class Place:
         """The name without the last suffix."""
         return os.path.splitext(self.name)[0]
 
+    @property
+    def folder(self) -> str | None:
+        """The folder of a local file."""
+        return os.path.dirname(os.path.abspath(self.where)) if self.storage is None else None
+
     def size(self) -> int:
         """Bytes of the file."""
         with self._named():

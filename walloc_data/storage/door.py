@@ -40,7 +40,7 @@ class Storage(Protocol):
         """The commit that is read of a repository of the Hub, 40 hex digits, known once a file was; "" elsewhere."""
 
     def path(self, name: str) -> Path | None:
-        """The local file of that name, to be mapped; None where files are remote."""
+        """The local file of that name, to be opened; None where files are remote."""
 
     def size(self, name: str) -> int:
         """Bytes of a file as it is now, whatever is cached."""

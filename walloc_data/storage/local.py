@@ -15,8 +15,8 @@ class LocalStorage:
     revision = ""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        self.url = str(self.folder)
+        self.folder = Path(folder).absolute()  # a run may go elsewhere, as Hydra's do
+        self.url = str(Path(folder))
 
     def __repr__(self) -> str:
         return f"LocalStorage({self.url!r})"

@@ -17,7 +17,8 @@ __all__ = ["Packer"]
 class Packer:
     """Puts samples into the records of a shard called `name`: `block` a record, or a record each in `layout` samples.
 
-    What it has written: `samples`, bytes of their payloads, and the type of each column, joined over records.
+    What it has written: `samples`, bytes of their payloads, and the type of each column and of latents, joined over
+    records: `int8[12,32,32]`, or `json` where their shapes differ.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Packer:
         columns = columns_of(rows)
         data = pack_record(payloads, latents, columns, coder_id=self._coder.id, fingerprint=self._fingerprint)
         self._writer.add(member, data, samples=len(rows))
-        for name, column in columns.items():
-            kind = column_type(column)
+        shapes = {sample.shape for sample in latents}
+        kinds = {name: column_type(column) for name, column in columns.items()}
+        kinds["latents"] = f"int8[{','.join(map(str, shapes.pop()))}]" if len(shapes) == 1 else "json"
+        for name, kind in kinds.items():
             self.columns[name] = joined(self.columns.get(name, kind), kind)
         return columns
 

@@ -1,0 +1,180 @@
+"""Parquet files as sources: a row a sample, row groups read when they are wanted."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.errors import SampleError, SourceError
+from walloc_data.sources.addresses import split_of
+from walloc_data.sources.folder import SPLITS
+from walloc_data.sources.places import Place
+from walloc_data.sources.source import Raw, Source
+from walloc_data.sources.table_keys import keys_digest, keys_if_distinct
+from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, raw_of
+
+__all__ = ["Parquet", "scan_parquet"]
+
+_KEPT = 1 << 28  # bytes of row groups that a process keeps; one at least
+
+
+def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str], data: str | None = None) -> Source:
+    """The rows of parquet files, by what their footers say.
+
+    Splits are those that the names of the files say; columns mean what `columns_of` makes of them. Raises
+    `SourceError` for what is no parquet file, or one that was cut short, and for files that lack the column of data.
+    """
+    found: dict[str, list[_Listed]] = {}
+    first: _Listed | None = None
+    for place in places:
+        listed = _listed(place, suffixes, first.columns.data if first else data)
+        first = first or listed
+        found.setdefault(split_of(place.name) or "train", []).append(listed)
+    unsaid = [place.where for place in places if split_of(place.name) is None]
+    notes = []
+    if 0 < len(unsaid) < len(places):
+        notes.append(f"{len(unsaid):,} files whose names say no split are of train, such as {unsaid[0]}")
+    kept = {split: [one for one in found[split] if one.rows] for split in SPLITS if split in found}
+    keys, more = keys_if_distinct({split: [one.keys for one in listed] for split, listed in kept.items()})
+    splits = {split: Parquet.of(split, listed, keys.get(split)) for split, listed in kept.items() if listed}
+    if first is None or not splits:
+        raise SourceError(f"{name} holds no rows")
+    classes = joined_classes({one.place.where: one.columns for listed in kept.values() for one in listed})
+    return Source(name, splits, classes, notes + more)
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What the footer of a file says: rows of each group, columns, and the values of the column of keys."""
+
+    place: Place
+    rows: list[int]
+    columns: Columns
+    schema: str
+    keys: Any
+
+
+def _listed(place: Place, suffixes: frozenset[str], data: str | None) -> _Listed:
+    with _opened(place) as file:
+        schema = file.schema_arrow
+        columns = columns_of(schema, place.where, suffixes=suffixes, data=data)
+        rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        keys = file.read([columns.key], use_threads=False).column(0) if columns.key else None
+        return _Listed(place, rows, columns, schema.to_string(), keys)
+
+
+@contextmanager
+def _opened(place: Place) -> Iterator[Any]:
+    """A parquet file. Raises `SourceError` for what is none, or cannot be read."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise SourceError(
+            f"{place.where}: parquet is read with pyarrow, which is not here: pip install 'walloc-data[tables]'"
+        ) from error
+    with place.open() as file:
+        try:
+            opened = parquet.ParquetFile(file)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise SourceError(
+                f"{place.where}: no parquet file, or one that was cut short ({_line(error)}): copy it again, or leave "
+                "it out"
+            ) from error
+        with opened:
+            yield opened
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
+
+
+class _Groups(OrderedDict[int, Any]):
+    """The row groups that were read last. Other processes read their own."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Groups, ()
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A `Split` of the rows of parquet files, in order.
+
+    Row group g is the one of number `groups[g, 1]` in `places[groups[g, 0]]`, behind `groups[g, 2]` rows of that file;
+    its last row is the one before `ends[g]`. Without `keys`, a key is the split and the number of the row.
+    """
+
+    split: str
+    places: Sequence[Place]
+    groups: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    columns: Mapping[str, Columns]
+    schemas: str
+    keys: Any = None
+    _kept: _Groups = field(default_factory=_Groups, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, split: str, listed: Sequence[_Listed], keys: Any) -> "Parquet":
+        """The split of files that were listed."""
+        groups = [
+            (number, group, sum(one.rows[:group]))
+            for number, one in enumerate(listed)
+            for group in range(len(one.rows))
+        ]
+        ends = np.cumsum([rows for one in listed for rows in one.rows], dtype=np.int64)
+        schemas = hashlib.sha256("\n".join(f"{one.place.name}\n{one.schema}" for one in listed).encode()).hexdigest()
+        columns = {one.place.where: one.columns for one in listed}
+        return cls(split, [one.place for one in listed], np.array(groups, np.int64), ends, columns, schemas, keys)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> Raw:
+        group, row = self._find(index)
+        place = self.places[self.groups[group, 0]]
+        where = f"{place.where}#{self.groups[group, 2] + row}"
+        return raw_of(self._read(group, where), row, self.columns[place.where], where, folder=place.folder)
+
+    def key(self, index: int) -> str:
+        """What the column of keys says; without one, the split and the number of the row."""
+        return f"{self.split}/{index:08d}" if self.keys is None else str(self.keys[index].as_py())
+
+    def stamp(self, index: int) -> str:
+        """That of the file."""
+        place: Place = self.places[self.groups[self._find(index)[0], 0]]
+        return place.stamp()
+
+    def digest(self) -> str:
+        """Of the files' names, columns and row groups, and of the keys."""
+        digest = hashlib.sha256(self.schemas.encode() + self.ends.astype("<i8").tobytes())
+        digest.update(keys_digest(self.keys))
+        return digest.hexdigest()
+
+    def _find(self, index: int) -> tuple[int, int]:
+        """The row group of a row, and the row in it."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        group = int(np.searchsorted(self.ends, index, "right"))
+        return group, index - (int(self.ends[group - 1]) if group else 0)
+
+    def _read(self, group: int, where: str) -> Any:
+        """The table of a row group."""
+        table = self._kept.pop(group, None)
+        if table is None:
+            place, number = self.places[self.groups[group, 0]], int(self.groups[group, 1])
+            with _opened(place) as file:
+                try:
+                    table = file.read_row_group(number, use_threads=False)
+                except (ValueError, OSError) as error:  # what pyarrow finds damaged has no number of the system
+                    if getattr(error, "errno", None):
+                        raise SourceError(f"{place.where}: cannot be read ({_line(error)})") from error
+                    raise SampleError(f"{where}: row group {number} is damaged ({_line(error)})") from error
+        self._kept[group] = table
+        while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT:
+            self._kept.popitem(last=False)
+        return table
