@@ -29,7 +29,7 @@ _COLUMNS_AT, _TABLES = 20, 20  # where a header says the bytes of the columns; b
 
 
 class Found(NamedTuple):
-    """What has a record in its slices, where in it that begins, its bytes, the samples that its index says, its name."""
+    """What has a record in its slices, where that begins in it, its bytes, the samples its index says, and its name."""
 
     buffer: Any
     offset: int

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import SampleError, SourceError
-from walloc_data.sources.folder import SPLITS
 from walloc_data.sources.source import Raw, Source
+from walloc_data.sources.split_names import SPLITS
 from walloc_data.sources.table_keys import keys_digest, keys_if_distinct
 from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, raw_of
 
