@@ -84,7 +84,7 @@ def test_bytes_are_those_of_the_table():
 
 def test_only_one_column_is_read():
     packed = memoryview(pack_columns({"a": ["x"], "b": ["y"]}, 1))
-    assert unpack_columns(packed, 1, where="here", only="b") == {"b": ["y"]}
+    assert unpack_columns(packed, 1, where="here", only=["b"]) == {"b": ["y"]}
     assert unpack_columns(packed, 1, where="here", only="c") == {}
 
 

@@ -18,7 +18,7 @@ A column of a type that a reader does not know is passed over by its length.
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -75,7 +75,9 @@ def _strings(texts: list[bytes]) -> bytes:
     return np.cumsum([len(text) for text in texts], dtype="<u4").tobytes() + b"".join(texts)
 
 
-def unpack_columns(data: memoryview, samples: int, *, where: str, only: str | None = None) -> dict[str, Column]:
+def unpack_columns(
+    data: memoryview, samples: int, *, where: str, only: Collection[str] | None = None
+) -> dict[str, Column]:
     """The inverse of `pack_columns`. Raises `FormatError`, which says `where`."""
     columns: dict[str, Column] = {}
     at = 0
@@ -87,7 +89,7 @@ def unpack_columns(data: memoryview, samples: int, *, where: str, only: str | No
             body, at = data[stop + 5 : stop + 5 + size], stop + 5 + size
             if at > len(data):
                 raise ValueError(f"{name!r} ends behind the record")
-            if (only is None or name == only) and kind in _KINDS:
+            if (only is None or name in only) and kind in _KINDS:
                 columns[name] = _unpack(kind, body, samples)
     except (ValueError, IndexError, struct.error, RecursionError) as error:
         raise FormatError(f"{where}: the columns are damaged ({error})") from error

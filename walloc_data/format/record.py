@@ -24,7 +24,7 @@ Then the N payloads, then the columns.
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,8 @@ class Record:
         """Shape `(c, *space)` of a sample's latents."""
         return (self.channels, *self.shapes[sample if len(self.shapes) > 1 else 0].tolist())
 
-    def columns(self, buffer: Any, *, where: str, only: str | None = None) -> dict[str, Column]:
-        """All columns, or the one called `only` if there is one. Raises `FormatError` where a byte of any is wrong."""
+    def columns(self, buffer: Any, *, where: str, only: Collection[str] | None = None) -> dict[str, Column]:
+        """All columns, or those that are called `only`. Raises `FormatError` where a byte of any is wrong."""
         start, size = self.columns_at
         data = memoryview(buffer[start : start + size])
         if crc32(data) != self.columns_crc:

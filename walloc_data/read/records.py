@@ -78,14 +78,13 @@ class OpenedRecord(NamedTuple):
     def columns(self, names: Collection[str] | None = None) -> dict[str, Column]:
         """Those of some names that there are, or all. Raises `FormatError` where a byte of any is wrong."""
         parsed = self.parsed
-        unread = [] if names is None else [name for name in names if name not in parsed.columns]
-        if not parsed.complete and (names is None or unread):
-            only = unread[0] if len(unread) == 1 else None
-            found = parsed.record.columns(self.buffer, where=self.where, only=only)
+        unread = None if names is None else [name for name in names if name not in parsed.columns]
+        if not parsed.complete and (unread is None or unread):
+            found = parsed.record.columns(self.buffer, where=self.where, only=unread)
             if "label" in found:
                 found["label"] = label_column(found["label"], len(self.record))
-            parsed.columns.update({**dict.fromkeys(unread), **found})
-            parsed.complete = only is None
+            parsed.columns.update({**dict.fromkeys(unread or ()), **found})
+            parsed.complete = unread is None
         wanted = parsed.columns if names is None else names
         return {name: column for name in wanted if (column := parsed.columns.get(name)) is not None}
 
