@@ -66,6 +66,9 @@ def test_an_epoch_that_is_given_again_is_spoken_of(dataset, epochs, tmp_path, wo
     try:
         list(islice(loader, 3))
         assert (tmp_path / "log").read_text() == ""
+        one.set_epoch(0)  # as is wanted
+        assert keys(islice(loader, 3)) == epochs[0][:15]
+        assert (tmp_path / "log").read_text() == ""
         assert keys(loader) == epochs[0]
         assert "call set_epoch(epoch)" in (tmp_path / "log").read_text()
     finally:

@@ -45,6 +45,9 @@ class Steps:
         self.place = Place()
         self._done = 0  # in the epoch of `place`: after the last step given
         self._pass: Pass | None = None  # of this process, of which steps are given
+        self._given: tuple[int, range] | None = (
+            None  # an epoch, and what was left of it, since somebody said where to be
+        )
         self._loaded: tuple[int, int, int] | None = None  # by a worker: epoch, samples done, steps given since
         self._at = (0, 0, 0)  # of a worker, likewise
 
@@ -106,10 +109,10 @@ class Steps:
         if worker:
             yield from self._of_worker(worker.id, worker.num_workers)
             return
-        before = self._pass
         of = self.begin()
-        if by_hand and before and (before.epoch, before.left) == (of.epoch, of.left):
+        if by_hand and self._given == (of.epoch, of.left):
             _tell_again(of.epoch)
+        self._given = of.epoch, of.left
         try:
             for done in of.left:
                 batch = self.batch(of.step(done))
@@ -142,7 +145,7 @@ class Steps:
 
     def set_epoch(self, epoch: int) -> None:
         """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
-        epoch = whole_number("epoch", epoch, least=0)
+        epoch, self._given = whole_number("epoch", epoch, least=0), None
         if epoch != self.place.epoch or self.place.begun:
             self._done = 0
             self.place.set(epoch, 0)
@@ -195,6 +198,7 @@ class Steps:
         else:
             epoch, self._done = _ended(cut, epoch, done)
             self.place.set(epoch, self._done)
+            self._given = None
 
     def batch(self, step: Step, empty: Empty = new_array) -> Any:
         """The batch of a step, read ahead; or else with its latents in an array that `empty` makes."""
