@@ -144,6 +144,17 @@ def test_an_epoch_of_which_no_step_is_left_has_ended(dataset, batch_size):
     assert keys(two) == keys(fresh)
 
 
+def test_too_little_for_more_ranks_has_ended(dataset):
+    one = stream(dataset, batch_size=2)
+    list(islice(one, 29))
+    for rank in (0, 3):
+        four = stream(dataset, batch_size=4, rank=rank, world_size=4)
+        four.load_state_dict(one.state_dict())  # of which 2 samples are left
+        assert four.epoch == 1
+        assert len(list(four)) == 4
+        assert four.epoch == 2
+
+
 def nested(iterable):
     for _ in iterable:
         next(iter(iterable))

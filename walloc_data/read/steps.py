@@ -11,7 +11,7 @@ from walloc_data.numbers import whole_number
 from walloc_data.order import Cut
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.place import Place
-from walloc_data.read.ranks import Ranks
+from walloc_data.read.ranks import Ranks, UnknownRank
 from walloc_data.read.step_batches import BY_HAND, Step, StepBatches
 
 __all__ = ["Pass", "Steps"]
@@ -175,8 +175,11 @@ class Steps:
             given, order = whole_number("given", state.get("given", 0), least=0), dict(state["order"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(f"this is not the state of a StreamingLatentDataset ({error!r} is wrong)") from error
-        cut = self.dealt()[1]
-        own = self._order(cut)
+        try:
+            cut = self.dealt()[1]
+        except UnknownRank:  # it is settled when an iteration begins
+            cut = None
+        own = self.identity if cut is None else self._order(cut)
         other = [name for name, value in own.items() if order.get(name) != value]
         if other:
             said = ", ".join(f"{name} {order.get(name)!r}, not {own[name]!r}" for name in other)
@@ -185,8 +188,8 @@ class Steps:
             raise DatasetError(
                 f"the state is of another run ({said}): resume with the data and options it was made with"
             )
-        if done >= cut.length:
-            raise DatasetError(f"the state is {done} samples into an epoch of {cut.length}")
+        if done >= own["epoch_samples"]:
+            raise DatasetError(f"the state is {done} samples into an epoch of {own['epoch_samples']}")
         worker = get_worker_info()
         if given and (worker.num_workers if worker else 1) != state.get("workers"):
             raise DatasetError(
@@ -196,7 +199,7 @@ class Steps:
         if worker:
             self._loaded = epoch, done, given
         else:
-            epoch, self._done = _ended(cut, epoch, done)
+            epoch, self._done = _ended(cut, epoch, done) if cut else (epoch, done)
             self.place.set(epoch, self._done)
             self._given = None
 
