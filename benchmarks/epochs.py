@@ -2,12 +2,13 @@
 
 A small dataset of noise, read from its folder and over HTTP, with no workers, with two, and with two that stay; every
 other epoch is broken off after three steps. Of the process that trains: anonymous and shared memory, open files,
-threads, children; of the machine: what lies in /dev/shm; of the cache: its bytes. Linux only.
+threads, children, what it or nobody has left in /dev/shm; of the cache: its bytes. Linux only.
 """
 
 import argparse
 import gc
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -94,10 +95,16 @@ def left(cache: Path, others: set[int]) -> tuple[str, ...]:
         len(os.listdir("/proc/self/fd")),
         len(os.listdir("/proc/self/task")),
         len(children - others),
-        len(os.listdir("/dev/shm")),
+        sum(not _of_others(name, children) for name in os.listdir("/dev/shm")),
         sum(files) // 1000,
     )
     return tuple(map(str, figures))
+
+
+def _of_others(name: str, children: set[int]) -> bool:
+    """Whether another program that runs has made what lies in /dev/shm: names have the number of their process."""
+    numbers = map(int, re.findall(r"\d+", name))
+    return any(Path(f"/proc/{n}").exists() and n not in {os.getpid(), *children} for n in numbers)
 
 
 def serve(folder: Path) -> None:

@@ -66,6 +66,9 @@ def test_an_epoch_that_is_given_again_is_spoken_of(dataset, epochs, tmp_path, wo
     try:
         list(islice(loader, 3))
         assert (tmp_path / "log").read_text() == ""
+        one.set_epoch(0)  # as is wanted
+        assert keys(islice(loader, 3)) == epochs[0][:15]
+        assert (tmp_path / "log").read_text() == ""
         assert keys(loader) == epochs[0]
         assert "call set_epoch(epoch)" in (tmp_path / "log").read_text()
     finally:
@@ -139,6 +142,17 @@ def test_an_epoch_of_which_no_step_is_left_has_ended(dataset, batch_size):
     fresh = stream(dataset, batch_size=batch_size, drop_last=True)
     fresh.set_epoch(1)
     assert keys(two) == keys(fresh)
+
+
+def test_too_little_for_more_ranks_has_ended(dataset):
+    one = stream(dataset, batch_size=2)
+    list(islice(one, 29))
+    for rank in (0, 3):
+        four = stream(dataset, batch_size=4, rank=rank, world_size=4)
+        four.load_state_dict(one.state_dict())  # of which 2 samples are left
+        assert four.epoch == 1
+        assert len(list(four)) == 4
+        assert four.epoch == 2
 
 
 def nested(iterable):

@@ -23,6 +23,7 @@ from walloc_data.write.encode_shard import Job, encode_signals, read_sample, wri
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import write_manifest
 from walloc_data.write.journal import append_report, write_journal
+from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
 from walloc_data.write.plan import Options, Plan, coder_sample, measured_keys
 from walloc_data.write.progress import Progress
@@ -72,6 +73,7 @@ def shard_dataset(
     Raises `SourceError` for what is no source, `CodecError` for what is no codec, `DatasetError` where `out` holds
     something else or cannot be written, and `SampleError` with `"stop"`. What is finished stays.
     """
+    end_if_unguarded()
     workers = whole_number("workers", workers, least=1)
     if on_error not in ("skip", "stop"):
         raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")

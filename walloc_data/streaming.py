@@ -202,7 +202,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
 
         Workers of a `DataLoader` that live on see it too. Raises `DatasetError` for what is no number from 0 on.
         """
-        refuse_second_dealing(sys._getframe(1), self.world_size)
+        refuse_second_dealing(sys._getframe(1), self._ranks)
         self._steps.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:

@@ -181,6 +181,16 @@ def test_behind_a_damaged_header_the_rest_is_read(tmp_path):
     assert source.notes[1].startswith("1 keys without data were passed over")
 
 
+@pytest.mark.parametrize("shift", [1, 513, 70_000])
+def test_bytes_too_many_cost_what_they_stand_in(tmp_path, shift):
+    path = write_tar(tmp_path / "x.tar", [(f"{number}.jpg", b"7" * 9) for number in range(4)], tarfile.USTAR_FORMAT)
+    data = path.read_bytes()
+    path.write_bytes(data[:1024] + b"\xa5" * shift + data[1024:])
+    source = opened(path)
+    assert listed(source)["train"] == [(f"{number}.jpg", b"7" * 9, {}) for number in range(4)]
+    assert f"damaged from byte 1,024 to {1024 + shift:,} (behind 0.jpg)" in source.notes[0]
+
+
 def test_a_sample_beside_damage_that_lacks_a_field_is_not_stored_without_it(tmp_path):
     members = [(f"{number}.{kind}", b"7") for number in range(4) for kind in ("jpg", "cls")]
     path = write_tar(tmp_path / "x.tar", members, tarfile.USTAR_FORMAT)

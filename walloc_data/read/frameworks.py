@@ -3,6 +3,7 @@
 from types import FrameType
 
 from walloc_data.errors import DatasetError
+from walloc_data.read.ranks import Ranks
 
 __all__ = ["in_data_loader", "refuse_second_dealing"]
 
@@ -21,9 +22,9 @@ def in_data_loader(caller: FrameType) -> bool:
     return collates is not None
 
 
-def refuse_second_dealing(caller: FrameType, world: int) -> None:
-    """Raise `DatasetError` where Accelerate is to deal batches that are those of one rank of `world` already."""
-    if world > 1 and caller.f_globals.get("__name__") == "accelerate.data_loader":
+def refuse_second_dealing(caller: FrameType, ranks: Ranks) -> None:
+    """Raise `DatasetError` where Accelerate is to deal batches that are those of one rank of several already."""
+    if caller.f_globals.get("__name__") == "accelerate.data_loader" and (world := ranks.now()[1]) > 1:
         raise DatasetError(
             f"Accelerate would deal the batches of each of {world} ranks once more, so that samples are lost: "
             f"{_LOADER}, which accelerator.prepare leaves as it is; for Transformers' Trainer, return that loader from "

@@ -11,7 +11,7 @@ from walloc_data.numbers import whole_number
 from walloc_data.order import Cut
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.place import Place
-from walloc_data.read.ranks import Ranks
+from walloc_data.read.ranks import Ranks, UnknownRank
 from walloc_data.read.step_batches import BY_HAND, Step, StepBatches
 
 __all__ = ["Pass", "Steps"]
@@ -45,6 +45,9 @@ class Steps:
         self.place = Place()
         self._done = 0  # in the epoch of `place`: after the last step given
         self._pass: Pass | None = None  # of this process, of which steps are given
+        self._given: tuple[int, range] | None = (
+            None  # an epoch, and what was left of it, since somebody said where to be
+        )
         self._loaded: tuple[int, int, int] | None = None  # by a worker: epoch, samples done, steps given since
         self._at = (0, 0, 0)  # of a worker, likewise
 
@@ -106,10 +109,10 @@ class Steps:
         if worker:
             yield from self._of_worker(worker.id, worker.num_workers)
             return
-        before = self._pass
         of = self.begin()
-        if by_hand and before and (before.epoch, before.left) == (of.epoch, of.left):
+        if by_hand and self._given == (of.epoch, of.left):
             _tell_again(of.epoch)
+        self._given = of.epoch, of.left
         try:
             for done in of.left:
                 batch = self.batch(of.step(done))
@@ -142,7 +145,7 @@ class Steps:
 
     def set_epoch(self, epoch: int) -> None:
         """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
-        epoch = whole_number("epoch", epoch, least=0)
+        epoch, self._given = whole_number("epoch", epoch, least=0), None
         if epoch != self.place.epoch or self.place.begun:
             self._done = 0
             self.place.set(epoch, 0)
@@ -172,8 +175,11 @@ class Steps:
             given, order = whole_number("given", state.get("given", 0), least=0), dict(state["order"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(f"this is not the state of a StreamingLatentDataset ({error!r} is wrong)") from error
-        cut = self.dealt()[1]
-        own = self._order(cut)
+        try:
+            cut = self.dealt()[1]
+        except UnknownRank:  # it is settled when an iteration begins
+            cut = None
+        own = self.identity if cut is None else self._order(cut)
         other = [name for name, value in own.items() if order.get(name) != value]
         if other:
             said = ", ".join(f"{name} {order.get(name)!r}, not {own[name]!r}" for name in other)
@@ -182,8 +188,8 @@ class Steps:
             raise DatasetError(
                 f"the state is of another run ({said}): resume with the data and options it was made with"
             )
-        if done >= cut.length:
-            raise DatasetError(f"the state is {done} samples into an epoch of {cut.length}")
+        if done >= own["epoch_samples"]:
+            raise DatasetError(f"the state is {done} samples into an epoch of {own['epoch_samples']}")
         worker = get_worker_info()
         if given and (worker.num_workers if worker else 1) != state.get("workers"):
             raise DatasetError(
@@ -193,8 +199,9 @@ class Steps:
         if worker:
             self._loaded = epoch, done, given
         else:
-            epoch, self._done = _ended(cut, epoch, done)
+            epoch, self._done = _ended(cut, epoch, done) if cut else (epoch, done)
             self.place.set(epoch, self._done)
+            self._given = None
 
     def batch(self, step: Step, empty: Empty = new_array) -> Any:
         """The batch of a step, read ahead; or else with its latents in an array that `empty` makes."""

@@ -3,7 +3,6 @@
 Headers are those of POSIX.1-1988 ustar, POSIX.1-2001 pax and GNU tar: 512 bytes each, then the member's, padded to 512.
 """
 
-from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from walloc_data.errors import SourceError
@@ -13,6 +12,8 @@ __all__ = ["Member", "TarIndex", "read_tar_index"]
 _BLOCK = 512
 _FILES, _LONG_NAME, _PAX = b"0\07", b"L", b"x"
 _LINKS = b"12S"  # and sparse files, whose bytes are not as they were
+_MARK, _MARK_AT = b"ustar", 257  # what every header since POSIX.1-1988 has, and where
+_WINDOW = 1 << 16
 _EXTRA = 1 << 20  # what names and attributes may take at most
 _PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 
@@ -53,7 +54,7 @@ def read_tar_index(file: BinaryIO, size: int, where: str) -> TarIndex:
             ended, at = True, at + _BLOCK
             continue
         if not _is_header(header):
-            found = next(_headers(file, at + _BLOCK, size), size)
+            found = _next_header(file, at + 1, size)
             if not members and found == size:
                 raise SourceError(_no_tar(header, where))
             behind = f" (behind {members[-1].name})" if members else ""
@@ -85,14 +86,20 @@ def read_tar_index(file: BinaryIO, size: int, where: str) -> TarIndex:
     return TarIndex(members, suspects, notes)
 
 
-def _headers(file: BinaryIO, at: int, size: int) -> Iterator[int]:
-    """Where headers are from a place on, block by block."""
-    file.seek(at)
+def _next_header(file: BinaryIO, at: int, size: int) -> int:
+    """Where the next header is, at whatever byte; `size` if there is none."""
     while at + _BLOCK <= size:
-        header = file.read(_BLOCK)
-        if header[257:262] == b"ustar" and _is_header(header):
-            yield at
-        at += _BLOCK
+        file.seek(at)
+        window = file.read(_WINDOW)
+        mark = window.find(_MARK, _MARK_AT)
+        while mark >= 0 and mark - _MARK_AT + _BLOCK <= len(window):
+            if _is_header(window[mark - _MARK_AT : mark - _MARK_AT + _BLOCK]):
+                return at + mark - _MARK_AT
+            mark = window.find(_MARK, mark + 1)
+        if len(window) < _WINDOW:
+            break
+        at += _WINDOW - _BLOCK + 1
+    return size
 
 
 def _is_header(header: bytes) -> bool:

@@ -1,24 +1,33 @@
-"""Tasks over processes that end with their parent, answer Ctrl-C, and lose no finished shard when one fails."""
+"""Tasks over processes of this machine, which end with their parent and lose no finished shard when one fails."""
 
 import multiprocessing
 import os
+import pickle
 import signal
-import threading
-import time
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 import torch
 
-from walloc_data.errors import DatasetError
+from walloc_data.errors import DatasetError, WallocError
+from walloc_data.write.cores import usable_cores
 
-__all__ = ["LocalEngine", "default_workers"]
+__all__ = ["LocalEngine", "default_workers", "end_if_unguarded"]
 
 _WORTH_A_PROCESS = 1000  # samples, that take longer than starting it
+_PARENT = "WALLOC_WORKER_OF"  # an environment variable of workers: the process that started them
+_UNGUARDED = 77  # exit status of a worker that came upon the call which started it
+_GUARD = (
+    "workers are processes that import the script which starts them, and this one starts them wherever it is imported: "
+    "put the call under `if __name__ == '__main__':`, or use workers=1"
+)
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -26,8 +35,18 @@ _R = TypeVar("_R")
 
 def default_workers(samples: int) -> int:
     """As many processes as this one may use cores, and as so many samples are worth starting."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, samples // _WORTH_A_PROCESS))
+    return max(1, min(usable_cores(), samples // _WORTH_A_PROCESS))
+
+
+def end_if_unguarded() -> None:
+    """Called first by all that may start processes: a worker that comes upon the call while it imports the script of
+    its parent, and would start workers of its own and so on, ends in silence; the parent says why."""
+    if _is_importing_main() and os.environ.get(_PARENT) == str(os.getppid()):
+        os._exit(_UNGUARDED)
+
+
+def _is_importing_main() -> bool:
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
 
 
 @dataclass(frozen=True)
@@ -41,8 +60,8 @@ class LocalEngine:
     ) -> Iterator[tuple[_T, _R]]:
         """Do each task, and give it with its result as it is done; `tick` is told of samples meanwhile.
 
-        `work` is pickled once a process. Raises what it raises, when the tasks that run then have ended, and
-        `DatasetError` where a process dies.
+        `work` is pickled once. Raises what it raises, when the tasks that run then have ended, and `DatasetError`
+        where a process dies.
         """
         if self.workers == 1 or len(tasks) <= 1:
             for task in tasks:
@@ -51,79 +70,142 @@ class LocalEngine:
             yield from _run_pool(self.workers, work, tasks, tick)
 
 
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    ready: bool = False
+    task: Any = None
+
+
 def _run_pool(
     workers: int, work: Callable[[_T, Callable[[int], None]], _R], tasks: Sequence[_T], tick: Callable[[int], None]
 ) -> Iterator[tuple[_T, _R]]:
-    context = multiprocessing.get_context("spawn")
-    counter, told = context.Value("q", 0), 0
-    with ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=_start_worker, initargs=(work, counter, os.getpid())
-    ) as pool:
-        with _deferred_interrupt():
-            pending: dict[Future[_R], _T] = {pool.submit(_work, task): task for task in tasks}
-        failure: Exception | None = None
-        try:
-            while pending:
-                finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                done = counter.value
-                tick(done - told)
-                told = done
-                for future in finished:
-                    task = pending.pop(future)
-                    if future.cancelled():
-                        continue
-                    error = future.exception()
-                    if error is None:
-                        yield task, future.result()
-                    elif failure is None:  # let running shards finish and be kept; start no more
-                        failure = error if isinstance(error, Exception) else RuntimeError(str(error))
-                        for waiting in pending:
-                            waiting.cancel()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    if isinstance(failure, BrokenProcessPool):
-        raise DatasetError(
-            "a worker process died (killed, or out of memory: try fewer --workers). Finished shards are kept: run the "
-            "same command again to go on"
-        ) from failure
+    waiting = deque(tasks)
+    failure: BaseException | None = None
+    with _started(min(workers, len(tasks)), work) as team:
+        busy = {worker.pipe: worker for worker in team}
+        while busy:
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                try:
+                    kind, value = worker.pipe.recv()
+                except (EOFError, OSError):
+                    failure = failure or _death(worker)
+                    del busy[worker.pipe]
+                    continue
+                if kind == "samples":
+                    tick(value)
+                    continue
+                if kind == "done":
+                    yield worker.task, value
+                elif kind == "failed":  # let running shards finish and be kept; start no more
+                    failure = failure or _failure(*value)
+                worker.ready = True
+                if waiting and failure is None:
+                    worker.task = waiting.popleft()
+                    with suppress(OSError):  # as above
+                        worker.pipe.send(worker.task)
+                else:
+                    del busy[worker.pipe]
     if failure is not None:
         raise failure
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[None]:
-    """Processes started meanwhile are deaf to Ctrl-C too, until they can answer it without a traceback."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> Iterator[list[_Worker]]:
+    """Processes that wait for tasks. They are killed where this is left by an exception: what they write under
+    temporary names is swept away, and what is finished is kept."""
+    if _is_importing_main():
+        raise DatasetError(_GUARD)
+    context = multiprocessing.get_context("spawn")
+    pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
+    team: list[_Worker] = []
+    try:
+        with _starting():
+            for _ in range(workers):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_serve, args=(theirs,), daemon=True)
+                process.start()
+                theirs.close()
+                team.append(_Worker(process, ours))
+        for worker in team:
+            with suppress(OSError):  # it is dead, which is seen when it is listened to
+                worker.pipe.send_bytes(pickled)
+        yield team
+    except BaseException:
+        for worker in team:
+            worker.process.kill()
+        raise
+    finally:
+        for worker in team:
+            worker.pipe.close()
+            worker.process.join()
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Processes started meanwhile know whose they are, and are deaf to Ctrl-C until they can answer it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ[_PARENT] = str(os.getpid())
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        del os.environ[_PARENT]
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_WORK: Callable[[Any, Callable[[int], None]], Any]
-_TICK: Callable[[int], None]
+def _death(worker: _Worker) -> DatasetError:
+    worker.process.join()
+    if worker.process.exitcode == _UNGUARDED:
+        return DatasetError(_GUARD)
+    if not worker.ready and worker.process.exitcode == 1:
+        return DatasetError(f"a worker process could not start. Is the call that starts it guarded? {_GUARD}")
+    return DatasetError(
+        "a worker process died (killed, or out of memory: try fewer --workers). Finished shards are kept: run the "
+        "same command again to go on"
+    )
 
 
-def _start_worker(work: Callable[[Any, Callable[[int], None]], Any], counter: Any, parent: int) -> None:
-    global _WORK, _TICK
+def _serve(pipe: Connection) -> None:
+    """What a worker does: one task after another, until nobody asks."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # the parent says what there is to say
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-    def tick(samples: int) -> None:
-        with counter.get_lock():
-            counter.value += samples
+    def say(kind: str, value: Any) -> None:
+        try:
+            pipe.send((kind, value))
+        except OSError:  # the parent is gone
+            os._exit(1)
 
-    _WORK, _TICK = work, tick
-    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    def attempt(kind: str, action: Callable[[], Any]) -> Any:
+        try:
+            value = action()
+        except Exception as error:
+            say("failed", (_picklable(error), traceback.format_exc()))
+            return None
+        say(kind, None if kind == "ready" else value)
+        return value
+
+    with suppress(EOFError, OSError):  # of the pipe: nobody asks any more
+        pickled = pipe.recv_bytes()
+        work = attempt("ready", lambda: pickle.loads(pickled))
+        while True:
+            task = pipe.recv()
+            attempt("done", partial(work, task, lambda samples: say("samples", samples)))
 
 
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+def _picklable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
-def _work(task: Any) -> Any:
-    return _WORK(task, _TICK)
+def _failure(error: Exception, trace: str) -> Exception:
+    """What a worker raised; where it is no sentence of ours, with where it came from."""
+    if not isinstance(error, WallocError):
+        error.__cause__ = RuntimeError(f"in a worker process:\n{trace}")
+    return error
