@@ -36,7 +36,7 @@ def test_the_shuffle_is_of_the_seed_and_the_split_alone():
     assert tasks == plan(Options(seed=3))
     assert tasks != plan(Options(seed=4))
     assert tasks[-1] == plan(Options(seed=3), train=7, val=10)[-1]
-    assert plan(Options(shuffle=False))[0].indices == list(range(100))
+    assert list(plan(Options(shuffle=False))[0].indices) == list(range(100))
 
 
 def test_a_limit_is_of_each_split():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from walloc_data.neighbours import latent_decoder
     from walloc_data.shard import shard_dataset
     from walloc_data.signals import ImageReader
-    from walloc_data.sources import Files, Source, open_source
+    from walloc_data.sources import Files, Source, open_source, read_list
     from walloc_data.storage import StorageOptions
     from walloc_data.streaming import StreamingLatentDataset
     from walloc_data.write.plan import Options
@@ -31,6 +31,7 @@ __all__ = [
     "latent_decoder",
     "load_codec",
     "open_source",
+    "read_list",
     "save_codec",
     "shard_dataset",
     "zoo_names",
@@ -44,7 +45,7 @@ _ROOMS = {
     "neighbours": ("latent_decoder",),
     "shard": ("shard_dataset",),
     "signals": ("ImageReader",),
-    "sources": ("Files", "Source", "open_source"),
+    "sources": ("Files", "Source", "open_source", "read_list"),
     "storage": ("StorageOptions",),
     "streaming": ("StreamingLatentDataset",),
     "write.plan": ("Options",),

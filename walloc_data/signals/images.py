@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -85,8 +86,8 @@ class ImageReader:
     def read(self, data: Any, name: str) -> Signal:
         """The image in the bytes of a file: uint8 `[C, H, W]`, its `size` and that of the upright file (H, W).
 
-        Pillow's images are taken too, and arrays of uint8, `[H, W]` or `[H, W, C]`. Raises `SampleError` with the
-        reason where `data` holds no image.
+        Pillow's images are taken too, and arrays `[H, W]`, `[H, W, C]` or `[C, H, W]` of uint8, or of floats in 0 to 1.
+        Raises `SampleError` with the reason where `data` holds no image.
         """
         try:
             with warnings.catch_warnings():
@@ -189,8 +190,23 @@ def _image(data: Any) -> Image.Image:
     if isinstance(data, Image.Image):
         return data.copy()  # the caller's is left as it is
     if isinstance(data, np.ndarray):
-        return Image.fromarray(data)
+        return Image.fromarray(_pixels(data))
     raise SampleError(f"an image is the bytes of a file, an array or an image of Pillow, not {type(data).__name__}")
+
+
+def _pixels(array: NDArray[Any]) -> NDArray[Any]:
+    """An array as Pillow takes it: channels last, and none where there is one; floats in 0 to 1 as 8 bits."""
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise SampleError(f"an array of shape {list(array.shape)} is no image [H, W], [H, W, C] or [C, H, W]")
+    if array.ndim == 3 and array.shape[2] > 4 >= array.shape[0]:
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.dtype.kind == "f":
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise SampleError("floating-point pixels are not in 0 to 1")
+        array = np.rint(array * 255).astype(np.uint8)
+    return np.ascontiguousarray(array)
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:

@@ -8,7 +8,9 @@ from walloc_data.errors import SourceError
 from walloc_data.sources.addresses import find_places, is_url, suffix_of
 from walloc_data.sources.folder import scan_folder
 from walloc_data.sources.hugging_face import is_hugging_face, is_saved, open_hugging_face, open_saved
+from walloc_data.sources.lists import read_list
 from walloc_data.sources.scan_tars import scan_tars
+from walloc_data.sources.sequences import read_sequence
 from walloc_data.sources.source import Source
 from walloc_data.sources.tables import scan_parquet
 from walloc_data.sources.walk import list_files
@@ -16,20 +18,24 @@ from walloc_data.sources.walk import list_files
 __all__ = ["open_source"]
 
 _MANY = {".parquet": scan_parquet, ".tar": scan_tars}  # files that hold many samples, by suffix
+_LISTS = (".csv", ".jsonl", ".ndjson", ".tsv")
 _PACKED = {".gz": "gunzip", ".tgz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd"}
 _FEW = 12  # folders of splits, not of classes
 _KINDS = (
-    "a folder of files, WebDataset tars (data.tar, data-{000..012}.tar, a folder of them), parquet files (the same), "
-    "or a dataset of Hugging Face (what save_to_disk wrote, hf://user/name, or the object)"
+    "a folder of files, a list of files (.csv, .jsonl), WebDataset tars (data.tar, data-{000..012}.tar, a folder of "
+    "them), parquet files (the same), a dataset of Hugging Face (what save_to_disk wrote, hf://user/name, or the "
+    "object), or in Python a list of samples, or whatever has len and [i]"
 )
 
 
 def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
     """The samples at an address, listed and not read; a `Source` is given back as it is.
 
-    An address is a folder of files; tars of WebDataset or parquet files: one, several in brace notation or by a
-    pattern, a folder of them, here or at a URL (`https://`, `hf://user/name`, what fsspec opens); or a dataset of
-    Hugging Face, as a folder or an object. `suffixes` are those of the files that count.
+    An address is a folder of files; a list of files (`read_list`); tars of WebDataset or parquet files: one, several in
+    brace notation or by a pattern, a folder of them, here or at a URL (`https://`, `hf://user/name`, what fsspec
+    opens); a dataset of Hugging Face, as a folder or an object; or samples in Python (`read_sequence`). `suffixes` are
+    those of the files of a folder that count.
+
     Raises `SourceError` for what is no source.
     """
     if isinstance(address, Source):
@@ -37,7 +43,7 @@ def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
     if is_hugging_face(address):
         return open_hugging_face(address, suffixes=suffixes)
     if not isinstance(address, str | os.PathLike):
-        raise SourceError(f"a source is {_KINDS}, not {type(address).__name__}")
+        return read_sequence(address)
     text = os.fspath(address)
     suffix = suffix_of(text)
     if not os.path.isdir(text):
@@ -46,6 +52,8 @@ def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
                 f"{text} is compressed, so that its samples cannot be reached one by one: unpack it first "
                 f"({_PACKED[suffix]} {text})"
             )
+        if suffix in _LISTS and not is_url(text):
+            return read_list(text)
         if suffix in _MANY:
             return _many(text, text, frozenset((suffix,)), suffixes)
         if is_url(text):

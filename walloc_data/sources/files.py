@@ -4,14 +4,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from walloc_data.errors import SourceError
+from walloc_data.errors import SampleError, SourceError
+from walloc_data.sources.packed import Packed, Texts, some
 from walloc_data.sources.source import Raw
 
 __all__ = ["Files"]
@@ -19,14 +19,17 @@ __all__ = ["Files"]
 
 @dataclass(frozen=True)
 class Files:
-    """A `Split` of the files `names` below `root`, with `/` between folders; the names are the keys.
+    """A `Split` of the files `names` below `root`, with `/` between folders; they are the keys, unless `keys` are.
 
-    `fields` holds a value a file for each name of a field.
+    `fields` holds a value a file for each name of a field. `listed` is the list that names the files, if one does: what
+    it names and is not there is then one sample that cannot be read.
     """
 
     root: Path
     names: Sequence[str]
-    fields: "Mapping[str, Sequence[Any] | NDArray[Any]]" = field(default_factory=dict)
+    fields: Mapping[str, Packed] = field(default_factory=dict)
+    keys: Sequence[str] | None = None
+    listed: Path | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -36,6 +39,8 @@ class Files:
         try:
             data = path.read_bytes()
         except OSError as error:  # of the machine, so the sample is not to blame
+            if isinstance(error, FileNotFoundError) and self.listed is not None and self.listed.exists():
+                raise SampleError(f"{path}: named by {self.listed.name} and not there") from error
             raise SourceError(
                 f"{path}: cannot be read ({error.strerror or error}). Nothing is lost: see that {self.root} is whole "
                 "and may be read, then run the same command again to go on"
@@ -43,8 +48,8 @@ class Files:
         return Raw(data, str(path), {name: _plain(values[index]) for name, values in self.fields.items()})
 
     def key(self, index: int) -> str:
-        """The name of the file."""
-        return self.names[index]
+        """The name of the file, or what it is called instead."""
+        return (self.names if self.keys is None else self.keys)[index]
 
     def path(self, index: int) -> Path:
         """Where the file is."""
@@ -59,21 +64,40 @@ class Files:
         return f"{found.st_size}:{found.st_mtime_ns}"
 
     def digest(self) -> str:
-        """Of the names, and the fields."""
-        digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogateescape"))
+        """Of the names, the keys, and the fields."""
+        digest = hashlib.sha256()
+        for names in (self.names, self.keys):
+            if isinstance(names, Texts):
+                _update(digest, names)
+            elif names is not None:
+                digest.update("\0".join(names).encode("utf-8", "surrogateescape"))
         for name, values in self.fields.items():
-            content = values.tolist() if isinstance(values, np.ndarray) else list(values)
-            digest.update(f"{name}\0{json.dumps(content, default=repr)}".encode("utf-8", "surrogateescape"))
+            digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
+            if isinstance(values, Texts):
+                _update(digest, values)
+            else:
+                content = values.tolist() if isinstance(values, np.ndarray) else list(values)
+                digest.update(json.dumps(content, default=repr).encode())
         return digest.hexdigest()
 
     def chosen(self, indices: Iterable[int]) -> "Files":
         """Some of the files, in the order of `indices`."""
         indices = list(indices)
-        fields = {
-            name: values[indices] if isinstance(values, np.ndarray) else [values[index] for index in indices]
-            for name, values in self.fields.items()
-        }
-        return Files(self.root, [self.names[index] for index in indices], fields)
+        return replace(
+            self,
+            names=some(self.names, indices),
+            fields={name: some(values, indices) for name, values in self.fields.items()},
+            keys=None if self.keys is None else some(self.keys, indices),
+        )
+
+    def without(self, name: str) -> "Files":
+        """The same without a field."""
+        return replace(self, fields={other: values for other, values in self.fields.items() if other != name})
+
+
+def _update(digest: Any, texts: Texts) -> None:
+    for part in texts.content():
+        digest.update(part)
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.files import Files
+from walloc_data.sources.metadata import read_metadata
 from walloc_data.sources.source import Source
 from walloc_data.sources.split_names import SPLITS, split_named
 from walloc_data.sources.walk import subfolders, walk
@@ -28,7 +29,11 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
     | `root/class/**/file` | `train` | the same |
     | `root/file`, `root/train/file` | `train`, or as named | none |
 
-    Splits may be called `Training`, `test_set`, `val2017` and the like. Raises `SourceError` for a folder that is
+    Splits may be called `Training`, `test_set`, `val2017` and the like. What `metadata.csv`, `.jsonl` or `.parquet`
+    beside or above files say of them becomes their fields (`Metadata`); then folders are classes only where there are
+    several, hold every file, and no column is called `label`.
+
+    Raises `SourceError` for a folder that is
     missing, cannot be listed, holds none, or whose shape has two meanings.
     """
     root = Path(root)
@@ -39,11 +44,13 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
         raise SourceError(
             f"{root} holds no files to shard, in it or in folders below it: none has a suffix that is read here"
         )
-    notes: list[str] = []
+    metadata, notes = read_metadata(root, walked.names), list[str]()
     folders = _split_folders(root, walked.names, notes)
     inside = {split: _below(walked.names, folder) for split, folder in folders.items()}
-    _refuse_a_lone_folder(root, folders, inside)
-    labels, classes = _classes(root, folders, notes)
+    labels, classes = dict[str, int](), list[str]()
+    if metadata is None or metadata.leaves_classes([name for names in inside.values() for name in names]):
+        _refuse_a_lone_folder(root, folders, inside)
+        labels, classes = _classes(root, folders, notes)
     splits: dict[str, Files] = {}
     loose = 0
     for split, names in inside.items():
@@ -59,7 +66,10 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
         notes += _notes_on_classes(classes, splits) + _notes_on_depth(inside)
     if loose:
         notes.append(f"{loose} files beside the class folders were passed over")
-    return Source(str(root.resolve()), splits, {"label": classes} if classes else {}, notes + walked.notes())
+    if metadata is not None:
+        walked = metadata.taken_from(walked)
+    source = Source(str(root.resolve()), splits, {"label": classes} if classes else {}, notes + walked.notes())
+    return source if metadata is None else metadata.added_to(source)
 
 
 def _split_folders(root: Path, names: Sequence[str], notes: list[str]) -> dict[str, str]:

@@ -119,7 +119,13 @@ def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> I
     if _is_importing_main():
         raise DatasetError(_GUARD)
     context = multiprocessing.get_context("spawn")
-    pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
+    try:
+        pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of a "
+            "module, and leave out lambdas and open files"
+        ) from error
     team: list[_Worker] = []
     try:
         with _starting():

@@ -1,0 +1,83 @@
+"""Lists of files in CSV, JSONL or parquet: a row a sample, with the columns as its fields."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from walloc_data.errors import SourceError
+from walloc_data.sources.files import Files
+from walloc_data.sources.listing import classified, distinct, repeated, split_places
+from walloc_data.sources.packed import Texts
+from walloc_data.sources.source import Source
+from walloc_data.sources.table import files_column, read_table
+
+__all__ = ["read_list"]
+
+
+def read_list(
+    lists: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]], *, files: str | None = None
+) -> Source:
+    """The files that a list names, in its order: `.csv` (`.tsv`), `.jsonl` or `.parquet`; or a list a split.
+
+    The column of files is `files`, or else `file_name`, `path`, `image`, `audio` or `video`: paths below the folder of
+    the list, or whole ones. They are the keys, unless a column `key` is; one that comes again gets `#2` behind it.
+    A column `split` becomes the splits, a column `label` of names the classes; all others are fields.
+
+    Raises `SourceError` for what is no such list, and for two samples of one `key`.
+    """
+    if isinstance(lists, Mapping):
+        paths = {split: Path(path).absolute() for split, path in lists.items()}
+        root = Path(os.path.commonpath([path.parent for path in paths.values()]))
+        splits = {split: _listed(path, files, root) for split, path in paths.items()}
+    else:
+        path = Path(lists).absolute()
+        paths = {"train": path}
+        whole = _listed(path, files, path.parent)
+        splits = {"train": whole}
+        if "split" in whole.fields:
+            places = split_places(whole.fields["split"], str(path))
+            splits = {split: whole.chosen(rows).without("split") for split, rows in places.items()}
+    name = ", ".join(map(str, paths.values()))
+    splits, again = _with_distinct_keys(splits, name)
+    notes = [f"{again} samples are of files listed before: the keys of these end in #2 and so on"] if again else []
+    return classified(Source(name, splits, {}, notes))
+
+
+def _listed(path: Path, files: str | None, root: Path) -> Files:
+    columns = read_table(path)
+    if not columns:
+        raise SourceError(f"{path} lists nothing: name a column of files and a file a row")
+    column = files_column(columns, files, path)
+    names: Any = columns.pop(column)
+    if "://" in names[0]:
+        raise SourceError(
+            f"{path}: column {column!r} holds URLs, such as {names[0]}: fetch the files first, and list where they are"
+        )
+    below, inside = f"{root.as_posix()}/", path.parent.relative_to(root).as_posix()
+    before = "" if inside == "." else f"{inside}/"
+    if before or any(name.startswith(("/", "./")) for name in names):
+        names = Texts(
+            name.removeprefix(below) if name.startswith("/") else before + name.removeprefix("./") for name in names
+        )
+    keys = columns.pop("key", None)
+    return Files(root, names, columns, None if keys is None else Texts(map(str, keys)), path)
+
+
+def _with_distinct_keys(splits: dict[str, Files], where: str) -> tuple[dict[str, Files], int]:
+    """Splits of files whose keys are each of one sample alone, and how many had to change for it."""
+    keys = Texts(key for split in splits.values() for key in (split.names if split.keys is None else split.keys))
+    again = repeated(keys)
+    if not again:
+        return splits, 0
+    if any(split.keys is not None for split in splits.values()):
+        few = ", ".join(repr(keys[place]) for place in again[:3])
+        raise SourceError(
+            f"{where}: {len(again)} rows have the key of another, such as {few}: each sample needs its own"
+        )
+    renamed, start = distinct(keys, again), 0
+    for name, split in splits.items():
+        splits[name] = replace(split, keys=Texts(renamed[start : start + len(split)]))
+        start += len(split)
+    return splits, len(again)

@@ -1,0 +1,130 @@
+"""Values of many samples in little memory: numbers as arrays, texts and all else in one buffer a column."""
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Column", "Packed", "Texts", "Values", "blocks", "pack", "some"]
+
+
+class Texts(Sequence[Any]):
+    """Strings in one buffer: they take little more memory than their characters."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self.data, self._ends = bytearray(), array("q")
+        for value in values:
+            self.data += self._encoded(value)
+            self._ends.append(len(self.data))
+
+    def extend(self, other: "Texts") -> None:
+        """Put those of another behind these."""
+        before = len(self.data)
+        self.data += other.data
+        self._ends.extend(before + end for end in other._ends)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        return self._decoded(bytes(self.data[self._ends[place - 1] if place else 0 : self._ends[place]]))
+
+    def content(self) -> "tuple[array[int], bytearray]":
+        """What differs where the values do."""
+        return self._ends, self.data
+
+    def _encoded(self, value: Any) -> bytes:
+        return str(value).encode("utf-8", "surrogatepass")  # names of files need not be UTF-8
+
+    def _decoded(self, data: bytes) -> Any:
+        return data.decode("utf-8", "surrogatepass")
+
+
+class Values(Texts):
+    """The same of whatever JSON holds."""
+
+    def _encoded(self, value: Any) -> bytes:
+        return _JSON(value).encode()
+
+    def _decoded(self, data: bytes) -> Any:
+        return json.loads(data)
+
+
+_AT_ONCE, _JSON = 1 << 15, json.JSONEncoder(separators=(",", ":")).encode
+Packed: TypeAlias = "NDArray[Any] | Sequence[Any]"
+
+
+def pack(values: Iterable[Any]) -> Packed:
+    """Values of one column: numbers as an array of int64, float64 or bool, text as `Texts`, what JSON holds as
+    `Values`; anything else as a list."""
+    column = Column()
+    for block in blocks(values):
+        column.add(block)
+    return column.packed()
+
+
+class Column:
+    """Values of one column that come a block at a time."""
+
+    def __init__(self) -> None:
+        self._parts: list[Packed] = []
+
+    def add(self, values: Sequence[Any]) -> None:
+        """Put a block behind the others."""
+        part = _packed(values)
+        last = self._parts[-1] if self._parts else None
+        if isinstance(last, Texts) and isinstance(part, Texts) and type(last) is type(part):
+            last.extend(part)
+        else:
+            self._parts.append(part)
+
+    def packed(self) -> Packed:
+        """All of them."""
+        parts = self._parts
+        if len(parts) <= 1:
+            return parts[0] if parts else []
+        if all(isinstance(part, np.ndarray) for part in parts):
+            kinds = {part.dtype.kind for part in parts if isinstance(part, np.ndarray)}
+            if len(kinds) == 1 or "b" not in kinds:
+                return np.concatenate(parts)
+        values = (value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part))
+        return list(values) if any(isinstance(part, list) for part in parts) else Values(values)
+
+
+def blocks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The same in lists of as many as may be held as objects of Python."""
+    values = iter(values)
+    while block := list(islice(values, _AT_ONCE)):
+        yield block
+
+
+def _packed(values: Sequence[Any]) -> Packed:
+    kinds = set(map(type, values))
+    if kinds == {bool}:
+        return np.array(values, np.bool_)
+    if kinds and kinds <= {int, float}:
+        try:
+            return np.array(values, np.int64 if kinds == {int} else np.float64)
+        except OverflowError:
+            return Values(values)
+    if kinds == {str}:
+        return Texts(values)
+    try:
+        return Values(values)
+    except (TypeError, ValueError):
+        return list(values)
+
+
+def some(values: Any, places: Sequence[int]) -> Any:
+    """The values at some places, packed as they were."""
+    if isinstance(values, np.ndarray):
+        return values[places]
+    chosen = (values[place] for place in places)
+    return type(values)(chosen) if isinstance(values, Texts) else list(chosen)

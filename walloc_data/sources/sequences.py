@@ -1,0 +1,112 @@
+"""Samples that Python holds: lists, arrays, torch datasets, whatever has a length and gives samples by number."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from walloc_data.errors import SampleError, SourceError
+from walloc_data.sources.items import Items, parts_of
+from walloc_data.sources.listing import numbered_classes, repeated
+from walloc_data.sources.lists import read_list
+from walloc_data.sources.source import Source
+from walloc_data.sources.table import TABLES
+
+__all__ = ["read_sequence"]
+
+
+def read_sequence(samples: Any) -> Source:
+    """The samples of what has `len` and `[i]`: a list, an array `[N, ...]`, a torch dataset; or of a mapping of splits
+    to such, or to paths of lists.
+
+    A sample is a path, the bytes of a file, an image of Pillow, an array or a tensor; a pair of such a thing and its
+    label, or its fields by name; or a mapping of fields, of which `image`, `audio`, `video`, `data`, `file_name` or
+    `path` is such a thing. Keys are the numbers of samples, behind the name of their split in a mapping; in lists and
+    tuples, `key` of a mapping is, and labels that are texts become classes.
+
+    Raises `SourceError` for what has no length, and for two samples of one key.
+    """
+    if isinstance(samples, Mapping):
+        if not samples or not all(isinstance(name, str) for name in samples):
+            raise SourceError("a mapping is taken for splits by name, such as {'train': [...], 'val': [...]}")
+        if all(isinstance(one, str | os.PathLike) and Path(one).suffix.lower() in TABLES for one in samples.values()):
+            return read_list(samples)
+        splits = {name: _items(one, name, f"{name}/") for name, one in samples.items()}
+    else:
+        splits = {"train": _items(samples, type(samples).__name__, "")}
+    return _with_classes(_with_keys(splits))
+
+
+def _items(samples: Any, name: str, before: str) -> Items:
+    kind = type(samples).__name__
+    if isinstance(samples, str | bytes | bytearray) or not (
+        hasattr(samples, "__len__") or hasattr(samples, "__getitem__") or hasattr(samples, "__iter__")
+    ):
+        raise SourceError(
+            f"{kind} is no source: give the path of a folder or of a list, a list of samples, or a dataset with len "
+            "and [i]"
+        )
+    if not (hasattr(samples, "__len__") and hasattr(samples, "__getitem__")):
+        raise SourceError(
+            f"{kind} has no length and no [i], so what goes to which shard cannot be planned: give list(...) of it if "
+            "that fits in memory, or write its samples to files first and give their folder"
+        )
+    try:
+        length = len(samples)
+    except Exception as error:  # as PyTorch's datasets without a length say it
+        raise SourceError(f"{kind} does not know its length ({error}): give list(...) of it, or files") from error
+    if not length:
+        raise SourceError(f"{name} holds no samples")
+    return Items(samples, name, before, isinstance(samples, list | tuple) or hasattr(samples, "__array__"))
+
+
+def _with_keys(splits: dict[str, Items]) -> dict[str, Items]:
+    """Items of lists with the keys that their mappings hold."""
+    for name, items in splits.items():
+        if isinstance(items.samples, list | tuple):
+            own = [one.get("key") if isinstance(one, Mapping) else None for one in items.samples]
+            if any(key is not None for key in own):
+                keys = [items.key(index) if key is None else str(key) for index, key in enumerate(own)]
+                splits[name] = replace(items, keys=keys)
+    if any(items.keys is not None for items in splits.values()):
+        keys = [items.key(index) for items in splits.values() for index in range(len(items))]
+        again = repeated(keys)
+        if again:
+            few = ", ".join(repr(keys[place]) for place in again[:3])
+            raise SourceError(f"{len(again)} samples have the key of another, such as {few}: each needs its own")
+    return splits
+
+
+def _with_classes(splits: dict[str, Items]) -> Source:
+    """Labels of lists that are names, as places in the list of classes; of others, what a dataset calls its classes."""
+    labels = {}
+    for name, items in splits.items():
+        if isinstance(items.samples, list | tuple):
+            labels[name] = [_label(one) for one in items.samples]
+    found = numbered_classes(labels) if len(labels) == len(splits) else None
+    classes: dict[str, list[str]] = {}
+    if found is not None:
+        numbers, classes["label"] = found
+        splits = {name: replace(items, labels=numbers[name]) for name, items in splits.items()}
+    elif not labels:
+        named = [_class_names(items.samples) for items in splits.values()]
+        if named[0] and all(names == named[0] for names in named):
+            classes["label"] = named[0]
+    return Source(", ".join(items.name for items in splits.values()), splits, classes)
+
+
+def _label(sample: Any) -> Any:
+    try:
+        label = parts_of(sample)[1].get("label")
+    except SampleError:
+        return None
+    return label
+
+
+def _class_names(samples: Any) -> list[str]:
+    """What the datasets of torchvision, and parts of them, call their classes."""
+    while not hasattr(samples, "classes") and hasattr(samples, "dataset"):
+        samples = samples.dataset
+    names = getattr(samples, "classes", None)
+    return list(names) if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names) else []
