@@ -123,8 +123,8 @@ def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> I
         pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise DatasetError(
-            f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of a "
-            "module, and leave out lambdas and open files"
+            f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of "
+            "a module, and leave out lambdas and open files"
         ) from error
     team: list[_Worker] = []
     try:
