@@ -21,7 +21,7 @@ from walloc_data.read.steps import Pass, Steps
 __all__ = ["StreamingLoader"]
 
 _GRACE = 0.5  # seconds for workers to end by themselves; they keep nothing that could be lost
-_HELD = 2  # batches that one trains on and may keep, before further ones are sent another way
+_HELD = 2  # batches that one trains on and may keep, before further ones come as messages
 _OWN = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "collate_fn")
 _Asked = tuple[Step, int | None]  # and the slot that its batch is to be put in
 
@@ -134,8 +134,10 @@ class _Steps(Dataset[Any]):
     def __getitem__(self, asked: _Asked) -> Any:
         step, slot = asked
         try:
-            if slot is None:
+            if get_worker_info() is None:
                 return self.stream.batch(step)
+            if slot is None:
+                return self.slots.put(slot, self.stream.batch(step))
             return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
         except WallocError as error:
             if get_worker_info() is None:

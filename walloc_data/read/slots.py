@@ -1,7 +1,7 @@
 """Batches from workers to the process that trains, through shared memory that is used over and over.
 
 New shared memory for each batch, as torch has it, costs both sides more time in page faults than the batch takes to
-copy, and a file for each tensor.
+copy, and a file for each tensor. And it has names, in a folder that is small in many containers; this has none.
 """
 
 import math
@@ -33,15 +33,18 @@ _NUMBERS = count()
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch whose tensors are in a slot, `bytes_` of it; `batch` has a `_Place` where each of them was."""
+    """A batch whose tensors are in a slot, `bytes_` of it, or in `data`; it has a `_Place` where each of them was."""
 
     pool: int
-    slot: int
+    slot: int | None
     bytes_: int
     batch: Any
+    data: bytearray | None = None
 
     def unpack(self) -> Any:
         """The batch, where its `Slots` were made. Its slot is in use until the last of the tensors is gone."""
+        if self.slot is None:
+            return _unpacked(self.batch, np.frombuffer(self.data, np.uint8)) if self.data else self.batch
         return _POOLS[self.pool].get(self)
 
     def pin_memory(self) -> Any:
@@ -113,10 +116,15 @@ class Slots:
 
         return empty
 
-    def put(self, slot: int, batch: Any) -> Packed:
-        """Copy the tensors of a batch (of lists, tuples and dicts) to a slot, but for what lies there already."""
-        size = reserved = self._reserved.pop(slot, 0)
-        first = torch.frombuffer(self._maps[slot], dtype=torch.uint8).data_ptr() if reserved else 0
+    def put(self, slot: int | None, batch: Any) -> Packed:
+        """Copy the tensors of a batch (of lists, tuples and dicts) to a slot, but for what lies there already.
+
+        Without a slot they travel in the message: slower, and bounded by nothing but memory.
+        """
+        reserved = self._reserved.pop(slot, 0) if slot is not None else 0
+        size, first = reserved, 0
+        if slot is not None and reserved:
+            first = torch.frombuffer(self._maps[slot], dtype=torch.uint8).data_ptr()
         found: list[tuple[_Place, Tensor]] = []
 
         def place(tensor: Tensor) -> Any:
@@ -131,23 +139,24 @@ class Slots:
             return found[-1][0]
 
         placed = _mapped(batch, Tensor, place)
+        data = bytearray(size) if slot is None else None
         if found:
-            memory = torch.frombuffer(self._map(slot, size), dtype=torch.uint8)
+            memory = torch.frombuffer(data if slot is None else self._map(slot, size), dtype=torch.uint8)
             for where, tensor in found:
                 _view(memory, where).copy_(tensor)
-        return Packed(self._number, slot, size, placed)
+        return Packed(self._number, slot, size, placed, data)
 
     def get(self, packed: Packed) -> Any:
-        """The batch that a worker has put."""
-        self._asked.discard(packed.slot)
-        if not packed.bytes_:
-            self._free.append(packed.slot)
-            return packed.batch
-        memory = np.frombuffer(self._map(packed.slot, packed.bytes_), np.uint8)  # all tensors keep it, and no one else
+        """The batch that a worker has put in a slot."""
         free, slot = self._free, packed.slot
+        assert slot is not None
+        self._asked.discard(slot)
+        if not packed.bytes_:
+            free.append(slot)
+            return packed.batch
+        memory = np.frombuffer(self._map(slot, packed.bytes_), np.uint8)  # all tensors keep it, and no one else
         self._used[slot] = weakref.ref(memory, lambda _: free.append(slot))
-        whole = torch.from_numpy(memory)
-        return _mapped(packed.batch, _Place, lambda where: _view(whole, where))
+        return _unpacked(packed.batch, memory)
 
     def _map(self, slot: int, size: int) -> mmap.mmap:
         if slot not in self._maps or len(self._maps[slot]) < size:
@@ -156,6 +165,11 @@ class Slots:
                 os.ftruncate(file, size)
             self._maps[slot] = mmap.mmap(file, 0)
         return self._maps[slot]
+
+
+def _unpacked(batch: Any, memory: NDArray[np.uint8]) -> Any:
+    whole = torch.from_numpy(memory)
+    return _mapped(batch, _Place, lambda where: _view(whole, where))
 
 
 def _view(memory: Tensor, where: _Place) -> Tensor:
