@@ -15,6 +15,12 @@ __all__ = [
 class WallocError(Exception):
     """Base of all errors raised on purpose by this package."""
 
+    def __init__(self, message: str = "") -> None:
+        kind = type(self).__name__
+        if message.startswith(f"Caught {kind} in "):  # torch makes errors of workers anew, of their traceback as text
+            message = message.rpartition(f"{kind}: ")[2].rstrip()
+        super().__init__(message)
+
 
 class CodecError(WallocError, ValueError):
     """A codec file, a codec name, or a signal or latent that does not fit the codec."""

@@ -5,14 +5,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from torch.utils.data import BatchSampler, Dataset, DistributedSampler, get_worker_info
 from torch.utils.data._utils import signal_handling
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from walloc_data.errors import DatasetError, WallocError
+from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
 from walloc_data.read.slots import Packed, Slots
 from walloc_data.read.step_batches import Step
@@ -70,8 +69,6 @@ class StreamingLoader(StatefulDataLoader[Any]):
         try:
             batches = self._started()
             for done, batch in zip(of.left, batches, strict=True):
-                if isinstance(batch, _Failed):
-                    raise batch.error
                 self.stream.reach(of, done)
                 yield batch.unpack() if isinstance(batch, Packed) else batch
                 self.stream.check(of)
@@ -118,13 +115,6 @@ class StreamingLoader(StatefulDataLoader[Any]):
         self.stream.load_state_dict(state_dict)
 
 
-@dataclass(frozen=True)
-class _Failed:
-    """What a worker sends in the place of a batch, so that its error arrives as the one sentence that it is."""
-
-    error: WallocError
-
-
 class _Steps(Dataset[Any]):
     """Steps as a map: a step, and the slot that the batch is to be put in, to batch."""
 
@@ -133,16 +123,11 @@ class _Steps(Dataset[Any]):
 
     def __getitem__(self, asked: _Asked) -> Any:
         step, slot = asked
-        try:
-            if get_worker_info() is None:
-                return self.stream.batch(step)
-            if slot is None:
-                return self.slots.put(slot, self.stream.batch(step))
-            return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
-        except WallocError as error:
-            if get_worker_info() is None:
-                raise
-            return _Failed(error)
+        if get_worker_info() is None:
+            return self.stream.batch(step)
+        if slot is None:
+            return self.slots.put(slot, self.stream.batch(step))
+        return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
 
     __getitems__ = __getitem__  # for a loader made by Accelerate's skip_first_batches, which takes steps for batches
 
