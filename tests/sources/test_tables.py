@@ -59,7 +59,10 @@ def test_rows_without_keys_are_called_by_their_number(tmp_path):
 
 @pytest.mark.parametrize(
     ("keys", "note"),
-    [(["a", "a", "b", "c", "d"], "1 keys stand more than once"), (["a", None, "b", "c", "d"], "1 keys are null")],
+    [
+        (["a", "a", "b", "c", "d"], "1 keys come more than once, such as 'a', so that"),
+        (["a", None, "b", "c", "d"], "some keys are missing, so that"),
+    ],
 )
 def test_keys_that_are_none(tmp_path, keys, note):
     source = opened(write(tmp_path / "x.parquet", {"image": FILES, "key": keys}))

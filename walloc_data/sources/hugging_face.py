@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.sources.packed import Texts
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
-from walloc_data.sources.table_keys import keys_digest, keys_if_distinct
+from walloc_data.sources.table_keys import keys_if_distinct, keys_of
 from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, raw_of
 
 __all__ = ["HuggingFace", "is_hugging_face", "is_saved", "open_hugging_face", "open_saved"]
@@ -35,7 +36,7 @@ class HuggingFace:
     columns: Columns
     fingerprint: str
     folder: str
-    keys: Any = None
+    keys: Texts | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -54,7 +55,7 @@ class HuggingFace:
 
     def key(self, index: int) -> str:
         """What the column of keys says; without one, the split and the number of the row."""
-        return f"{self.split}/{index:08d}" if self.keys is None else str(self.keys[index].as_py())
+        return f"{self.split}/{index:08d}" if self.keys is None else str(self.keys[index])
 
     def stamp(self, index: int) -> str:
         """Nothing: the fingerprint of the dataset, in `digest`, says of all samples when they change."""
@@ -62,7 +63,10 @@ class HuggingFace:
 
     def digest(self) -> str:
         """Of the dataset's fingerprint, and of the keys."""
-        return hashlib.sha256(self.fingerprint.encode() + keys_digest(self.keys)).hexdigest()
+        digest = hashlib.sha256(self.fingerprint.encode())
+        for content in self.keys.content() if self.keys is not None else ():
+            digest.update(content)
+        return digest.hexdigest()
 
 
 def is_saved(folder: Path) -> bool:
@@ -112,7 +116,8 @@ def open_hugging_face(
     if not splits:
         raise SourceError(f"{name} holds no rows")
     classes = joined_classes({f"{name}, {split}": found.columns for split, found in splits.items()})
-    keys, notes = keys_if_distinct({split: [_keys(found)] for split, found in splits.items()})
+    named = any(found.columns.key for found in splits.values())
+    keys, notes = keys_if_distinct({split: [_keys(splits[split])] for split in splits}) if named else ({}, [])
     whole = {split: replace(found, keys=keys.get(split)) for split, found in splits.items()}
     return Source(name, whole, classes, notes)
 
@@ -122,6 +127,6 @@ def _split(dataset: Any) -> str:
     return split if re.fullmatch(r"[A-Za-z0-9_-]+", split) else "train"
 
 
-def _keys(split: HuggingFace) -> Any:
+def _keys(split: HuggingFace) -> Texts | None:
     key = split.columns.key
-    return None if key is None else split.dataset.select_columns([key])[:].column(0)
+    return None if key is None else keys_of(split.dataset.select_columns([key])[:].column(0).chunks)

@@ -1,50 +1,40 @@
 """Keys of samples that a column of a table holds."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["keys_digest", "keys_if_distinct"]
+from walloc_data.sources.listing import repeated
+from walloc_data.sources.packed import Texts
 
-_AT_ONCE = 1 << 16
+__all__ = ["keys_if_distinct", "keys_of"]
+
+_AT_ONCE = 1 << 14
+_NUMBERED = "so that samples are called by their numbers"
 
 
-def keys_if_distinct(keys: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Any], list[str]]:
-    """Arrow arrays of keys by split, from the columns that hold them in turn (None: there is none), and notes.
+def keys_of(column: Iterable[Any]) -> Texts | None:
+    """The texts of a column that comes in Arrow arrays; None where one is null."""
+    keys = Texts(())
+    for part in column:
+        for start in range(0, len(part), _AT_ONCE):
+            texts = part[start : start + _AT_ONCE].to_pylist()
+            if None in texts:
+                return None
+            keys.extend(Texts(texts))
+    return keys
 
-    No keys at all where a table has none, one is null, or two samples share one.
-    """
-    columns = [column for of_split in keys.values() for column in of_split]
-    if not columns or all(column is None for column in columns):
-        return {}, []
-    if any(column is None for column in columns):
-        return {}, ["some of the tables have no column of keys, so that samples are called by their numbers"]
-    import pyarrow
-    from pyarrow import compute
 
-    joined = {split: _joined(of_split) for split, of_split in keys.items() if of_split}
-    whole = pyarrow.chunked_array([chunk for column in joined.values() for chunk in [column]])
-    if whole.null_count:
-        return {}, [f"{whole.null_count:,} keys are null, so that samples are called by their numbers"]
-    repeated = len(whole) - compute.count_distinct(whole).as_py()
-    if repeated:
-        return {}, [f"{repeated:,} keys stand more than once, so that samples are called by their numbers"]
+def keys_if_distinct(keys: Mapping[str, Sequence[Texts | None]]) -> tuple[dict[str, Texts], list[str]]:
+    """The keys of each split, of those of its tables in turn, and notes; none where some are missing or come twice."""
+    joined, whole = dict[str, Texts](), Texts(())
+    for split, tables in keys.items():
+        joined[split] = Texts(())
+        for texts in tables:
+            if texts is None:
+                return {}, [f"some keys are missing, {_NUMBERED}"]
+            joined[split].extend(texts)
+            whole.extend(texts)
+    again = repeated(whole)
+    if again:
+        return {}, [f"{len(again):,} keys come more than once, such as {whole[again[0]]!r}, {_NUMBERED}"]
     return joined, []
-
-
-def keys_digest(keys: Any) -> bytes:
-    """32 bytes that change when the keys do; none for none."""
-    if keys is None:
-        return b""
-    digest = hashlib.sha256()
-    for start in range(0, len(keys), _AT_ONCE):
-        digest.update("\0".join([*keys[start : start + _AT_ONCE].to_pylist(), ""]).encode("utf-8", "surrogatepass"))
-    return digest.digest()
-
-
-def _joined(columns: Sequence[Any]) -> Any:
-    import pyarrow
-
-    text = pyarrow.large_string()
-    chunks = [chunk.cast(text) for column in columns for chunk in column.chunks]
-    return pyarrow.concat_arrays(chunks) if chunks else pyarrow.array([], text)

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.addresses import split_of
+from walloc_data.sources.packed import Texts
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
-from walloc_data.sources.table_keys import keys_digest, keys_if_distinct
+from walloc_data.sources.table_keys import keys_if_distinct, keys_of
 from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, raw_of
 
 __all__ = ["Parquet", "scan_parquet"]
 
+_ROWS = 1 << 14  # of a column, read at once
 _KEPT = 1 << 28  # bytes of row groups that a process keeps; one at least
 
 
@@ -40,7 +42,8 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
     if 0 < len(unsaid) < len(places):
         notes.append(f"{len(unsaid):,} files whose names say no split are of train, such as {unsaid[0]}")
     kept = {split: [one for one in found[split] if one.rows] for split in SPLITS if split in found}
-    keys, more = keys_if_distinct({split: [one.keys for one in listed] for split, listed in kept.items()})
+    named = any(one.columns.key for listed in kept.values() for one in listed)
+    keys, more = keys_if_distinct({split: [one.keys for one in kept[split]] for split in kept}) if named else ({}, [])
     splits = {split: Parquet.of(split, listed, keys.get(split)) for split, listed in kept.items() if listed}
     if first is None or not splits:
         raise SourceError(f"{name} holds no rows")
@@ -56,7 +59,7 @@ class _Listed:
     rows: list[int]
     columns: Columns
     schema: str
-    keys: Any
+    keys: Texts | None
 
 
 def _listed(place: Place, suffixes: frozenset[str], data: str | None) -> _Listed:
@@ -64,7 +67,8 @@ def _listed(place: Place, suffixes: frozenset[str], data: str | None) -> _Listed
         schema = file.schema_arrow
         columns = columns_of(schema, place.where, suffixes=suffixes, data=data)
         rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        keys = file.read([columns.key], use_threads=False).column(0) if columns.key else None
+        column = columns.key and file.iter_batches(_ROWS, columns=[columns.key], use_threads=False)
+        keys = keys_of(batch.column(0) for batch in column) if column else None
         return _Listed(place, rows, columns, schema.to_string(), keys)
 
 
@@ -115,11 +119,11 @@ class Parquet:
     ends: NDArray[np.int64]
     columns: Mapping[str, Columns]
     schemas: str
-    keys: Any = None
+    keys: Texts | None = None
     _kept: _Groups = field(default_factory=_Groups, repr=False, compare=False)
 
     @classmethod
-    def of(cls, split: str, listed: Sequence[_Listed], keys: Any) -> "Parquet":
+    def of(cls, split: str, listed: Sequence[_Listed], keys: Texts | None) -> "Parquet":
         """The split of files that were listed."""
         groups = [
             (number, group, sum(one.rows[:group]))
@@ -142,7 +146,7 @@ class Parquet:
 
     def key(self, index: int) -> str:
         """What the column of keys says; without one, the split and the number of the row."""
-        return f"{self.split}/{index:08d}" if self.keys is None else str(self.keys[index].as_py())
+        return f"{self.split}/{index:08d}" if self.keys is None else str(self.keys[index])
 
     def stamp(self, index: int) -> str:
         """That of the file."""
@@ -152,7 +156,8 @@ class Parquet:
     def digest(self) -> str:
         """Of the files' names, columns and row groups, and of the keys."""
         digest = hashlib.sha256(self.schemas.encode() + self.ends.astype("<i8").tobytes())
-        digest.update(keys_digest(self.keys))
+        for content in self.keys.content() if self.keys is not None else ():
+            digest.update(content)
         return digest.hexdigest()
 
     def _find(self, index: int) -> tuple[int, int]:
