@@ -44,7 +44,7 @@ class StreamingLoader(StatefulDataLoader[Any]):
         if own:
             raise DatasetError(
                 f"{', '.join(own)} cannot be given to the loader: StreamingLatentDataset makes the batches and their "
-                "order (where a framework does so, as Lightning for predict, iterate the loader yourself)"
+                "order (Lightning gives them for predict and overfit_batches: use LatentDataset there)"
             )
         for name in ("num_workers", "prefetch_factor"):
             if options.get(name) is not None:
