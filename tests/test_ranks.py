@@ -19,6 +19,7 @@ LAUNCHERS = [
     {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "2"},
     {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "WORLD_SIZE": "2"},  # a script for srun that sets a half
     {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "RANK": "1"},
+    {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "PMI_RANK": "0", "PMI_SIZE": "1"},  # an MPI that was not asked
     {"RANK": "1", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"},  # torchrun under srun
 ]
 ALONE = [

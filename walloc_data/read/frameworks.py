@@ -12,6 +12,8 @@ _LOADER = "iterate stream.loader(num_workers=4) of the StreamingLatentDataset"
 
 def in_data_loader(caller: FrameType) -> bool:
     """Whether a `DataLoader` asks for an iterator. Raises `DatasetError` where it would make batches of batches."""
+    if caller.f_globals.get("__name__", "").split(".")[0] not in ("torch", "torchdata"):
+        return False
     collates = caller.f_locals.get("auto_collation")
     if collates:
         raise DatasetError(

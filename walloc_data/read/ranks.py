@@ -96,7 +96,7 @@ def _from_environment() -> tuple[int, int]:
         for where, one, all_ in launched:
             if all_ > 1:
                 _tell(where, one, all_)
-            return _checked(one, all_)
+                return _checked(one, all_)
         return 0, 1
     if world == 1:
         return 0, 1
