@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from walloc_data.codec.codec import LATENT_MAX, Codec
 from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.examples import Examples, config_for
 from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.packets import centre_frequencies, parity_classes
 from walloc_data.codec.padding import pad
@@ -23,18 +25,25 @@ _SILENCE = 1e-12  # variance of a sample; below it is the rounding of float32
 
 @one_thread()
 def fit(
-    signals: Iterable[Tensor],
-    config: CodecConfig,
+    signals: Iterable[Any],
+    config: CodecConfig | None = None,
     *,
     channels: int,
+    kind: str | None = None,
+    levels: int | None = None,
+    wavelet: str | None = None,
     knee: float = 0.05,
     step: float | None = None,
     emphasis: float = 0.0,
 ) -> Codec:
     """The codec of `channels` latent channels that suits `signals` best.
 
-    `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them, and is gone through three
-    times (a list, or an object with `__iter__`, not a generator); memory does not grow with it.
+    `signals` are arrays or tensors of one signal each, `[C, *space]`, images also `[H, W]` or `[H, W, C]`; their sizes
+    may differ. What the codec is for follows from the first few: C and the dimensions; its `kind`, which is `"image"`
+    or `"audio"`, from dtype and range; `levels` are 8, 3 or 2 in 1, 2 or 3 dimensions and the `wavelet` is `"10/18"`,
+    unless they are given. With a `config`, which says all this, `signals` gives batches `[B, C, *space]` as
+    `Codec.encode` takes them. They are gone through three times (a list, or an object with `__iter__`, not a
+    generator); memory does not grow with them.
 
     The encoder is the Karhunen-Loeve transform of the packets, each subband weighted by the norm
     of its synthesis functions, so that errors count as they do in the signal; with `emphasis`, by its
@@ -58,6 +67,11 @@ def fit(
         raise CodecError(f"knee={knee} is not a positive number")
     if isinstance(signals, Iterator):
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
+    if config is None:
+        config = config_for(signals, channels=channels, kind=kind, levels=levels, wavelet=wavelet or "10/18")
+        signals = Examples(signals)
+    elif (kind, levels, wavelet) != (None, None, None):
+        raise CodecError("kind, levels and wavelet are those of the config: give either")
     if not 0 <= emphasis < math.inf:
         raise CodecError(f"emphasis={emphasis} is not a number from 0 on")
     if not 1 <= channels <= config.packet_channels:

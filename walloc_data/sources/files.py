@@ -75,9 +75,10 @@ class Files:
             digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
             if isinstance(values, Texts):
                 _update(digest, values)
+            elif isinstance(values, np.ndarray):
+                digest.update(f"{values.dtype.str} {values.shape}".encode() + values.tobytes())
             else:
-                content = values.tolist() if isinstance(values, np.ndarray) else list(values)
-                digest.update(json.dumps(content, default=repr).encode())
+                digest.update(json.dumps(list(values), default=repr).encode())
         return digest.hexdigest()
 
     def chosen(self, indices: Iterable[int]) -> "Files":

@@ -3,7 +3,7 @@
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,9 +17,11 @@ class Texts(Sequence[Any]):
 
     def __init__(self, values: Iterable[Any]) -> None:
         self.data, self._ends = bytearray(), array("q")
-        for value in values:
-            self.data += self._encoded(value)
-            self._ends.append(len(self.data))
+        for block in blocks(values):
+            encoded = list(map(self._encoded, block))
+            before = len(self.data)
+            self.data += b"".join(encoded)
+            self._ends.extend(accumulate(map(len, encoded[1:]), initial=before + len(encoded[0])))
 
     def extend(self, other: "Texts") -> None:
         """Put those of another behind these."""
@@ -30,11 +32,17 @@ class Texts(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._ends)
 
+    def __iter__(self) -> Iterator[Any]:
+        start = 0
+        for end in self._ends:
+            yield self._decoded(self.data[start:end])
+            start = end
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         place = range(len(self))[index]
-        return self._decoded(bytes(self.data[self._ends[place - 1] if place else 0 : self._ends[place]]))
+        return self._decoded(self.data[self._ends[place - 1] if place else 0 : self._ends[place]])
 
     def content(self) -> "tuple[array[int], bytearray]":
         """What differs where the values do."""
@@ -43,7 +51,7 @@ class Texts(Sequence[Any]):
     def _encoded(self, value: Any) -> bytes:
         return str(value).encode("utf-8", "surrogatepass")  # names of files need not be UTF-8
 
-    def _decoded(self, data: bytes) -> Any:
+    def _decoded(self, data: bytearray) -> Any:
         return data.decode("utf-8", "surrogatepass")
 
 
@@ -53,11 +61,11 @@ class Values(Texts):
     def _encoded(self, value: Any) -> bytes:
         return _JSON(value).encode()
 
-    def _decoded(self, data: bytes) -> Any:
-        return json.loads(data)
+    def _decoded(self, data: bytearray) -> Any:
+        return json.loads(data.decode())
 
 
-_AT_ONCE, _JSON = 1 << 15, json.JSONEncoder(separators=(",", ":")).encode
+_AT_ONCE, _JSON = 1 << 13, json.JSONEncoder(separators=(",", ":")).encode
 Packed: TypeAlias = "NDArray[Any] | Sequence[Any]"
 
 

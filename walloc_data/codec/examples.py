@@ -1,0 +1,81 @@
+"""Examples to fit a codec to, as they come: arrays and tensors, one signal each; and what codec they are for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from walloc_data.codec.config import CodecConfig
+from walloc_data.errors import CodecError
+
+__all__ = ["Examples", "config_for"]
+
+_LEVELS = {
+    1: 8,
+    2: 3,
+    3: 2,
+}  # by dimensions of space: a latent of 256 samples, 8 x 8 pixels, or 4 x 4 x 4
+_LOOKED_AT = 16  # examples, where floats may be of images or of sound
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Signals of numpy or torch as batches of one, `[1, C, *space]`, anew at each pass."""
+
+    signals: Iterable[Any]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (_signal(one)[None] for one in self.signals)
+
+
+def config_for(
+    signals: Iterable[Any], *, channels: int, kind: str | None, levels: int | None, wavelet: str
+) -> CodecConfig:
+    """The configuration of a codec for signals `[C, *space]`, or images `[H, W]` or `[H, W, C]`.
+
+    C and the dimensions are those of the first. Without a `kind`, whole numbers of 8 bits are images, those of 16
+    sound, and floats are sound where they have one dimension of space or any is negative. `levels` are 8, 3 or 2 in 1,
+    2 or 3 dimensions, unless they are given. Raises `CodecError` where there are no signals, or what is none.
+    """
+    first, negative = None, False
+    for number, one in enumerate(signals):
+        signal = _signal(one)
+        first = signal if first is None else first
+        negative = negative or bool(signal.numel() and signal.min() < 0)
+        if number == _LOOKED_AT:
+            break
+    if first is None:
+        raise CodecError("there are no signals to fit")
+    dims = first.dim() - 1
+    if kind is None:
+        kind = "audio" if first.dtype == torch.int16 or dims == 1 or negative else "image"
+    levels = _LEVELS[dims] if levels is None else levels
+    return CodecConfig(
+        name=f"fitted-f{2**levels if type(levels) is int and 0 < levels <= 12 else levels}c{channels}",
+        kind=kind,
+        signal_channels=first.shape[0],
+        dims=dims,
+        levels=levels,
+        wavelet=wavelet,
+    )
+
+
+def _signal(one: Any) -> Tensor:
+    """A signal `[C, *space]`; images have their channels brought in front."""
+    try:
+        signal = one if isinstance(one, Tensor) else torch.from_numpy(np.array(one))
+    except (TypeError, ValueError) as error:
+        raise CodecError(f"{type(one).__name__} is no signal: fit takes arrays and tensors [C, *space]") from error
+    if signal.dtype == torch.uint8 and signal.dim() == 2:
+        signal = signal[None]
+    if not isinstance(one, Tensor) and signal.dim() == 3 and signal.shape[2] in (1, 3, 4) and signal.shape[0] > 4:
+        signal = signal.movedim(2, 0)
+    if not 2 <= signal.dim() <= 4 or 0 in signal.shape:
+        raise CodecError(
+            f"a signal is [C, *space] in one to three dimensions of space, not {list(signal.shape)}: batches need a "
+            "CodecConfig"
+        )
+    return signal
