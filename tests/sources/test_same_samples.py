@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.photographs import contents, window
 from tests.sources.archives import members_of, write_tar
+from tests.sources.as_lists import as_csv, as_jsonl, as_mappings, as_metadata, as_pairs
 from tests.sources.as_tables import as_dataset, as_parquet, as_saved
 from walloc_data import ImageReader, LatentDataset, StreamingLatentDataset
 from walloc_data.sources import open_source
@@ -29,7 +31,10 @@ def as_object(photos: Path, root: Path) -> Any:
     return as_dataset(photos).with_format("torch")
 
 
-@pytest.mark.parametrize("stored", [as_tars, as_parquet, as_saved, as_object], ids=lambda stored: stored.__name__)
+STORED = (as_tars, as_parquet, as_saved, as_object, as_jsonl, as_csv, as_mappings)
+
+
+@pytest.mark.parametrize("stored", STORED, ids=lambda stored: stored.__name__)
 def test_shards_are_those_of_the_folder(
     stored: Callable[[Path, Path], Any], photos: Path, dataset: Path, sharded: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -39,6 +44,18 @@ def test_shards_are_those_of_the_folder(
     for name in out:
         if name.endswith((".tar", ".idx", ".safetensors")):
             assert out[name] == expected[name], name
+
+
+@pytest.mark.parametrize("stored", [as_pairs, as_metadata], ids=lambda stored: stored.__name__)
+def test_samples_are_those_of_the_folder_where_keys_are_others(
+    stored: Callable[[Path, Path], Any], photos: Path, dataset: Path, sharded: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = sharded(stored(photos, tmp_path / "stored"), tmp_path / "out")
+    for split in ("train", "val"):
+        found, expected = LatentDataset(out, split), LatentDataset(dataset, split)
+        assert found.classes == expected.classes
+        assert found.targets == expected.targets
+        assert all(torch.equal(x, u) for (x, _), (u, _) in zip(found, expected, strict=True))
 
 
 def captioned(root: Path) -> Path:
