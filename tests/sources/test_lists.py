@@ -105,7 +105,7 @@ def test_the_column_of_files(root, column):
 
 def test_a_column_of_files_that_is_asked_for(root):
     path = jsonl(root, {"path": "elsewhere", "scan": "a.jpg"})
-    assert listed(read_list(path, files="scan"))["train"] == [("a.jpg", {"path": "elsewhere"})]
+    assert listed(read_list(path, data="scan"))["train"] == [("a.jpg", {"path": "elsewhere"})]
 
 
 def test_whole_paths_are_keys_below_the_list(root, tmp_path):

@@ -106,6 +106,39 @@ def test_which_column_is_data(tmp_path):
             opened(write(tmp_path / "x.parquet", columns))
 
 
+def test_the_column_of_data_can_be_named(tmp_path):
+    pixels = [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+    columns = {
+        "a": [b"a", b"b"],
+        "b": [b"c", b"d"],
+        "pixels": pyarrow.array(pixels, pyarrow.list_(pyarrow.list_(pyarrow.uint8()))),
+    }
+    path = write(tmp_path / "x.parquet", columns)
+    split = open_source(path, suffixes=JPG, data="b").splits["train"]
+    assert (split[1].data, split[1].fields["a"]) == (b"d", b"b")
+    array = open_source(path, suffixes=JPG, data="pixels").splits["train"][1].data
+    assert (array.dtype, array.tolist()) == (np.uint8, [[4, 5], [6, 7]])
+    with pytest.raises(SourceError, match="has no column 'c'; its columns are a, b, pixels"):
+        open_source(path, suffixes=JPG, data="c")
+    with pytest.raises(SourceError, match=r"data='b' says which .* the files of the folder .* have none: leave it out"):
+        open_source(write(tmp_path / "f" / "a.jpg", columns).parent, suffixes=JPG, data="b")
+
+
+def test_tables_that_name_files_are_lists(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    columns = {"file_name": ["a.jpg", "b.jpg"], "label": ["dog", "cat"]}
+    write(tmp_path / "lists" / "train.parquet", columns | {"file_name": ["../a.jpg", "../b.jpg"]})
+    source = opened(write(tmp_path / "x.parquet", columns))
+    assert listed(source) == {"train": [("a.jpg", b"a.jpg", {"label": 1}), ("b.jpg", b"b.jpg", {"label": 0})]}
+    assert source.classes == {"label": ["cat", "dog"]}
+    write(tmp_path / "lists" / "val.parquet", {"file_name": ["../b.jpg"], "label": ["cat"]})
+    assert {name: len(split) for name, split in opened(tmp_path / "lists").splits.items()} == {"train": 2, "val": 1}
+    write(tmp_path / "lists" / "train-1.parquet", columns)
+    with pytest.raises(SourceError, match="lists of files are one a split, and there are 3: join them"):
+        opened(tmp_path / "lists")
+
+
 def test_a_file_that_lacks_the_column_of_data(tmp_path):
     write(tmp_path / "train-0.parquet", {"image": FILES})
     write(tmp_path / "train-1.parquet", {"picture": FILES})

@@ -156,6 +156,15 @@ def test_two_members_of_data_and_a_member_twice_are_noted(tmp_path):
     assert twice.startswith("1 members stand twice in their tar, such as ")
 
 
+def test_the_member_of_data_can_be_named(tmp_path):
+    path = write_tar(tmp_path / "x.tar", [("1.jpg", b"x"), ("1.depth.png", b"y"), ("2.jpg", b"z")])
+    source = open_source(path, suffixes=JPG, data="depth.png")
+    assert listed(source)["train"] == [("1.depth.png", b"y", {"jpg": b"x"})]
+    assert source.notes[0].startswith("1 keys without data were passed over, such as ")
+    with pytest.raises(SourceError, match=r"no member has a suffix of data \(jpeg\)"):
+        open_source(path, suffixes=JPG, data="jpeg")
+
+
 def test_what_systems_leave_behind_is_no_sample(tmp_path):
     members = [("a/1.jpg", b"x"), ("a/._1.jpg", b""), ("__MACOSX/a/1.jpg", b""), (".hidden.jpg", b"")]
     source = opened(write_tar(tmp_path / "x.tar", members))

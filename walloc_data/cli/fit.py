@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         wavelet=arguments.wavelet,
     )
     reader = reader_for(config, **arguments.read or {})
-    source = open_source(arguments.source, suffixes=reader.suffixes)
+    source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data)
     signals = _Signals(source, reader, arguments.images, arguments.quiet)
     codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee, emphasis=arguments.emphasis)
     save_codec(codec, arguments.out)

@@ -11,13 +11,18 @@ _FORMER = ("size", "resize", "crop", "max-pixels", "color")  # options of their 
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """The option `--read`, a mapping, and those that it took the place of."""
+    """The options `--read`, a mapping, and `--data`, and those that the first took the place of."""
     parser.add_argument(
         "--read",
         type=_mapping,
         metavar="KEY=VALUE,...",
         help="how samples are read; images: size=256 (pixels), resize=shorter|squash|none, crop=center|none, "
         "color=srgb|stored, max_pixels=N",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="NAME",
+        help="the column of a table or list, or the suffix of members of tars, that holds data",
     )
     for name in _FORMER:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)

@@ -20,7 +20,12 @@ KEPT = ": finished shards are kept; run the same command again to go on"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc shard` and of `walloc-shard`."""
-    parser.add_argument("source", metavar="SRC", help="raw samples: class/*, {train,val,test}/class/*, or flat")
+    parser.add_argument(
+        "source",
+        metavar="SRC",
+        help="raw samples: a folder of files (class/*, {train,val,test}/class/*, flat), a list (.csv, .jsonl), "
+        "WebDataset tars (data-{000..012}.tar), parquet, a dataset of Hugging Face; paths, https://, hf://, s3://",
+    )
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="folder of the dataset: new, empty, or of an unfinished run"
     )
@@ -81,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
         limit=arguments.limit,
         columns=None if arguments.columns is None else tuple(arguments.columns.split(",")),
     )
-    source = open_source(arguments.source, suffixes=reader.suffixes)
+    source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data)
     samples = sum(min(len(split), options.limit or len(split)) for split in source.splits.values())
     workers = default_workers(samples) if arguments.workers is None else arguments.workers
     _introduce(source, quiet=arguments.quiet)

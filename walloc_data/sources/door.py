@@ -28,22 +28,22 @@ _KINDS = (
 )
 
 
-def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
+def open_source(address: Any, *, suffixes: frozenset[str], data: str | None = None) -> Source:
     """The samples at an address, listed and not read; a `Source` is given back as it is.
 
     An address is a folder of files; a list of files (`read_list`); tars of WebDataset or parquet files: one, several in
     brace notation or by a pattern, a folder of them, here or at a URL (`https://`, `hf://user/name`, what fsspec
     opens); a dataset of Hugging Face, as a folder or an object; or samples in Python (`read_sequence`). `suffixes` are
-    those of the files of a folder that count.
+    those of the files of a folder that count; `data` is the column of a table or a list, or the suffix of members of
+    tars, that holds the samples, where it is not plain.
 
     Raises `SourceError` for what is no source.
     """
-    if isinstance(address, Source):
-        return address
     if is_hugging_face(address):
-        return open_hugging_face(address, suffixes=suffixes)
+        return open_hugging_face(address, suffixes=suffixes, data=data)
     if not isinstance(address, str | os.PathLike):
-        return read_sequence(address)
+        _refuse_data(data, "samples in Python")
+        return address if isinstance(address, Source) else read_sequence(address)
     text = os.fspath(address)
     suffix = suffix_of(text)
     if not os.path.isdir(text):
@@ -53,21 +53,29 @@ def open_source(address: Any, *, suffixes: frozenset[str]) -> Source:
                 f"({_PACKED[suffix]} {text})"
             )
         if suffix in _LISTS and not is_url(text):
-            return read_list(text)
+            return read_list(text, data=data)
         if suffix in _MANY:
-            return _many(text, text, frozenset((suffix,)), suffixes)
+            return _many(text, text, frozenset((suffix,)), suffixes, data)
         if is_url(text):
-            return _many(text, text, frozenset(_MANY), suffixes)
+            return _many(text, text, frozenset(_MANY), suffixes, data)
         raise SourceError(f"{text} is not a folder, nor a file that is known: a source is {_KINDS}")
     if is_saved(Path(text)):
-        return open_saved(Path(text), suffixes=suffixes)
+        return open_saved(Path(text), suffixes=suffixes, data=data)
     wanted = frozenset(suffix for suffix in _MANY if _holds(Path(text), suffix))
     if wanted and not list_files(text, suffixes - {""}):
-        return _many(text, str(Path(text).resolve()), wanted, suffixes)
+        return _many(text, str(Path(text).resolve()), wanted, suffixes, data)
+    _refuse_data(data, f"the files of the folder {text}")
     return scan_folder(text, suffixes=suffixes)
 
 
-def _many(address: str, name: str, wanted: frozenset[str], suffixes: frozenset[str]) -> Source:
+def _refuse_data(data: str | None, what: str) -> None:
+    if data is not None:
+        raise SourceError(
+            f"data={data!r} says which column or member holds the samples, and {what} have none: leave it out"
+        )
+
+
+def _many(address: str, name: str, wanted: frozenset[str], suffixes: frozenset[str], data: str | None) -> Source:
     """What is in the files of an address that hold many samples each."""
     places = find_places(address, wanted)
     found = sorted({suffix_of(place.name) for place in places})
@@ -75,7 +83,7 @@ def _many(address: str, name: str, wanted: frozenset[str], suffixes: frozenset[s
         raise SourceError(
             f"{address} holds files of {' and of '.join(found)}: give those of one, as in {address}/*{found[0]}"
         )
-    return _MANY[found[0]](places, name, suffixes=suffixes)
+    return _MANY[found[0]](places, name, suffixes=suffixes, data=data)
 
 
 def _holds(folder: Path, suffix: str) -> bool:

@@ -17,11 +17,11 @@ __all__ = ["read_list"]
 
 
 def read_list(
-    lists: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]], *, files: str | None = None
+    lists: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]], *, data: str | None = None
 ) -> Source:
     """The files that a list names, in its order: `.csv` (`.tsv`), `.jsonl` or `.parquet`; or a list a split.
 
-    The column of files is `files`, or else `file_name`, `path`, `image`, `audio` or `video`: paths below the folder of
+    The column of files is `data`, or else `file_name`, `path`, `image`, `audio` or `video`: paths below the folder of
     the list, or whole ones. They are the keys, unless a column `key` is; one that comes again gets `#2` behind it.
     A column `split` becomes the splits, a column `label` of names the classes; all others are fields.
 
@@ -30,11 +30,11 @@ def read_list(
     if isinstance(lists, Mapping):
         paths = {split: Path(path).absolute() for split, path in lists.items()}
         root = Path(os.path.commonpath([path.parent for path in paths.values()]))
-        splits = {split: _listed(path, files, root) for split, path in paths.items()}
+        splits = {split: _listed(path, data, root) for split, path in paths.items()}
     else:
         path = Path(lists).absolute()
         paths = {"train": path}
-        whole = _listed(path, files, path.parent)
+        whole = _listed(path, data, path.parent)
         splits = {"train": whole}
         if "split" in whole.fields:
             places = split_places(whole.fields["split"], str(path))
@@ -45,11 +45,11 @@ def read_list(
     return classified(Source(name, splits, {}, notes))
 
 
-def _listed(path: Path, files: str | None, root: Path) -> Files:
+def _listed(path: Path, data: str | None, root: Path) -> Files:
     columns = read_table(path)
     if not columns:
         raise SourceError(f"{path} lists nothing: name a column of files and a file a row")
-    column = files_column(columns, files, path)
+    column = files_column(columns, data, path)
     names: Any = columns.pop(column)
     if "://" in names[0]:
         raise SourceError(

@@ -39,7 +39,7 @@ def files_column(columns: dict[str, Packed], asked: str | None, where: Path) -> 
     if found is None:
         raise SourceError(
             f"{where}: no column {' or '.join(names)} names the files; it has {', '.join(columns) or 'no columns'}: "
-            "rename the one that does, or say which with files=..."
+            "rename the one that does, or say which (data=NAME, --data NAME)"
         )
     values = columns[found]
     if not isinstance(values, Texts) or not all(type(value) is str and value for value in values):

@@ -11,8 +11,9 @@ import numpy as np
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.addresses import is_url
 from walloc_data.sources.source import Raw
+from walloc_data.sources.table import FILES_COLUMNS
 
-__all__ = ["Columns", "columns_of", "joined_classes", "raw_of"]
+__all__ = ["Columns", "columns_of", "joined_classes", "names_files", "raw_of"]
 
 _KEYS = ("__key__", "key")
 _DATA = ("image", "img", "audio", "video", "data", "bytes", "content")  # in this order, where several hold bytes
@@ -40,7 +41,7 @@ def columns_of(schema: Any, where: str, *, suffixes: frozenset[str], data: str |
         data = _data_column(schema, where, suffixes)
     elif data not in names:
         raise SourceError(f"{where}: has no column {data!r}; its columns are {', '.join(names) or 'none'}")
-    texts = [name for name in names if str(schema.field(name).type) in ("string", "large_string", "string_view")]
+    texts = [name for name in names if _is_text(schema, name)]
     return Columns(data, next((name for name in _KEYS if name in texts), None), _classes(schema))
 
 
@@ -69,6 +70,13 @@ def raw_of(table: Any, row: int, columns: Columns, where: str, *, folder: str | 
     return Raw(found, f"{where}/{path}" if path else where, fields)
 
 
+def names_files(schema: Any, data: str | None) -> bool:
+    """Whether a table holds no data, but a column of texts, called `data` or as is usual, that name files."""
+    if data is None and _data_columns(schema):
+        return False
+    return any(name in schema.names and _is_text(schema, name) for name in (FILES_COLUMNS if data is None else (data,)))
+
+
 def joined_classes(tables: Mapping[str, Columns]) -> dict[str, list[str]]:
     """The classes of several tables, by column. Raises `SourceError` for two that number them otherwise."""
     classes: dict[str, list[str]] = {}
@@ -81,10 +89,19 @@ def joined_classes(tables: Mapping[str, Columns]) -> dict[str, list[str]]:
     return classes
 
 
-def _data_column(schema: Any, where: str, suffixes: frozenset[str]) -> str:
+def _is_text(schema: Any, name: str) -> bool:
+    return str(schema.field(name).type) in ("string", "large_string", "string_view")
+
+
+def _data_columns(schema: Any) -> list[str]:
+    """The columns of files, else those of bytes."""
     kinds = {name: schema.field(name).type for name in schema.names}
     files = [name for name, kind in kinds.items() if {inner.name for inner in _inner(kind)} == _FILE]
-    found = files or [name for name, kind in kinds.items() if str(kind) in ("binary", "large_binary", "binary_view")]
+    return files or [name for name, kind in kinds.items() if str(kind) in ("binary", "large_binary", "binary_view")]
+
+
+def _data_column(schema: Any, where: str, suffixes: frozenset[str]) -> str:
+    found = _data_columns(schema)
     if len(found) > 1:
         wanted = [name for name in found if f".{name.lower()}" in suffixes] + [name for name in _DATA if name in found]
         found = wanted[:1] or found

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.addresses import split_of
+from walloc_data.sources.lists import read_list
 from walloc_data.sources.packed import Texts
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
 from walloc_data.sources.table_keys import keys_if_distinct, keys_of
-from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, raw_of
+from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, names_files, raw_of
 
 __all__ = ["Parquet", "scan_parquet"]
 
@@ -30,7 +31,11 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
 
     Splits are those that the names of the files say; columns mean what `columns_of` makes of them. Raises
     `SourceError` for what is no parquet file, or one that was cut short, and for files that lack the column of data.
+    Tables without bytes whose rows name files are lists of these: see `read_list`.
     """
+    lists = _lists(places, data)
+    if lists:
+        return read_list(lists, data=data)
     found: dict[str, list[_Listed]] = {}
     first: _Listed | None = None
     for place in places:
@@ -49,6 +54,20 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
         raise SourceError(f"{name} holds no rows")
     classes = joined_classes({one.place.where: one.columns for listed in kept.values() for one in listed})
     return Source(name, splits, classes, notes + more)
+
+
+def _lists(places: Sequence[Place], data: str | None) -> Any:
+    """The files as lists, by split, if they are lists."""
+    for place in places:
+        with _opened(place) as file:
+            if place.storage is not None or not names_files(file.schema_arrow, data):
+                return None
+    if len(places) == 1:
+        return places[0].where
+    splits = {split_of(place.name) or "train": place.where for place in places}
+    if len(splits) < len(places):
+        raise SourceError(f"{places[0].where}: lists of files are one a split, and there are {len(places)}: join them")
+    return splits
 
 
 @dataclass(frozen=True)
