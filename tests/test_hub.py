@@ -51,7 +51,8 @@ def _small_commits_and_no_waiting(monkeypatch):
 
 def data_files(out: Path) -> dict[str, bytes]:
     """What of a dataset goes to the Hub as it is."""
-    return {name: data for name, data in contents(out).items() if name not in ("README.md", "errors.jsonl")}
+    ours = ("README.md", "errors.jsonl")
+    return {name: data for name, data in contents(out).items() if name not in ours and not name.startswith(".")}
 
 
 def pushed(hub, repo=REPO, revision="main"):
