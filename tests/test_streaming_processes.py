@@ -5,12 +5,17 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
+import torch.distributed
+import torch.multiprocessing
+from torch.utils.data import DataLoader
 
 from tests import streaming_run
 from walloc_data import StreamingLatentDataset
+from walloc_data.errors import DatasetError
 
 ROOT = Path(__file__).parents[1]
 GLOBAL_BATCH = 8
@@ -89,3 +94,40 @@ def test_a_script_without_a_guard_is_told_so(dataset, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("walloc_data.errors.DatasetError: a worker ended as it began")
     assert '`if __name__ == "__main__":`' in done.stderr
     assert "An attempt has been made" not in done.stderr  # the child's own traceback
+
+
+def _rank(rank, group, before, root, results):
+    """A rank that got its stream from the process that spawned it, and another that differs from rank to rank."""
+    warnings.simplefilter("ignore")
+    torch.distributed.init_process_group("gloo", init_method=f"file://{group}", rank=rank, world_size=2)
+    by_hand = DataLoader(before, batch_size=None, num_workers=1, persistent_workers=True)
+    given = []
+    for epoch in range(streaming_run.EPOCHS):
+        before.set_epoch(epoch)
+        given += [list(batch[1]) for batch in by_hand]
+    other = StreamingLatentDataset(root, batch_size=GLOBAL_BATCH, seed=rank)
+    try:
+        next(iter(other))
+        refused = ""
+    except DatasetError as error:
+        refused = str(error)
+    results.put((rank, given, refused))
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def test_a_stream_made_before_the_ranks_are_and_ranks_that_differ(dataset, tmp_path, steps):
+    stream = StreamingLatentDataset(dataset, batch_size=GLOBAL_BATCH // 2, seed=streaming_run.SEED, columns=["key"])
+    assert (stream.rank, stream.world_size) == (0, 1)
+    context = torch.multiprocessing.get_context("spawn")
+    results = context.Queue()
+    arguments = (tmp_path / "group", stream, dataset, results)
+    ranks = [context.Process(target=_rank, args=(rank, *arguments)) for rank in (0, 1)]
+    for rank in ranks:
+        rank.start()
+    (_, first, one), (_, second, other) = sorted(results.get(timeout=240) for _ in ranks)
+    for rank in ranks:
+        rank.join()
+    assert [left + right for left, right in zip(first, second, strict=True)] == steps
+    assert sorted([one == "", other == ""]) == [False, True]  # the later of the two
+    assert "is to read otherwise than another rank (seed" in one + other
