@@ -117,6 +117,27 @@ def test_a_tar_of_a_folder_is_read_as_the_folder(tmp_path):
     assert {name: sorted(rows) for name, rows in listed(tars).items()} == listed(folder)
 
 
+def test_splits_by_folders_in_a_tar(tmp_path):
+    members = [(f"data/{name}.{kind}", b"1") for name in ("train/1", "Testing/1") for kind in ("jpg", "cls")]
+    source = opened(write_tar(tmp_path / "x.tar", members))
+    assert listed(source) == {
+        split: [(f"data/{folder}/1.jpg", b"1", {"label": 1})]
+        for split, folder in (("train", "train"), ("test", "Testing"))
+    }
+    source = opened(write_tar(tmp_path / "x.tar", [*members, ("data/more/1.jpg", b"")]))
+    assert list(source.splits) == ["train"]
+    assert source.notes == [
+        "data/Testing, data/train in tars taken for no splits because of data/more beside",
+    ]
+
+
+def test_a_dataset_that_is_one_already(tmp_path):
+    write_tar(tmp_path / "train-00000.tar", [("0.wlc", b"")])
+    (tmp_path / "walloc.json").write_text("{}")
+    with pytest.raises(SourceError, match="holds a dataset of walloc_data already: give what it was made of"):
+        opened(tmp_path)
+
+
 def test_members_of_a_key_need_not_lie_together_nor_in_one_tar(tmp_path):
     write_tar(tmp_path / "images.tar", [("1.jpg", b"x"), ("2.jpg", b"y"), ("1.txt", b"one")])
     write_tar(tmp_path / "labels.tar", [("2.cls", b"2"), ("1.cls", b"1"), ("3.cls", b"3"), ("README", b"")])
@@ -284,6 +305,7 @@ def test_splits_of_names():
         "Imagenet_Test_3.tar": "test",
         "my-test/valley.tar": None,
         "train/val-0.tar": "val",
+        "Training_Set/0.tar": "train",
     }
     assert {name: split_of(name) for name in names} == names
 

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from walloc_data.errors import SourceError, WallocError
 from walloc_data.sources.places import Place
-from walloc_data.sources.split_names import SPLITS
+from walloc_data.sources.split_names import split_named
 from walloc_data.sources.walk import list_files
 from walloc_data.storage import hub_failures, hub_refusal, open_storage
+from walloc_data.storage.urls import shown
 
 __all__ = ["expand_braces", "find_places", "is_url", "split_of", "suffix_of"]
 
@@ -55,8 +56,8 @@ def expand_braces(address: str) -> list[str]:
 def split_of(name: str) -> str | None:
     """The split that a file is of, or None: by a word of its name (`train-000.tar`), or a folder that is called so."""
     *folders, file = PurePosixPath(name).parts
-    words = [*re.findall("[a-z]+", file.lower()), *reversed([folder.lower() for folder in folders])]
-    return next((word for word in words if word in SPLITS), None)
+    called = [folder for folder in reversed(folders) if split_named(re.split("[_ -]", folder)[0])]  # not `my-test`
+    return next(filter(None, map(split_named, [*re.findall("[a-z]+", file.lower()), *called])), None)
 
 
 def find_places(address: str, suffixes: frozenset[str]) -> list[Place]:
@@ -82,7 +83,10 @@ def find_places(address: str, suffixes: frozenset[str]) -> list[Place]:
             count = f"{len(absent)} of {len(names)} files are not there, such as" if len(names) > 1 else "there is no"
             raise SourceError(f"{address}: {count} {absent[0]}: check the address")
     if not places:
-        raise SourceError(f"{address} holds no files of {' or '.join(sorted(suffixes))}")
+        elsewhere = ": download it, and give its folder, or what datasets.load_dataset makes of it"
+        raise SourceError(
+            f"{shown(address)} holds no files of {' or '.join(sorted(suffixes))}" + elsewhere * is_url(address)
+        )
     return places
 
 
@@ -145,7 +149,9 @@ def _list_hub(repo: str, revision: str | None) -> list[str]:
 def _list_others(url: str, path: str, suffixes: frozenset[str]) -> list[str]:
     """The URLs of files below one that fsspec lists."""
     if url.lower().startswith(("http://", "https://")):
-        raise SourceError(f"{path}: a web server lists no folders; name the files, as in {path}/train-{{000..012}}.tar")
+        raise SourceError(
+            f"{path}: a web server lists no folders; name the files, as in {shown(path)}/train-{{000..012}}.tar"
+        )
     import fsspec
 
     try:
@@ -153,4 +159,6 @@ def _list_others(url: str, path: str, suffixes: frozenset[str]) -> list[str]:
         found = system.glob(folder) if "*" in path else system.find(folder)
         return sorted(system.unstrip_protocol(name) for name in found if suffix_of(name) in suffixes)
     except Exception as error:  # drivers raise what they like
-        raise SourceError(f"{path}: cannot be listed ({type(error).__name__}: {error}): check the URL") from error
+        raise SourceError(
+            f"{shown(path)}: cannot be listed ({type(error).__name__}: {error}): check the URL"
+        ) from error

@@ -14,6 +14,7 @@ from walloc_data.sources.sequences import read_sequence
 from walloc_data.sources.source import Source
 from walloc_data.sources.tables import scan_parquet
 from walloc_data.sources.walk import list_files
+from walloc_data.storage.urls import shown
 
 __all__ = ["open_source"]
 
@@ -55,15 +56,15 @@ def open_source(address: Any, *, suffixes: frozenset[str], data: str | None = No
         if suffix in _LISTS and not is_url(text):
             return read_list(text, data=data)
         if suffix in _MANY:
-            return _many(text, text, frozenset((suffix,)), suffixes, data)
+            return _many(text, frozenset((suffix,)), suffixes, data)
         if is_url(text):
-            return _many(text, text, frozenset(_MANY), suffixes, data)
+            return _many(text, frozenset(_MANY), suffixes, data)
         raise SourceError(f"{text} is not a folder, nor a file that is known: a source is {_KINDS}")
     if is_saved(Path(text)):
         return open_saved(Path(text), suffixes=suffixes, data=data)
     wanted = frozenset(suffix for suffix in _MANY if _holds(Path(text), suffix))
     if wanted and not list_files(text, suffixes - {""}):
-        return _many(text, str(Path(text).resolve()), wanted, suffixes, data)
+        return _many(text, wanted, suffixes, data)
     _refuse_data(data, f"the files of the folder {text}")
     return scan_folder(text, suffixes=suffixes)
 
@@ -75,13 +76,16 @@ def _refuse_data(data: str | None, what: str) -> None:
         )
 
 
-def _many(address: str, name: str, wanted: frozenset[str], suffixes: frozenset[str], data: str | None) -> Source:
+def _many(address: str, wanted: frozenset[str], suffixes: frozenset[str], data: str | None) -> Source:
     """What is in the files of an address that hold many samples each."""
-    places = find_places(address, wanted)
+    name = shown(address) if is_url(address) else str(Path(address).resolve())
+    if os.path.isfile(os.path.join(address, "walloc.json")):
+        raise SourceError(f"{address} holds a dataset of walloc_data already: give what it was made of")
+    places = find_places(address if is_url(address) else os.path.abspath(address), wanted)
     found = sorted({suffix_of(place.name) for place in places})
     if len(found) > 1:
         raise SourceError(
-            f"{address} holds files of {' and of '.join(found)}: give those of one, as in {address}/*{found[0]}"
+            f"{name} holds files of {' and of '.join(found)}: give those of one, as in {name}/*{found[0]}"
         )
     return _MANY[found[0]](places, name, suffixes=suffixes, data=data)
 

@@ -12,7 +12,7 @@ from walloc_data.errors import SourceError
 from walloc_data.sources.addresses import split_of
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Source
-from walloc_data.sources.split_names import SPLITS
+from walloc_data.sources.split_names import SPLITS, split_named
 from walloc_data.sources.tar_index import Member, read_tar_index
 from walloc_data.sources.tars import Tars
 
@@ -160,20 +160,24 @@ class _Listing:
         unsaid = [place.where for place, split in zip(self.tars, self.said, strict=True) if split is None]
         if unsaid and any(self.said):
             self.notes.append(f"{len(unsaid):,} tars whose names say no split are of train, such as {unsaid[0]}")
-        if len(self.rows) != 5 * len(self.names):
-            return splits, [], None
-        folders = [name.split("/")[:-1] for name in self.names]
-        outer = list(zip(min(folders), max(folders), strict=False)) if len(folders) > 1 else []
+        folder_of = [name.rpartition("/")[0] for name in self.names]
+        parts = {folder: folder.split("/") if folder else [] for folder in folder_of}
+        outer = list(zip(min(parts.values()), max(parts.values()), strict=False)) if len(parts) > 1 else []
         shared = next((depth for depth, (one, other) in enumerate(outer) if one != other), len(outer))
-        folders = [parts[shared:] for parts in folders]
-        if not any(self.said) and all(parts and parts[0] in SPLITS for parts in folders):
-            splits = [parts[0] for parts in folders]
-        inner = [parts[1:] if parts[:1] == [split] else parts for parts, split in zip(folders, splits, strict=True)]
-        if not all(inner):
+        inner = {folder: path[shared:] for folder, path in parts.items()}
+        named = {folder: split for folder, path in inner.items() if path and (split := split_named(path[0]))}
+        if not any(self.said) and len(named) == len(inner):
+            splits = [named[folder] for folder in folder_of]
+        elif not any(self.said) and len(set(named.values())) > 1:
+            beside = min(folder for folder in inner if folder not in named) or "files"
+            self.notes.append(f"{', '.join(sorted(named)[:3])} in tars taken for no splits because of {beside} beside")
+            named = {}
+        inner = {folder: path[1:] if folder in named else path for folder, path in inner.items()}
+        if len(self.rows) != 5 * len(self.names) or not all(inner.values()):
             return splits, [], None
-        classes = sorted({parts[0] for parts in inner})
-        number = {name: label for label, name in enumerate(classes)}
-        return splits, classes, np.array([number[parts[0]] for parts in inner], np.int32)
+        classes = sorted({path[0] for path in inner.values()})
+        number = {folder: classes.index(path[0]) for folder, path in inner.items()}
+        return splits, classes, np.array([number[folder] for folder in folder_of], np.int32)
 
     def _keys(self, splits: Sequence[str]) -> list[str]:
         """The name of each sample, behind its split where tars say one, and its tar where two tars share it."""
