@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType
 
+from walloc_data.cli.interrupts import Terminated, answered
 from walloc_data.errors import WallocError
 
 __all__ = ["main", "main_shard"]
@@ -25,7 +26,8 @@ _VERBS = {  # each has a module of its name here, with `add` (its arguments), `r
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`walloc`: exit status 0, 1 for what went wrong (said in a sentence), 2 for unusable arguments, 130 for Ctrl-C."""
+    """`walloc`: exit status 0, 1 for what went wrong (said in a sentence), 2 for unusable arguments, 130 for Ctrl-C,
+    143 for SIGTERM."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in _VERBS:
         return _run(given[0], f"walloc {given[0]}", given[1:])
@@ -54,6 +56,11 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def _run(verb: str, program: str, given: list[str]) -> int:
+    with answered():
+        return _status(verb, program, given)
+
+
+def _status(verb: str, program: str, given: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files and classes may be in any script
     module: ModuleType | None = None
@@ -66,9 +73,10 @@ def _run(verb: str, program: str, given: list[str]) -> int:
     except WallocError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"interrupted{getattr(module, 'KEPT', '')}", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, Terminated)
+        print(f"{'terminated' if terminated else 'interrupted'}{getattr(module, 'KEPT', '')}", file=sys.stderr)
+        return 143 if terminated else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
         return 0

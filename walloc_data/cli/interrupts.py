@@ -1,0 +1,58 @@
+"""Ctrl-C and SIGTERM: one line and a status, whenever and however often they come."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["Terminated", "answered"]
+
+_PATIENCE = 5.0  # seconds in which a second signal is one too many, behind which it means to end at once
+_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Signals raise `KeyboardInterrupt` or `Terminated`, once: while the command ends by one, further ones are passed
+    over.
+
+    In the midst of an import, which may make anything of an exception, the process ends at once: nothing but files
+    under temporary names can be half done. The handlers stay where a signal came, for those that follow.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    first: list[float] = []
+
+    def answer(number: int, frame: FrameType | None) -> None:
+        if _imports(frame) or (first and time.monotonic() - first[0] > _PATIENCE):
+            os.write(2, b"" if first else f"{'interrupted' if number == signal.SIGINT else 'terminated'}\n".encode())
+            os._exit(_STATUS[signal.Signals(number)])
+        if not first:
+            first.append(time.monotonic())
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+    before = {number: signal.signal(number, answer) for number in _STATUS}
+    try:
+        yield
+    finally:
+        if not first:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        sys.stderr.flush()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
