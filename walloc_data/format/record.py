@@ -35,7 +35,7 @@ from walloc_data.crc import crc32
 from walloc_data.errors import FormatError
 from walloc_data.format.columns import Column, pack_columns, unpack_columns
 
-__all__ = ["HEADER", "MAGIC", "MAX_LATENTS", "MAX_SAMPLES", "Record", "pack_record"]
+__all__ = ["HEADER", "MAGIC", "MAX_LATENTS", "MAX_SAMPLES", "Record", "latents_crc", "pack_payloads", "pack_record"]
 
 MAGIC = b"WLC1"
 HEADER = struct.Struct("<4sBBHHH8sIII3I")
@@ -125,19 +125,43 @@ def pack_record(
     fingerprint: str,
 ) -> bytes:
     """The bytes of a record of N payloads, the int8 latents `[c, *space]` that they decode to, and columns."""
-    samples, channels, dims = len(payloads), latents[0].shape[0], latents[0].ndim - 1
-    if not 1 <= samples <= MAX_SAMPLES or len(latents) != samples or not 1 <= dims <= 3:
+    return pack_payloads(
+        payloads,
+        [sample.shape for sample in latents],
+        list(map(latents_crc, latents)),
+        columns,
+        coder_id=coder_id,
+        fingerprint=fingerprint,
+    )
+
+
+def latents_crc(latents: NDArray[np.int8]) -> int:
+    """What a record holds of a sample's latents to check them by."""
+    return crc32(np.ascontiguousarray(latents).data)
+
+
+def pack_payloads(
+    payloads: Sequence[bytes],
+    shapes: Sequence[tuple[int, ...]],
+    crcs: Sequence[int],
+    columns: Mapping[str, Column],
+    *,
+    coder_id: int,
+    fingerprint: str,
+) -> bytes:
+    """`pack_record` where the latents are not at hand any more: their shapes `(c, *space)`, and the CRC32 of each."""
+    samples, channels, dims = len(payloads), shapes[0][0], len(shapes[0]) - 1
+    if not 1 <= samples <= MAX_SAMPLES or not len(shapes) == len(crcs) == samples or not 1 <= dims <= 3:
         raise FormatError(f"a record holds 1 to {MAX_SAMPLES} samples of 1 to 3 dims, not {samples} of {dims}")
-    if sum(sample.size for sample in latents) > MAX_LATENTS or sum(map(len, payloads)) >= 1 << 32:
+    if sum(map(math.prod, shapes)) > MAX_LATENTS or sum(map(len, payloads)) >= 1 << 32:
         raise FormatError(f"a record holds at most {MAX_LATENTS} latents and 4 GiB: put fewer samples in one (--block)")
-    spaces = [sample.shape[1:] for sample in latents]
+    spaces = [shape[1:] for shape in shapes]
     ragged = any(space != spaces[0] for space in spaces)
     ends = np.cumsum([len(payload) for payload in payloads], dtype="<u4").tobytes()
-    crcs = np.array([crc32(np.ascontiguousarray(sample).data) for sample in latents], "<u4").tobytes()
     packed = pack_columns(columns, samples)
     shape = (0, 0, 0) if ragged else (*spaces[0], 0, 0)[:3]
     fields = [MAGIC, coder_id, dims, samples, channels, int(ragged), bytes.fromhex(fingerprint)]
     fields += [len(packed), crc32(packed)]
-    tables = ends + crcs + (np.array(spaces, "<u4").tobytes() if ragged else b"")
+    tables = ends + np.array(crcs, "<u4").tobytes() + (np.array(spaces, "<u4").tobytes() if ragged else b"")
     crc = crc32(HEADER.pack(*fields, 0, *shape) + tables)
     return b"".join([HEADER.pack(*fields, crc, *shape), tables, *payloads, packed])

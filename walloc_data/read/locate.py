@@ -1,6 +1,6 @@
-"""Where the samples of a split lie, by the counts of the manifest alone."""
+"""Where the samples of a split lie, by the counts of the manifest, and only if need be by those of an index."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,15 +23,25 @@ class Places:
     """Samples by number, shard after shard, of one source or several behind one another.
 
     `shards` are the samples of each shard of each source, `blocks` the samples that a source's records hold (but a
-    shard's last). `first` is the number of each shard's first sample, and at its end of all samples.
+    shard's last). Where a shard has other than so many `records`, `counts` says how many samples each of them holds.
+    `first` is the number of each shard's first sample, and at its end of all samples.
     """
 
-    def __init__(self, shards: Sequence[Sequence[int]], blocks: Sequence[int]) -> None:
+    def __init__(
+        self,
+        shards: Sequence[Sequence[int]],
+        blocks: Sequence[int],
+        records: Sequence[Sequence[int]],
+        counts_of: Callable[[int], NDArray[np.int64]],
+    ) -> None:
         counts = [len(of_source) for of_source in shards]
         self.first = np.cumsum([0, *(samples for of_source in shards for samples in of_source)], dtype=np.int64)
         self.block = np.repeat(np.asarray(blocks, np.int64), counts)  # of each shard
         self._source = np.repeat(np.arange(len(counts)), counts)
         self._base = np.cumsum([0, *counts])
+        found = np.array([number for of_source in records for number in of_source], np.int64)
+        self._uneven = found != -(-np.diff(self.first) // self.block)
+        self._counts_of = counts_of
 
     def __len__(self) -> int:
         return int(self.first[-1])
@@ -44,11 +54,13 @@ class Places:
     def records(self) -> Iterator[tuple[int, int]]:
         """All records, in order: their shard and number in it."""
         for shard, (block, samples) in enumerate(zip(self.block, np.diff(self.first), strict=True)):
-            for number in range(-(-samples // block)):
+            for number in range(len(self._counts_of(shard)) if self._uneven[shard] else -(-samples // block)):
                 yield shard, number
 
     def samples(self, shard: int, number: int) -> int:
         """Samples of a record."""
+        if self._uneven[shard]:
+            return int(self._counts_of(shard)[number])
         block, of_shard = int(self.block[shard]), int(self.first[shard + 1] - self.first[shard])
         return min(block, of_shard - number * block)
 
@@ -65,6 +77,11 @@ class Places:
         """Samples by their records."""
         shards = np.searchsorted(self.first, indices, side="right") - 1
         numbers, slots = np.divmod(indices - self.first[shards], self.block[shards])
+        for shard in np.unique(shards[self._uneven[shards]]).tolist():
+            here = shards == shard
+            first, inside = np.cumsum([0, *self._counts_of(shard)]), indices[here] - self.first[shard]
+            numbers[here] = np.searchsorted(first, inside, side="right") - 1
+            slots[here] = inside - first[numbers[here]]
         order = np.lexsort((numbers, shards))
         edges = np.flatnonzero(np.diff(shards[order]) | np.diff(numbers[order])) + 1
         for start, stop in pairwise([0, *edges.tolist(), len(order)]):

@@ -94,6 +94,10 @@ class RecordFiles:
         buffer[size - columns :] = read(offset + size - columns, offset + size)
         return Found(buffer, 0, size, samples, f"{self.storage.url}/{info.name}, record at byte {offset}")
 
+    def counts(self, shard: int) -> NDArray[np.int64]:
+        """How many samples each record of a shard holds."""
+        return self._index(shard)["samples"].astype(np.int64)
+
     def at_hand(self, shard: int, record: int) -> bool:
         """Whether `find` has nothing to wait for."""
         return not self.remote or (shard, record - record % self.per_run) in self._runs

@@ -110,7 +110,8 @@ class Records:
         self.fingerprint = datasets[0].manifest.fingerprint
         self._sources = [_Source.of(dataset, split) for dataset in datasets]
         shards = [[shard.samples for shard in source.files.shards] for source in self._sources]
-        self.places = Places(shards, [source.block for source in self._sources])
+        records = [[shard.records for shard in source.files.shards] for source in self._sources]
+        self.places = Places(shards, [source.block for source in self._sources], records, self._counts)
         self.any_remote = any(source.files.remote for source in self._sources)
         self._parsed: Recent[tuple[int, int], _Parsed] = Recent(_PARSED)
 
@@ -218,6 +219,11 @@ class Records:
     def _at_hand(self, shard: int, number: int) -> bool:
         source, inside = self._at(shard)
         return source.files.at_hand(inside, number)
+
+    def _counts(self, shard: int) -> NDArray[np.int64]:
+        """How many samples each record of a shard holds."""
+        source, inside = self._at(shard)
+        return source.files.counts(inside)
 
     def _at(self, shard: int) -> tuple[_Source, int]:
         source, inside = self.places.at(shard)

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from walloc_data.codec import LATENT_MAX, Codec, psnr
+from walloc_data.codec import LATENT_MAX, Codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import ShardInfo, ShardWriter
 from walloc_data.signals import Reader, Signal
 from walloc_data.sources import Raw, Split
+from walloc_data.write.measure import measured_psnr
 from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import row_of
@@ -197,6 +198,4 @@ def _measure(job: Job, report: ShardReport, key: str, signal: Signal, latents: N
     report.latents += latents.size
     report.saturated += int(np.count_nonzero(np.abs(latents) == LATENT_MAX))
     if key in job.measured:
-        decoded = job.codec.decode(torch.from_numpy(latents)[None], signal.values.shape[1:])
-        original = job.codec.config.to_float(torch.from_numpy(signal.values)[None])
-        report.psnr.append(round(psnr(decoded[0], original[0]), 4))
+        report.psnr.append(round(measured_psnr(job.codec, signal.values, latents), 4))

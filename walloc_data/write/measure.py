@@ -1,0 +1,33 @@
+"""How near what is decoded comes to what was read."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from walloc_data.codec import Codec, psnr
+
+__all__ = ["measured_psnr"]
+
+_POSITIONS = 1 << 16  # of latents that are decoded; of larger signals the middle, or they would need gigabytes
+_MARGIN = 16  # positions at a cut that are decoded without all that belongs to them
+
+
+def measured_psnr(codec: Codec, values: NDArray[np.generic], latents: NDArray[np.int8]) -> float:
+    """PSNR in dB of a signal `[C, *space]` decoded from its latents `[c, *space / f]`; of a large one, its middle."""
+    side = int(_POSITIONS ** (1 / codec.config.dims))
+    taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
+    for positions, size in zip(latents.shape[1:], values.shape[1:], strict=True):
+        before = (positions * codec.factor - size) // 2  # samples of padding in front
+        if positions <= side:
+            taken.append(slice(None))
+            kept.append(slice(before, before + size))
+            original.append(slice(None))
+            continue
+        start, inside = (positions - side) // 2, (side - 2 * _MARGIN) * codec.factor
+        first = (start + _MARGIN) * codec.factor - before
+        taken.append(slice(start, start + side))
+        kept.append(slice(_MARGIN * codec.factor, _MARGIN * codec.factor + inside))
+        original.append(slice(first, first + inside))
+    decoded = codec.decode(torch.from_numpy(np.ascontiguousarray(latents[tuple(taken)]))[None])[0]
+    part = torch.from_numpy(np.ascontiguousarray(values[tuple(original)]))[None]
+    return psnr(decoded[tuple(kept)], codec.config.to_float(part)[0])
