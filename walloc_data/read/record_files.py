@@ -92,7 +92,7 @@ class RecordFiles:
         buffer = bytearray(size)
         buffer[: len(head)] = head
         buffer[size - columns :] = read(offset + size - columns, offset + size)
-        return Found(buffer, 0, size, samples, f"{self.storage.url}/{info.name}, record at byte {offset}")
+        return Found(memoryview(buffer), 0, size, samples, f"{self.storage.url}/{info.name}, record at byte {offset}")
 
     def counts(self, shard: int) -> NDArray[np.int64]:
         """How many samples each record of a shard holds."""

@@ -173,7 +173,6 @@ class RansCoder:
             workspace_of(plan, min(STEP, max(2, len(out) + len(out) % 2))),
             streams,
             target.reshape(-1),
-            kept * math.prod(space),
             size,
         )
         if bad >= 0:

@@ -189,15 +189,16 @@ def _decoder(whole):
     the former up to a third of its speed.
     """
 
-    def decode(buffer, segments, distributions, lookup, plan, work, streams, out, kept, size):  # pragma: no cover
+    def decode(buffer, segments, distributions, lookup, plan, work, streams, out, size):  # pragma: no cover
         """Payloads at `segments`, within `buffer` for certain, to `out`, int8 `[N * kept]`. -1, or a bad one's number.
 
-        `kept` latents are decoded of each sample's `size`: those of the plan's channels, which come first. `work` is a
+        Of each sample's `size` latents those of the plan's channels are kept, which come first. `work` is a
         workspace for `STEP` samples, `streams` are uint32 `[STEP, size // 4 + MARGIN]`.
         """
         # This is one function on purpose: numba would optimise one within another twice, and lose a third of the speed.
-        if whole:
-            kept = size
+        kept = size
+        if not whole:
+            kept = len(out) // max(1, len(segments))
         depth, rows, columns, last, fronts, stride, _ = plan.shape
         planes, watched, moving, counts, offsets, weights, biases = pointers_of(plan)
         channels, cells, room = len(plan.watched), plan.cells, streams.shape[1]
@@ -248,10 +249,11 @@ def _decoder(whole):
                         _unskew(space, values + k * cells, plan.shape, target, numbers[k] * kept + place)
                         if watched[channel]:
                             smooth(space, errors + k * cells, planes[3 * row + 2] + k * cells, plan.shape)
-            for k in range(live if whole else 0):
-                used_up = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
-                if not used_up or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
-                    return numbers[k]
+            if whole:
+                for k in range(live):
+                    used_up = ends[k] - begins[k] == 4 * (cursors[k] - k * room)
+                    if not used_up or states[2 * k] != FIRST or states[2 * k + 1] != FIRST:
+                        return numbers[k]
 
     return jit(decode)
 
