@@ -17,3 +17,11 @@ def test_the_code_of_a_page_runs(name, dataset, tmp_path, monkeypatch):
     for block in blocks:
         exec(compile(block, f"{name}.md", "exec"), namespace)
     assert len(blocks) > 2
+
+
+def test_the_code_for_samples_in_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    section = (DOCS / "sources.md").read_text("utf-8").split("## In Python")[1].split("\n## ")[0]
+    [block] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exec(compile(block, "sources.md", "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {"plain", "split", "mine"}

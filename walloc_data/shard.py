@@ -37,8 +37,8 @@ _CODER_LATENTS = 1 << 28  # enough to fit a coder to, however large the signals
 
 @dataclass(frozen=True, kw_only=True)
 class Sharded(Summary):
-    """What a dataset came to, and how this run got there: `seconds` it took, samples `written` in it, and `notes` of
-    what was made again."""
+    """What a dataset came to, and how this run got there: `seconds` it took, samples `written` in it, and `notes` on
+    the source and on what was made again."""
 
     dataset_bytes: int
     seconds: float
@@ -130,7 +130,7 @@ def shard_dataset(
         dataset_bytes=size,
         seconds=time.perf_counter() - started,
         written=written,
-        notes=tuple(former.notes),
+        notes=(*source.notes, *former.notes),
     )
 
 

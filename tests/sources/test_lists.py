@@ -156,6 +156,12 @@ def test_samples_without_a_label_among_classes(root):
     assert [fields["label"] for _, fields in listed(source)["train"]] == [0, -1]
 
 
+def test_empty_cells_among_classes_are_no_label(root):
+    source = read_list(csv(root, "path,label\na.jpg,x\nb.jpg,\n"))
+    assert source.classes == {"label": ["x"]}
+    assert [fields["label"] for _, fields in listed(source)["train"]] == [0, -1]
+
+
 def test_one_file_in_several_rows(root):
     rows = [{"path": "a.jpg", "caption": n} for n in "xyz"] + [{"path": "a.jpg#2", "caption": "w"}]
     source = read_list(jsonl(root, *rows))

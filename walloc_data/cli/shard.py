@@ -100,6 +100,8 @@ def run(arguments: argparse.Namespace) -> None:
         on_error=arguments.on_error,
         progress=not arguments.quiet,
     )
+    for note in result.notes[len(source.notes) :]:
+        print(f"note: {note}", file=sys.stderr)
     _conclude(arguments.out, result, codec, workers)
 
 

@@ -29,7 +29,8 @@ def classified(source: Source) -> Source:
 
 
 def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np.int32]], list[str]] | None:
-    """Labels by split that are names, as places in the sorted list of all names, and that list; -1 where one is None.
+    """Labels by split that are names, as places in the sorted list of all names, and that list; -1 where one is None or
+    empty.
 
     None where there are no names: labels that are numbers stay as they are.
     """
@@ -39,11 +40,11 @@ def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np
             found = set(map(type, values))
             if not found <= {str, type(None)}:
                 return None
-            names.update(value for value in values if value is not None)
+            names.update(value for value in values if value)
     if not names or any(isinstance(values, np.ndarray) and len(values) for values in labels.values()):
         return None
     classes = sorted(names)
-    places = {name: place for place, name in enumerate(classes)} | {None: -1}
+    places = {name: place for place, name in enumerate(classes)} | {None: -1, "": -1}
     return {
         split: np.fromiter((places[value] for value in values), np.int32, len(values))
         for split, values in labels.items()
