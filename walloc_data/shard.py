@@ -19,6 +19,7 @@ from walloc_data.numbers import whole_number
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
 from walloc_data.storage import open_storage
+from walloc_data.write.clips import cut
 from walloc_data.write.encode_shard import Job, encode_signals, read_sample, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import write_manifest
@@ -86,7 +87,7 @@ def shard_dataset(
             f"codec {codec.name!r} is for {config.kind} of {config.signal_channels} channels, and the reader gives "
             f"{reader.kind} of {reader.channels}"
         )
-    source = open_source(source, suffixes=reader.suffixes)
+    source = cut(open_source(source, suffixes=reader.suffixes), reader)
     if os.path.isdir(source.name) and out.resolve().is_relative_to(source.name):
         raise DatasetError(f"{out} lies in {source.name} and would be taken for samples: choose a folder outside it")
     plan, stop, written = Plan.of(source, reader, codec, options), on_error == "stop", 0

@@ -123,7 +123,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
         length = epoch_samples or order.length
         cut = partial(_cut, length, batch_size, lanes, drop_last)
-        ragged = any_ragged(datasets)
+        ragged = any_ragged(datasets, decoded=choice.decoded)
         self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
         step_batches = StepBatches(
             order,

@@ -1,12 +1,13 @@
 """The verb `fit`."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from walloc_data.cli.reading import add_reading, refuse_former
-from walloc_data.errors import SourceError
+from walloc_data.errors import SampleError, SourceError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,16 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
+_KINDS = {"rgb": ("image", 3), "gray": ("image", 1), "stereo": ("audio", 2), "mono": ("audio", 1)}
+_DEFAULTS = {"image": (2, 3, 12, 12), "audio": (1, 8, 54, 108)}  # dims, levels, channels of one, and of more channels
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc fit`."""
     parser.add_argument("source", metavar="SRC", help="raw samples, as `walloc-shard` takes them")
     parser.add_argument("out", type=Path, metavar="OUT", help="file for the codec (.safetensors)")
-    parser.add_argument("--channels", type=int, default=12, help="channels of the latents")
+    parser.add_argument("--kind", choices=tuple(_KINDS), default="rgb", help="what samples are: images, or sound")
+    parser.add_argument("--gray", action="store_const", const="gray", dest="kind", help="the same as --kind gray")
     parser.add_argument(
-        "--levels", type=int, default=3, help="levels of wavelet packets: 2**levels pixels a side make a position"
+        "--channels", type=int, help="channels of the latents (default: 12 of images, 54 a channel of sound)"
     )
-    parser.add_argument("--gray", action="store_true", help="gray images, not RGB")
+    parser.add_argument(
+        "--levels",
+        type=int,
+        help="levels of wavelet packets: 2**levels pixels a side, or samples, make a position (default: 3 of images, 8 "
+        "of sound)",
+    )
     parser.add_argument("--wavelet", default="10/18", help="10/18, or a discrete wavelet of PyWavelets")
     parser.add_argument(
         "--knee", type=float, default=0.05, help="error of quantisation over that of the channels left out"
@@ -53,33 +63,42 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.codec import CodecConfig, fit  # heavy, as all that follows
     from walloc_data.signals import reader_for
     from walloc_data.sources import open_source
+    from walloc_data.write.clips import cut
     from walloc_data.zoo import save_codec
 
+    kind, signal_channels = _KINDS[arguments.kind]
+    dims, levels, *channels = _DEFAULTS[kind]
     config = CodecConfig(
         name=arguments.out.stem,
-        kind="image",
-        signal_channels=1 if arguments.gray else 3,
-        dims=2,
-        levels=arguments.levels,
+        kind=kind,
+        signal_channels=signal_channels,
+        dims=dims,
+        levels=levels if arguments.levels is None else arguments.levels,
         wavelet=arguments.wavelet,
     )
     reader = reader_for(config, **arguments.read or {})
-    source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data)
+    source = cut(open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data), reader)
     signals = _Signals(source, reader, arguments.images, arguments.quiet)
-    codec = fit(signals, config, channels=arguments.channels, knee=arguments.knee, emphasis=arguments.emphasis)
+    wanted = channels[signal_channels > 1] if arguments.channels is None else arguments.channels
+    codec = fit(signals, config, channels=wanted, knee=arguments.knee, emphasis=arguments.emphasis)
     save_codec(codec, arguments.out)
     widened = int((codec.steps > codec.steps.min()).sum())
+    if signals.reasons:
+        count, first = len(signals.reasons), next(iter(signals.reasons))
+        print(f"note: {count} of {len(signals.samples)} samples were passed over, such as {first}", file=sys.stderr)
     print(f"{arguments.out}: {codec}, step {codec.steps.min():.4f}, wider for {widened} of {codec.channels} channels")
 
 
 class _Signals:
-    """Samples of a source, read anew at each pass: memory does not grow with them."""
+    """Samples of a source, read anew at each pass: memory does not grow with them. `reasons` says of each that cannot
+    be read why."""
 
     def __init__(self, source: "Source", reader: "Reader", most: int, quiet: bool) -> None:
         samples = [(split, index) for split in source.splits.values() for index in range(len(split))]
         count = min(most, len(samples))
         self.samples = [samples[number * len(samples) // count] for number in range(count)]
         self.reader, self.quiet, self.passes = reader, quiet, 0
+        self.reasons: dict[str, None] = {}
 
     def __iter__(self) -> "Iterator[Tensor]":
         import torch
@@ -89,5 +108,12 @@ class _Signals:
         for split, index in tqdm(
             self.samples, desc=f"pass {self.passes} of 3", unit=" samples", leave=False, disable=self.quiet or None
         ):
-            raw = split[index]
-            yield torch.from_numpy(self.reader.read(raw.data, raw.name).values)[None]
+            try:
+                raw = split[index]
+                values = self.reader.read(raw.data, raw.name).values
+            except SampleError as error:
+                self.reasons[str(error)] = None
+                continue
+            yield torch.from_numpy(values)[None]
+        if len(self.reasons) == len(self.samples):
+            raise SourceError(f"none of {len(self.samples)} samples can be read, such as {next(iter(self.reasons))}")

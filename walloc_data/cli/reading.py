@@ -17,7 +17,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         type=_mapping,
         metavar="KEY=VALUE,...",
         help="how samples are read; images: size=256 (pixels), resize=shorter|squash|none, crop=center|none, "
-        "color=srgb|stored, max_pixels=N",
+        "color=srgb|stored, max_pixels=N; sound: rate=16000 (samples a second), segment=4 (seconds), mix=mean|repeat, "
+        "max_samples=N",
     )
     parser.add_argument(
         "--data",

@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.shard import shard_dataset  # heavy, as all that follows
     from walloc_data.signals import reader_for
     from walloc_data.sources import open_source
+    from walloc_data.write.clips import cut
     from walloc_data.write.local import default_workers
     from walloc_data.write.plan import Options
     from walloc_data.zoo import load_codec
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
         limit=arguments.limit,
         columns=None if arguments.columns is None else tuple(arguments.columns.split(",")),
     )
-    source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data)
+    source = cut(open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data), reader)
     samples = sum(min(len(split), options.limit or len(split)) for split in source.splits.values())
     workers = default_workers(samples) if arguments.workers is None else arguments.workers
     _introduce(source, quiet=arguments.quiet)

@@ -9,7 +9,14 @@ __all__ = ["psnr"]
 _MOST = 100.0  # dB; stands for a perfect copy
 
 
-def psnr(decoded: Tensor, original: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB (at most 100) of images in [0, 1], both rounded to 8 bits as files hold them."""
-    error = ((decoded * 255).round() - (original * 255).round()).square().mean().item() / 255**2
+def psnr(decoded: Tensor, original: Tensor, kind: str = "image") -> float:
+    """Peak signal-to-noise ratio in dB (at most 100), the peak being the whole range of a kind of signal.
+
+    Images in [0, 1] are both rounded to 8 bits first, as files hold them. Sound in [-1, 1] is compared as it is, and
+    its peak is 2: 10 log10(4 / mean squared error).
+    """
+    if kind == "image":
+        error = ((decoded * 255).round() - (original * 255).round()).square().mean().item() / 255**2
+    else:
+        error = (decoded - original).square().mean().item() / 4
     return min(_MOST, -10 * math.log10(error)) if error else _MOST

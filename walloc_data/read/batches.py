@@ -12,7 +12,7 @@ from torch import Tensor
 
 from walloc_data.errors import DatasetError, WallocError
 from walloc_data.format import Column
-from walloc_data.read.choice import LATENTS, Choice
+from walloc_data.read.choice import LATENTS, LENGTH, Choice
 from walloc_data.read.decoding import to_floats, to_signals, to_tensors
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.reader import SplitReader
@@ -81,7 +81,7 @@ class Batches:
         if found.damaged:
             self._note(found.damaged)
         if self.buckets and self.choice.wants_latents:
-            return [self._finished(bucket) for bucket in found.by_shape(also="size" if self.choice.decoded else None)]
+            return [self._finished(bucket) for bucket in found.by_shape(also=self.choice.sizes)]
         return self._finished(found)
 
     def samples(
@@ -146,7 +146,7 @@ class Batches:
     def _x(self, found: Samples) -> Tensor | list[Tensor]:
         codec = self.choice.codec
         if self.choice.decoded:
-            return to_signals(found.latents, codec, found.columns["size"])
+            return to_signals(found.latents, codec, found.columns["size"], found.columns.get(LENGTH))
         return to_tensors(found.latents) if self.choice.decode == "latents" else to_floats(found.latents, codec)
 
 

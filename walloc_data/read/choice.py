@@ -8,9 +8,10 @@ from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
 from walloc_data.read.pixel_transforms import pixel_transform_in
 
-__all__ = ["LATENTS", "Choice"]
+__all__ = ["LATENTS", "LENGTH", "Choice"]
 
 LATENTS = "latents"  # what x is called where columns are a mapping
+LENGTH = "length"  # the column of samples of sound before the silence that fills them up
 _DECODES = ("latents", "float", "signal", "pixels")
 
 
@@ -69,7 +70,14 @@ class Choice:
     @property
     def read(self) -> tuple[str, ...]:
         """Columns that are read: those given, and what decoding takes."""
-        return tuple(dict.fromkeys([*self.names, "size"])) if self.decoded and self.wants_latents else self.names
+        return tuple(dict.fromkeys([*self.names, *self.sizes])) if self.wants_latents else self.names
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """Columns that say how large decoded signals are."""
+        if not self.decoded:
+            return ()
+        return ("size", LENGTH) if self.codec.config.kind == "audio" else ("size",)
 
     def assembled(self, x: Any, columns: Mapping[str, Any]) -> Any:
         """A sample or a batch, of x and columns by name."""

@@ -27,12 +27,21 @@ def to_floats(latents: Latents, codec: Codec) -> Tensor | list[Tensor]:
     return codec.dequantize(z) if isinstance(z, Tensor) else [codec.dequantize(sample) for sample in z]
 
 
-@one_thread()
-def to_signals(latents: Latents, codec: Codec, sizes: Column) -> Tensor | list[Tensor]:
+def to_signals(latents: Latents, codec: Codec, sizes: Column, lengths: "Column | None" = None) -> Tensor | list[Tensor]:
     """Signals float32 `[N, C, *size]`, or a list of `[C, *size]` where `sizes` (`[N, dims]`, or Nones) differ.
 
-    Those of one shape are decoded together.
+    Those of one shape are decoded together. Of sound, no more than `lengths` samples (`[N]`, or Nones) are given.
     """
+    whole = _to_whole_signals(latents, codec, sizes)
+    if lengths is None:
+        return whole
+    if isinstance(whole, Tensor) and isinstance(lengths, np.ndarray) and len(set(lengths.tolist())) == 1:
+        return whole[..., : int(lengths[0])]
+    return [x if n is None else x[..., : int(n)] for x, n in zip(whole, lengths, strict=True)]
+
+
+@one_thread()
+def _to_whole_signals(latents: Latents, codec: Codec, sizes: Column) -> Tensor | list[Tensor]:
     wanted = [None if size is None else tuple(map(int, size)) for size in sizes]
     alike: dict[Any, list[int]] = {}
     for place, (z, size) in enumerate(zip(latents, wanted, strict=True)):

@@ -98,8 +98,13 @@ def _split_hint(root: str | os.PathLike[str], options: StorageOptions | None) ->
     return f"; {folder} is one, and {name!r} a split of it: open that folder with split={name!r}" if known else ""
 
 
-def any_ragged(datasets: Sequence[OpenedDataset]) -> bool | None:
-    """Whether latents of some datasets differ in shape; None where that is not known."""
+def any_ragged(datasets: Sequence[OpenedDataset], *, decoded: bool = False) -> bool | None:
+    """Whether latents of some datasets differ in shape, or what they are `decoded` to; None where that is not known.
+
+    Windows of recordings do once they are decoded, for the last one of each ends where the recording does.
+    """
+    if decoded and any("segment" in dataset.manifest.options.get("read", {}) for dataset in datasets):
+        return True
     shapes = {dataset.shape for dataset in datasets}
     if () in shapes or len(shapes - {None}) > 1:
         return True

@@ -34,15 +34,17 @@ class Samples:
             _some(self.latents, places), {name: _some(column, places) for name, column in self.columns.items()}, []
         )
 
-    def by_shape(self, *, also: str | None = None) -> "list[Samples]":
-        """The same in parts of one shape each (and of one value of a column), so that their latents are arrays.
+    def by_shape(self, *, also: Sequence[str] = ()) -> "list[Samples]":
+        """The same in parts of one shape each (and of one value of some columns), so that their latents are arrays.
 
         `damaged` stays behind.
         """
-        if isinstance(self.latents, np.ndarray) and also is None:
+        if isinstance(self.latents, np.ndarray) and not also:
             return [self]
         places: dict[Any, list[int]] = {}
-        values = [None] * len(self.latents) if also is None else map(str, self.columns[also])
+        values = (
+            zip(*(map(str, self.columns[name]) for name in also), strict=True) if also else [()] * len(self.latents)
+        )
         for place, (latents, value) in enumerate(zip(self.latents, values, strict=True)):
             places.setdefault((latents.shape, value), []).append(place)
         parts = [self.some(chosen) for chosen in places.values()]

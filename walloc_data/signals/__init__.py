@@ -1,7 +1,8 @@
 """What raw bytes mean: readers that turn them into signals."""
 
+from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.door import reader_for
 from walloc_data.signals.images import ImageReader
-from walloc_data.signals.signal import Reader, Signal
+from walloc_data.signals.signal import Cutting, Reader, Signal, Window
 
-__all__ = ["ImageReader", "Reader", "Signal", "reader_for"]
+__all__ = ["AudioReader", "Cutting", "ImageReader", "Reader", "Signal", "Window", "reader_for"]

@@ -3,12 +3,13 @@
 from typing import Any, Protocol
 
 from walloc_data.errors import SourceError
+from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.images import ImageReader
 from walloc_data.signals.signal import Reader
 
 __all__ = ["reader_for"]
 
-_READERS = (ImageReader,)
+_READERS = (ImageReader, AudioReader)
 
 
 class _Config(Protocol):

@@ -1,14 +1,14 @@
 """A signal, and what reads one."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
 
-__all__ = ["Reader", "Signal"]
+__all__ = ["Cutting", "Reader", "Signal", "Window"]
 
 _DTYPES = frozenset(map(np.dtype, (np.uint8, np.int16, np.uint16, np.float32)))
 
@@ -52,3 +52,28 @@ class Reader(Protocol):
 
     def config(self) -> dict[str, Any]:
         """Its options, as the manifest holds them: what differs from the defaults, so that later ones change none."""
+
+
+class Window(NamedTuple):
+    """A part of a long recording: its `data` as a reader takes it, where the part begins, in seconds, and its share of
+    the bytes."""
+
+    data: Any
+    start: float
+    nbytes: int
+
+
+@runtime_checkable
+class Cutting(Protocol):
+    """A reader that may cut recordings into windows of `segment` seconds (None: it does not).
+
+    It takes the `Path` of a file for its bytes, so that of a long one no more is read than a window, and gives each
+    signal's window for a `Window`.
+    """
+
+    @property
+    def segment(self) -> float | None:
+        """Seconds of a window."""
+
+    def starts(self, data: Any, name: str) -> list[float]:
+        """Where windows begin, in seconds, without decoding. Raises `SampleError` for what is damaged."""

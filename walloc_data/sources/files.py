@@ -35,7 +35,7 @@ class Files:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Raw:
-        path = self.path(index)
+        path, name, fields = self.unread(index)
         try:
             data = path.read_bytes()
         except OSError as error:  # of the machine, so the sample is not to blame
@@ -45,7 +45,12 @@ class Files:
                 f"{path}: cannot be read ({error.strerror or error}). Nothing is lost: see that {self.root} is whole "
                 "and may be read, then run the same command again to go on"
             ) from error
-        return Raw(data, str(path), {name: _plain(values[index]) for name, values in self.fields.items()})
+        return Raw(data, name, fields)
+
+    def unread(self, index: int) -> Raw:
+        """A sample with the `Path` of its file for its bytes, for what reads a part of them."""
+        path = self.path(index)
+        return Raw(path, str(path), {name: _plain(values[index]) for name, values in self.fields.items()})
 
     def key(self, index: int) -> str:
         """The name of the file, or what it is called instead."""

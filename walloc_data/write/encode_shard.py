@@ -121,9 +121,9 @@ def stamp_of(task: ShardTask, split: Split) -> str:
 
 
 def encode_signals(codec: Codec, signals: Sequence[Signal]) -> list[NDArray[np.int8]]:
-    """Latents `int8 [c, *space]` of each signal; signals of one shape are encoded together."""
+    """Latents `int8 [c, *space]` of each signal; signals of one shape and dtype are encoded together."""
     values = [torch.from_numpy(signal.values) for signal in signals]
-    if len({value.shape for value in values}) == 1:
+    if len({(value.shape, value.dtype) for value in values}) == 1:
         return list(codec.encode(torch.stack(values)).numpy())
     return [codec.encode(value[None])[0].numpy() for value in values]
 
@@ -133,7 +133,7 @@ def _groups(
 ) -> Iterator[list[tuple[dict[str, Any], Signal]]]:
     """Rows and signals of the samples that can be read, as many at a time as are encoded at once.
 
-    Those of a group are of one shape and one record. What is in a group thus depends on the task alone, and a worker
+    Those of a group are of one shape, dtype and record. What is in a group thus depends on the task alone, and a worker
     holds no more signals than one group.
     """
     group: list[tuple[dict[str, Any], Signal]] = []
@@ -143,13 +143,13 @@ def _groups(
         tick(1)
         if found is None:
             continue
-        signal = found[1]
-        if group and signal.values.shape != group[0][1].values.shape:
+        values = found[1].values
+        if group and (values.shape, values.dtype) != (group[0][1].values.shape, group[0][1].values.dtype):
             yield group
             group = []
         group.append(found)
         read += 1
-        if len(group) >= job.codec.at_once(signal.values.shape) or read % job.options.block == 0:
+        if len(group) >= job.codec.at_once(values.shape) or read % job.options.block == 0:
             yield group
             group = []
     if group:
@@ -198,4 +198,5 @@ def _measure(job: Job, report: ShardReport, key: str, signal: Signal, latents: N
     report.latents += latents.size
     report.saturated += int(np.count_nonzero(np.abs(latents) == LATENT_MAX))
     if key in job.measured:
-        report.psnr.append(round(measured_psnr(job.codec, signal.values, latents), 4))
+        quality = measured_psnr(job.codec, signal.values, latents, length=signal.fields.get("length"))
+        report.psnr.append(round(quality, 4))

@@ -12,16 +12,22 @@ _POSITIONS = 1 << 16  # of latents that are decoded; of larger signals the middl
 _MARGIN = 16  # positions at a cut that are decoded without all that belongs to them
 
 
-def measured_psnr(codec: Codec, values: NDArray[np.generic], latents: NDArray[np.int8]) -> float:
-    """PSNR in dB of a signal `[C, *space]` decoded from its latents `[c, *space / f]`; of a large one, its middle."""
+def measured_psnr(
+    codec: Codec, values: NDArray[np.generic], latents: NDArray[np.int8], *, length: int | None = None
+) -> float:
+    """PSNR in dB of a signal `[C, *space]` decoded from its latents `[c, *space / f]`; of a large one, its middle.
+
+    Behind `length` samples, sound is only filled up, and does not count.
+    """
     side = int(_POSITIONS ** (1 / codec.config.dims))
     taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
     for positions, size in zip(latents.shape[1:], values.shape[1:], strict=True):
         before = (positions * codec.factor - size) // 2  # samples of padding in front
         if positions <= side:
             taken.append(slice(None))
-            kept.append(slice(before, before + size))
-            original.append(slice(None))
+            true = size if length is None else int(length)
+            kept.append(slice(before, before + true))
+            original.append(slice(true))
             continue
         start, inside = (positions - side) // 2, (side - 2 * _MARGIN) * codec.factor
         first = (start + _MARGIN) * codec.factor - before
@@ -30,4 +36,4 @@ def measured_psnr(codec: Codec, values: NDArray[np.generic], latents: NDArray[np
         original.append(slice(first, first + inside))
     decoded = codec.decode(torch.from_numpy(np.ascontiguousarray(latents[tuple(taken)]))[None])[0]
     part = torch.from_numpy(np.ascontiguousarray(values[tuple(original)]))[None]
-    return psnr(decoded[tuple(kept)], codec.config.to_float(part)[0])
+    return psnr(decoded[tuple(kept)], codec.config.to_float(part)[0], codec.config.kind)

@@ -1,0 +1,125 @@
+"""Recordings: files of sound, opened by soundfile, whose headers are held to what the files hold; and arrays."""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walloc_data.errors import SampleError, SourceError
+
+__all__ = ["Recording", "need", "open_recording"]
+
+_RATES = (1, 10_000_000)  # samples a second; beyond them a header lies
+_EXACT = frozenset(("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"))  # what 16 bits hold as it is
+_CUT = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")  # as libsndfile notes it
+_ENDLESS = 0x7FFF0000  # bytes; no less is what writers of streams say, who do not know
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An open recording of `frames` samples a channel, `rate` of them a second (0: nothing says).
+
+    `exact` says that int16 holds its values as they are, `decode` gives those of frames `first` up to `last` as int16
+    or float32 `[frames, channels]`.
+    """
+
+    frames: int
+    rate: int
+    channels: int
+    exact: bool
+    decode: Callable[[int, int, str], NDArray[Any]]
+
+
+def need(module: str) -> Any:
+    """A module of the extra for sound. Raises `SourceError`, which names the extra, where it is not installed."""
+    try:
+        return __import__(module)
+    except (ImportError, OSError) as error:  # the second where soundfile finds no libsndfile
+        raise SourceError(
+            f"sound is read with {module}, which cannot be imported here ({error}): pip install 'walloc-data[audio]'"
+        ) from error
+
+
+@contextmanager
+def open_recording(data: Any, rate: int | None) -> Iterator[Recording]:
+    """The recording in the bytes of a file, in the file at a path, or in an array of `rate` samples a second.
+
+    Arrays are `[samples]` or `[C, samples]` of int16, or of floats in [-1, 1]. Raises `SampleError` for what is none,
+    or cut short, and `SourceError` for a path that cannot be opened.
+    """
+    if isinstance(data, np.ndarray):
+        yield _of_array(data, rate)
+    elif isinstance(data, bytes):
+        with _opened(io.BytesIO(data)) as recording:
+            yield recording
+    elif isinstance(data, Path):
+        try:
+            file = data.open("rb")
+        except OSError as error:  # of the machine, so the sample is not to blame
+            raise SourceError(
+                f"{data}: cannot be read ({error.strerror or error}). Nothing is lost: see that it is there and may be "
+                "read, then run the same command again to go on"
+            ) from error
+        with file, _opened(file) as recording:
+            yield recording
+    else:
+        raise SampleError(f"sound is the bytes of a file, its path or an array, not {type(data).__name__}")
+
+
+@contextmanager
+def _opened(stream: Any) -> Iterator[Recording]:
+    soundfile = need("soundfile")
+    try:
+        with soundfile.SoundFile(stream) as file:
+            yield _of_file(file)
+    except soundfile.SoundFileError as error:
+        text = str(error.error_string if isinstance(error, soundfile.LibsndfileError) else error).rstrip(". ")
+        known = {
+            "Format not recognised": "not a file of sound that libsndfile knows",
+            "Internal error : SF_INFO struct incomplete": "its header says a rate or channels that no sound has",
+        }
+        raise SampleError(known.get(text, f"damaged or cut short ({text.removeprefix('Error : ')})")) from error
+
+
+def _of_file(file: Any) -> Recording:
+    rate, frames = int(file.samplerate), int(file.frames)
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise SampleError(f"its header says {rate} samples a second: no sound has so many")
+    cut = _CUT.search(file.extra_info)
+    if cut is not None and int(cut[1]) < _ENDLESS:
+        raise SampleError(f"cut short: its header says {cut[1]} bytes of sound, and the file holds {cut[2]}")
+
+    def decode(first: int, last: int, dtype: str) -> NDArray[Any]:
+        if first:
+            file.seek(first)
+        values: NDArray[Any] = file.read(last - first, dtype=dtype, always_2d=True)
+        if len(values) < last - first:
+            raise SampleError(
+                f"cut short or damaged: its header says {frames} samples, and it ends after {first + len(values)}"
+            )
+        return values
+
+    return Recording(frames, rate, int(file.channels), file.subtype in _EXACT, decode)
+
+
+def _of_array(array: NDArray[Any], rate: int | None) -> Recording:
+    if array.ndim not in (1, 2) or (array.dtype != np.int16 and array.dtype.kind != "f"):
+        raise SampleError(
+            f"an array of {array.dtype} and shape {list(array.shape)} is no sound: [samples] or [C, samples], int16 or "
+            "floats in -1 to 1"
+        )
+    values, exact = np.atleast_2d(array).T, array.dtype == np.int16
+
+    def decode(first: int, last: int, dtype: str) -> NDArray[Any]:
+        part: NDArray[Any] = values[first:last].astype(dtype)
+        if exact and dtype != "int16":
+            part /= np.float32(32768)
+        return part
+
+    return Recording(len(values), rate or 0, values.shape[1], exact, decode)
