@@ -289,3 +289,15 @@ def test_a_path_that_ends_in_a_split(dataset, tmp_path):
             StreamingLatentDataset(f"{server.url}/val", batch_size=4, storage=storage)
         with pytest.raises(DatasetError, match=r"404.*names a dataset's folder$"):
             LatentDataset(f"{server.url}/nothing", storage=storage)
+
+
+@pytest.mark.parametrize("index", [1.5, "3", None, slice(0, 3), [1, 2]])
+def test_an_index_that_is_no_whole_number(dataset, index):
+    with pytest.raises(DatasetError, match="samples go by whole numbers"):
+        LatentDataset(dataset)[index]
+
+
+@pytest.mark.parametrize("root", [None, 3, "", {"a": 1}])
+def test_a_root_that_is_none(root):
+    with pytest.raises(DatasetError, match="a dataset is a folder or a URL"):
+        LatentDataset(root)

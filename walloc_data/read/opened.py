@@ -60,6 +60,8 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     Raises `FormatError`, `CodecError` or `CoderError` for one that is damaged or of another version, and
     `DatasetError` for one that cannot be reached.
     """
+    if not isinstance(root, str | os.PathLike) or not os.fspath(root):
+        raise DatasetError(f"a dataset is a folder or a URL, not {root!r}")
     storage = open_storage(root, options)
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
