@@ -93,6 +93,41 @@ def test_columns_of_any_type_become_fields(tmp_path):
     }
 
 
+def test_labels_that_are_names_become_classes(tmp_path):
+    write(tmp_path / "train.parquet", {"image": FILES[:3], "label": ["dog", "cat", None]})
+    write(tmp_path / "val.parquet", {"image": FILES[:2], "label": pyarrow.array(["eel", "cat"]).dictionary_encode()})
+    tables = {split: parquet.read_table(tmp_path / f"{split}.parquet") for split in ("train", "val")}
+    whole = {split: datasets.Dataset(table) for split, table in tables.items()}
+    for source in (opened(tmp_path), opened(datasets.DatasetDict(whole))):
+        assert source.classes == {"label": ["cat", "dog", "eel"]}
+        assert {name: [row[2]["label"] for row in rows] for name, rows in listed(source).items()} == {
+            "train": [1, 0, -1],
+            "val": [2, 0],
+        }
+    before = opened(tmp_path).digest()
+    write(tmp_path / "train.parquet", {"image": FILES[:3], "label": ["cat", "dog", None]})
+    assert opened(tmp_path).digest() != before
+    write(tmp_path / "val.parquet", {"image": FILES[:2], "label": [2, 0]})
+    with pytest.raises(
+        SourceError, match=r"val\.parquet: column 'label' is of names here or in .*train\.parquet, not in both"
+    ):
+        opened(tmp_path)
+
+
+def test_large_row_groups_are_noted(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.parquet", {"image": [bytes([row]) * 1000 for row in range(9)]}, row_group_size=3)
+    assert opened(path).notes == []
+    monkeypatch.setattr("walloc_data.sources.tables._KEPT", 200)
+    monkeypatch.setattr("walloc_data.sources.tables._LARGE", 100)
+    source = open_source(path, suffixes=JPG)
+    assert source.notes[0].startswith(
+        "row groups take 0 MB each, and most samples of a shuffled order cost a whole one"
+    )
+    split = source.splits["train"]
+    assert [split[row].data[:1] for row in (8, 0, 4, 1, 7)] == [bytes([row]) for row in (8, 0, 4, 1, 7)]
+    assert list(split._kept) == [2]
+
+
 def test_which_column_is_data(tmp_path):
     for names, chosen in ((("x",), "x"), (("mask", "image"), "image"), (("image", "png"), "png")):
         split = opened(write(tmp_path / "x.parquet", {name: [name.encode()] for name in names})).splits["train"]

@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.packed import Texts
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
 from walloc_data.sources.table_keys import keys_if_distinct, keys_of
+from walloc_data.sources.table_labels import NamedLabels
 from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, raw_of
 
 __all__ = ["HuggingFace", "is_hugging_face", "is_saved", "open_hugging_face", "open_saved"]
@@ -28,7 +32,8 @@ _ENDLESS = (
 class HuggingFace:
     """A `Split` of the rows of a `datasets.Dataset` that gives Arrow tables.
 
-    Files that its rows name are read relative to `folder`. Without `keys`, a key is the split and the row's number.
+    Files that its rows name are read relative to `folder`. Without `keys`, a key is the split and the row's number;
+    `labels` take the place of names in column `label`.
     """
 
     split: str
@@ -37,6 +42,7 @@ class HuggingFace:
     fingerprint: str
     folder: str
     keys: Texts | None = None
+    labels: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -51,7 +57,10 @@ class HuggingFace:
             raise SourceError(f"{where}: cannot be read ({error}): see that the dataset's files are there") from error
         except ValueError as error:  # of pyarrow
             raise SampleError(f"{where}: is damaged ({error})") from error
-        return raw_of(table, 0, self.columns, where, folder=self.folder, anywhere=True)
+        raw = raw_of(table, 0, self.columns, where, folder=self.folder, anywhere=True)
+        if self.labels is not None:
+            raw.fields["label"] = int(self.labels[index])
+        return raw
 
     def key(self, index: int) -> str:
         """What the column of keys says; without one, the split and the number of the row."""
@@ -118,8 +127,13 @@ def open_hugging_face(
     classes = joined_classes({f"{name}, {split}": found.columns for split, found in splits.items()})
     named = any(found.columns.key for found in splits.values())
     keys, notes = keys_if_distinct({split: [_keys(splits[split])] for split in splits}) if named else ({}, [])
-    whole = {split: replace(found, keys=keys.get(split)) for split, found in splits.items()}
-    return Source(name, whole, classes, notes)
+    names = NamedLabels()
+    for split, found in splits.items():
+        if all(one.columns.named for one in splits.values()):
+            names.add(split, _column(found, "label"))
+    labels, of_labels = names.numbered()
+    whole = {split: replace(found, keys=keys.get(split), labels=labels.get(split)) for split, found in splits.items()}
+    return Source(name, whole, classes | ({"label": of_labels} if of_labels else {}), notes)
 
 
 def _split(dataset: Any) -> str:
@@ -129,4 +143,8 @@ def _split(dataset: Any) -> str:
 
 def _keys(split: HuggingFace) -> Texts | None:
     key = split.columns.key
-    return None if key is None else keys_of(split.dataset.select_columns([key])[:].column(0).chunks)
+    return None if key is None else keys_of(_column(split, key))
+
+
+def _column(split: HuggingFace, name: str) -> list[Any]:
+    return list(split.dataset.select_columns([name])[:].column(0).chunks)

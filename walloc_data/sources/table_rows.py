@@ -17,16 +17,21 @@ __all__ = ["Columns", "columns_of", "joined_classes", "names_files", "raw_of"]
 
 _KEYS = ("__key__", "key")
 _DATA = ("image", "img", "audio", "video", "data", "bytes", "content")  # in this order, where several hold bytes
+_TEXTS = ("string", "large_string", "string_view")
 _FILE = frozenset(("bytes", "path"))  # the fields of a file in a table, as the features Image, Audio and Video have it
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns by what they mean: that of `data`, that of a `key` if there is one, and names of `classes` by column."""
+    """Columns by what they mean: that of `data`, that of a `key` if there is one, and names of `classes` by column.
+
+    `named` says that a column `label` holds names of classes.
+    """
 
     data: str
     key: str | None = None
     classes: Mapping[str, list[str]] = field(default_factory=dict)
+    named: bool = False
 
 
 def columns_of(schema: Any, where: str, *, suffixes: frozenset[str], data: str | None = None) -> Columns:
@@ -41,8 +46,9 @@ def columns_of(schema: Any, where: str, *, suffixes: frozenset[str], data: str |
         data = _data_column(schema, where, suffixes)
     elif data not in names:
         raise SourceError(f"{where}: has no column {data!r}; its columns are {', '.join(names) or 'none'}")
-    texts = [name for name in names if _is_text(schema, name)]
-    return Columns(data, next((name for name in _KEYS if name in texts), None), _classes(schema))
+    texts = [name for name in names if _holds_texts(schema.field(name).type)]
+    named = "label" in names and data != "label" and _holds_texts(schema.field("label").type)
+    return Columns(data, next((name for name in _KEYS if name in texts), None), _classes(schema), named)
 
 
 def raw_of(table: Any, row: int, columns: Columns, where: str, *, folder: str | None, anywhere: bool = False) -> Raw:
@@ -74,7 +80,8 @@ def names_files(schema: Any, data: str | None) -> bool:
     """Whether a table holds no data, but a column of texts, called `data` or as is usual, that name files."""
     if data is None and _data_columns(schema):
         return False
-    return any(name in schema.names and _is_text(schema, name) for name in (FILES_COLUMNS if data is None else (data,)))
+    wanted = FILES_COLUMNS if data is None else (data,)
+    return any(name in schema.names and _holds_texts(schema.field(name).type) for name in wanted)
 
 
 def joined_classes(tables: Mapping[str, Columns]) -> dict[str, list[str]]:
@@ -89,8 +96,8 @@ def joined_classes(tables: Mapping[str, Columns]) -> dict[str, list[str]]:
     return classes
 
 
-def _is_text(schema: Any, name: str) -> bool:
-    return str(schema.field(name).type) in ("string", "large_string", "string_view")
+def _holds_texts(kind: Any) -> bool:
+    return str(getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind) in _TEXTS
 
 
 def _data_columns(schema: Any) -> list[str]:

@@ -4,7 +4,8 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from walloc_data.sources.places import Place
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
 from walloc_data.sources.table_keys import keys_if_distinct, keys_of
+from walloc_data.sources.table_labels import NamedLabels
 from walloc_data.sources.table_rows import Columns, columns_of, joined_classes, names_files, raw_of
 
 __all__ = ["Parquet", "scan_parquet"]
 
 _ROWS = 1 << 14  # of a column, read at once
+_LARGE = 1 << 24  # bytes of a row group that are felt, where each sample costs one
 _KEPT = 1 << 28  # bytes of row groups that a process keeps; one at least
 
 
@@ -37,11 +40,15 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
     if lists:
         return read_list(lists, data=data)
     found: dict[str, list[_Listed]] = {}
+    names = NamedLabels()
     first: _Listed | None = None
     for place in places:
-        listed = _listed(place, suffixes, first.columns.data if first else data)
+        split = split_of(place.name) or "train"
+        listed = _listed(place, suffixes, first.columns.data if first else data, split, names)
         first = first or listed
-        found.setdefault(split_of(place.name) or "train", []).append(listed)
+        if listed.columns.named != first.columns.named:
+            raise SourceError(f"{place.where}: column 'label' is of names here or in {first.place.where}, not in both")
+        found.setdefault(split, []).append(listed)
     unsaid = [place.where for place in places if split_of(place.name) is None]
     notes = []
     if 0 < len(unsaid) < len(places):
@@ -49,11 +56,17 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
     kept = {split: [one for one in found[split] if one.rows] for split in SPLITS if split in found}
     named = any(one.columns.key for listed in kept.values() for one in listed)
     keys, more = keys_if_distinct({split: [one.keys for one in kept[split]] for split in kept}) if named else ({}, [])
-    splits = {split: Parquet.of(split, listed, keys.get(split)) for split, listed in kept.items() if listed}
+    notes += _note_on_groups([one for listed in kept.values() for one in listed])
+    labels, of_labels = names.numbered()
+    splits = {
+        split: replace(Parquet.of(split, listed), keys=keys.get(split), labels=labels.get(split))
+        for split, listed in kept.items()
+        if listed
+    }
     if first is None or not splits:
         raise SourceError(f"{name} holds no rows")
     classes = joined_classes({one.place.where: one.columns for listed in kept.values() for one in listed})
-    return Source(name, splits, classes, notes + more)
+    return Source(name, splits, classes | ({"label": of_labels} if of_labels else {}), notes + more)
 
 
 def _lists(places: Sequence[Place], data: str | None) -> Any:
@@ -76,19 +89,37 @@ class _Listed:
 
     place: Place
     rows: list[int]
+    size: int
     columns: Columns
     schema: str
     keys: Texts | None
 
 
-def _listed(place: Place, suffixes: frozenset[str], data: str | None) -> _Listed:
+def _listed(place: Place, suffixes: frozenset[str], data: str | None, split: str, names: NamedLabels) -> _Listed:
     with _opened(place) as file:
         schema = file.schema_arrow
         columns = columns_of(schema, place.where, suffixes=suffixes, data=data)
-        rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        column = columns.key and file.iter_batches(_ROWS, columns=[columns.key], use_threads=False)
-        keys = keys_of(batch.column(0) for batch in column) if column else None
-        return _Listed(place, rows, columns, schema.to_string(), keys)
+        groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
+        rows, size = [group.num_rows for group in groups], sum(group.total_byte_size for group in groups)
+        keys = keys_of(_column(file, columns.key)) if columns.key else None
+        if columns.named:
+            names.add(split, _column(file, "label"))
+        return _Listed(place, rows, size, columns, schema.to_string(), keys)
+
+
+def _note_on_groups(listed: Sequence[_Listed]) -> list[str]:
+    """What reading in shuffled order costs, where it costs much."""
+    size, groups = sum(one.size for one in listed), sum(len(one.rows) for one in listed)
+    if size <= _KEPT or size < _LARGE * groups:
+        return []
+    return [
+        f"row groups take {size / groups / 1e6:,.0f} MB each, and most samples of a shuffled order cost a whole one: read "
+        "in order (--no-shuffle), or write smaller ones"
+    ]
+
+
+def _column(file: Any, name: str) -> Iterator[Any]:
+    return (batch.column(0) for batch in file.iter_batches(_ROWS, columns=[name], use_threads=False))
 
 
 @contextmanager
@@ -129,7 +160,8 @@ class Parquet:
     """A `Split` of the rows of parquet files, in order.
 
     Row group g is the one of number `groups[g, 1]` in `places[groups[g, 0]]`, behind `groups[g, 2]` rows of that file;
-    its last row is the one before `ends[g]`. Without `keys`, a key is the split and the number of the row.
+    its last row is the one before `ends[g]`. Without `keys`, a key is the split and the number of the row; `labels`
+    take the place of names in column `label`.
     """
 
     split: str
@@ -139,20 +171,21 @@ class Parquet:
     columns: Mapping[str, Columns]
     schemas: str
     keys: Texts | None = None
+    labels: NDArray[np.int32] | None = None
     _kept: _Groups = field(default_factory=_Groups, repr=False, compare=False)
 
     @classmethod
-    def of(cls, split: str, listed: Sequence[_Listed], keys: Texts | None) -> "Parquet":
+    def of(cls, split: str, listed: Sequence[_Listed]) -> "Parquet":
         """The split of files that were listed."""
         groups = [
-            (number, group, sum(one.rows[:group]))
+            (number, group, before)
             for number, one in enumerate(listed)
-            for group in range(len(one.rows))
+            for group, before in zip(range(len(one.rows)), accumulate(one.rows, initial=0), strict=False)
         ]
         ends = np.cumsum([rows for one in listed for rows in one.rows], dtype=np.int64)
         schemas = hashlib.sha256("\n".join(f"{one.place.name}\n{one.schema}" for one in listed).encode()).hexdigest()
         columns = {one.place.where: one.columns for one in listed}
-        return cls(split, [one.place for one in listed], np.array(groups, np.int64), ends, columns, schemas, keys)
+        return cls(split, [one.place for one in listed], np.array(groups, np.int64), ends, columns, schemas)
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -161,7 +194,10 @@ class Parquet:
         group, row = self._find(index)
         place = self.places[self.groups[group, 0]]
         where = f"{place.where}#{self.groups[group, 2] + row}"
-        return raw_of(self._read(group, where), row, self.columns[place.where], where, folder=place.folder)
+        raw = raw_of(self._read(group, where), row, self.columns[place.where], where, folder=place.folder)
+        if self.labels is not None:
+            raw.fields["label"] = int(self.labels[index])
+        return raw
 
     def key(self, index: int) -> str:
         """What the column of keys says; without one, the split and the number of the row."""
@@ -177,6 +213,7 @@ class Parquet:
         digest = hashlib.sha256(self.schemas.encode() + self.ends.astype("<i8").tobytes())
         for content in self.keys.content() if self.keys is not None else ():
             digest.update(content)
+        digest.update(b"" if self.labels is None else self.labels.tobytes())
         return digest.hexdigest()
 
     def _find(self, index: int) -> tuple[int, int]:
