@@ -113,7 +113,7 @@ def _note_on_groups(listed: Sequence[_Listed]) -> list[str]:
     if size <= _KEPT or size < _LARGE * groups:
         return []
     return [
-        f"row groups take {size / groups / 1e6:,.0f} MB each, and most samples of a shuffled order cost a whole one: read "
+        f"row groups take {size / groups / 1e6:,.0f} MB each, and most samples of a shuffled order cost one: read "
         "in order (--no-shuffle), or write smaller ones"
     ]
 
