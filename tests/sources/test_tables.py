@@ -120,9 +120,7 @@ def test_large_row_groups_are_noted(tmp_path, monkeypatch):
     monkeypatch.setattr("walloc_data.sources.tables._KEPT", 200)
     monkeypatch.setattr("walloc_data.sources.tables._LARGE", 100)
     source = open_source(path, suffixes=JPG)
-    assert source.notes[0].startswith(
-        "row groups take 0 MB each, and most samples of a shuffled order cost a whole one"
-    )
+    assert source.notes[0].startswith("row groups take 0 MB each, and most samples of a shuffled order cost one: ")
     split = source.splits["train"]
     assert [split[row].data[:1] for row in (8, 0, 4, 1, 7)] == [bytes([row]) for row in (8, 0, 4, 1, 7)]
     assert list(split._kept) == [2]
