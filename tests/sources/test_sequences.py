@@ -210,3 +210,51 @@ def test_workers_take_what_can_be_pickled(codec, tmp_path):
 
     with pytest.raises(DatasetError, match=r"cannot be sent to other processes.*workers=1"):
         shard_dataset(Local(), tmp_path / "local", codec=codec, reader=reader, options=options, workers=2)
+
+
+def test_columns():
+    labels = ["cat", "dog", "cat", "eel", "dog"]
+    pandas = pytest.importorskip("pandas")
+    tables = ({"image": PIXELS, "label": labels}, pandas.DataFrame({"image": list(PIXELS), "label": labels}))
+    for table in tables:
+        source = opened(table)
+        assert source.classes == {"label": ["cat", "dog", "eel"]}
+        split = source.splits["train"]
+        assert [split[index].fields for index in range(COUNT)] == [{"label": n} for n in (0, 1, 0, 2, 1)]
+        np.testing.assert_array_equal(split[3].data, PIXELS[3])
+        assert split.stamp(3)
+        assert source.digest() != opened({"image": PIXELS, "label": labels[::-1]}).digest()
+    named = opened({"train": (PIXELS, np.array(labels)), "val": {"image": PIXELS, "label": labels}})
+    assert named.classes == {"label": ["cat", "dog", "eel"]}
+    assert named.splits["train"][4].fields == named.splits["val"][4].fields == {"label": 1}
+    pair = opened((PIXELS, np.arange(COUNT))).splits["train"]
+    assert [pair[index].fields for index in range(COUNT)] == [{"label": n} for n in range(COUNT)]
+    assert len(opened((PIXELS[0], PIXELS[1])).splits["train"]) == 2
+    assert [opened({"path": ["a", "b"], "key": ["x", "y"]}).splits["train"].key(n) for n in (0, 1)] == ["x", "y"]
+    with pytest.raises(SourceError, match=r"columns of samples are of one length each, not \{'image': 5, 'label': 4\}"):
+        opened({"image": PIXELS, "label": labels[:4]})
+    with pytest.raises(SourceError, match=r"a table of a, label: call the column of what is to be encoded one of"):
+        opened(pandas.DataFrame({"a": [1], "label": [2]}))
+
+
+def test_arrays_that_are_no_pixels():
+    for array in (PIXELS[0].astype(np.int64), PIXELS[0].astype(np.uint16), PIXELS[0, ..., 0].astype(np.int32)):
+        with pytest.raises(SampleError, match=rf"here: an array of {array.dtype}: pixels are uint8"):
+            ImageReader().read(array, "here")
+    with pytest.raises(SampleError, match="floating-point pixels are not in 0 to 1"):
+        ImageReader().read(PIXELS[0].astype(np.float32), "here")
+    with pytest.raises(SampleError, match=r"an array of shape \[3\] is no image"):
+        ImageReader().read(np.zeros(3, np.uint8), "here")
+    ImageReader(channels=1).read(PIXELS[0, ..., 0].astype(np.uint16), "here")
+
+
+def test_a_sample_that_changes_costs_its_shard(codec, tmp_path):
+    options, reader = Options(shard_samples=2, block=1), ImageReader(size=16)
+    pixels = PIXELS.copy()
+    shard_dataset(pixels, tmp_path / "out", codec=codec, reader=reader, options=options)
+    assert shard_dataset(pixels, tmp_path / "out", codec=codec, reader=reader, options=options).written == 0
+    pixels[1] = pixels[0]
+    again = shard_dataset(pixels, tmp_path / "out", codec=codec, reader=reader, options=options)
+    assert again.written in (1, 2)
+    latents = {key: x for x, key in LatentDataset(tmp_path / "out", columns=("key",))}
+    assert torch.equal(latents["00000001"], latents["00000000"])

@@ -202,6 +202,8 @@ def _pixels(array: NDArray[Any]) -> NDArray[Any]:
         array = array.transpose(1, 2, 0)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
+    if array.dtype.kind != "f" and array.dtype != np.uint8 and (array.ndim == 3 or array.dtype.kind not in "bu"):
+        raise SampleError(f"an array of {array.dtype}: pixels are uint8, or floats in 0 to 1, or uint16 where gray")
     if array.dtype.kind == "f":
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise SampleError("floating-point pixels are not in 0 to 1")

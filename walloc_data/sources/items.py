@@ -14,10 +14,23 @@ from numpy.typing import NDArray
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.source import Raw
 
-__all__ = ["Items", "parts_of"]
+__all__ = ["DATA", "Columns", "Items", "field_of", "parts_of"]
 
-_DATA = ("image", "audio", "video", "data", "file_name", "path")  # what a mapping may call the sample itself
+DATA = ("image", "audio", "video", "data", "file_name", "path")  # what a mapping may call the sample itself
 _DIGITS = 8  # of keys that are numbers, so that they stay when more samples come
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Samples as mappings of fields, from a column each."""
+
+    columns: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return min(map(len, self.columns.values()))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {name: values[index] for name, values in self.columns.items()}
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class Items:
         """Of the fields, and the names of files, where samples are at hand; else of how many there are of what."""
         shape = getattr(self.samples, "shape", len(self))
         digest = hashlib.sha256(f"{type(self.samples).__name__} {self.before}{tuple(np.atleast_1d(shape))}".encode())
-        for index in range(len(self)) if isinstance(self.samples, list | tuple) else ():
+        for index in range(len(self)) if isinstance(self.samples, list | tuple | Columns) else ():
             try:
                 data, fields = parts_of(self.samples[index])
             except SampleError as error:
@@ -75,7 +88,7 @@ class Items:
             data, fields = parts_of(self.samples[index])
             if isinstance(data, str | os.PathLike):
                 where = os.fspath(data)
-            fields = {name: _field(value) for name, value in fields.items()}
+            fields = {name: field_of(value) for name, value in fields.items()}
             if self.labels is not None:
                 fields["label"] = int(self.labels[index])
             return Raw(_read(data), where, fields)
@@ -97,10 +110,10 @@ class Items:
 def parts_of(sample: Any) -> tuple[Any, dict[str, Any]]:
     """The data of a sample, and its fields."""
     if isinstance(sample, Mapping):
-        name = next((name for name in _DATA if name in sample), None)
+        name = next((name for name in DATA if name in sample), None)
         if name is None:
             raise SampleError(
-                f"a mapping of {', '.join(map(str, sample))}: call what is to be encoded one of {', '.join(_DATA)}"
+                f"a mapping of {', '.join(map(str, sample))}: call what is to be encoded one of {', '.join(DATA)}"
             )
         return sample[name], {str(other): sample[other] for other in sample if other not in (name, "key")}
     if isinstance(sample, list | tuple):
@@ -123,7 +136,8 @@ def _read(data: Any) -> Any:
     return _array(data) if hasattr(data, "__array__") else data
 
 
-def _field(value: Any) -> Any:
+def field_of(value: Any) -> Any:
+    """A value as `Raw` has it: what numpy takes as an array, and a lone number or text of numpy as one of Python."""
     if not (hasattr(value, "__array__") or hasattr(value, "__array_interface__")):
         return value
     array = _array(value)
@@ -143,5 +157,5 @@ def _sum(data: Any) -> str:
 
 
 def _described(value: Any) -> Any:
-    value = _field(value)
+    value = field_of(value)
     return _sum(value) if isinstance(value, bytes | np.ndarray) else repr(value)

@@ -1,13 +1,13 @@
 """Samples that Python holds: lists, arrays, torch datasets, whatever has a length and gives samples by number."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import SampleError, SourceError
-from walloc_data.sources.items import Items, parts_of
+from walloc_data.sources.items import DATA, Columns, Items, field_of, parts_of
 from walloc_data.sources.listing import numbered_classes, repeated
 from walloc_data.sources.lists import read_list
 from walloc_data.sources.source import Source
@@ -18,7 +18,7 @@ __all__ = ["read_sequence"]
 
 def read_sequence(samples: Any) -> Source:
     """The samples of what has `len` and `[i]`: a list, an array `[N, ...]`, a torch dataset; or of a mapping of splits
-    to such, or to paths of lists.
+    to such, or to paths of lists; or of columns, `{"image": images, "label": labels}`.
 
     A sample is a path, the bytes of a file, an image of Pillow, an array or a tensor; a pair of such a thing and its
     label, or its fields by name; or a mapping of fields, of which `image`, `audio`, `video`, `data`, `file_name` or
@@ -27,15 +27,41 @@ def read_sequence(samples: Any) -> Source:
 
     Raises `SourceError` for what has no length, and for two samples of one key.
     """
+    samples = _columns(samples)
     if isinstance(samples, Mapping):
         if not samples or not all(isinstance(name, str) for name in samples):
             raise SourceError("a mapping is taken for splits by name, such as {'train': [...], 'val': [...]}")
         if all(isinstance(one, str | os.PathLike) and Path(one).suffix.lower() in TABLES for one in samples.values()):
             return read_list(samples)
-        splits = {name: _items(one, name, f"{name}/") for name, one in samples.items()}
+        splits = {name: _items(_columns(one), name, f"{name}/") for name, one in samples.items()}
     else:
         splits = {"train": _items(samples, type(samples).__name__, "")}
     return _with_classes(_with_keys(splits))
+
+
+def _columns(samples: Any) -> Any:
+    """Samples that come as columns, which a mapping of them, a table of pandas, and a pair of data and labels are."""
+    if type(samples).__module__.split(".")[0] == "pandas" and hasattr(samples, "columns"):
+        samples = {str(name): samples[name].tolist() for name in samples.columns}
+        if not any(name in samples for name in DATA):
+            raise SourceError(
+                f"a table of {', '.join(samples)}: call the column of what is to be encoded one of {', '.join(DATA)}"
+            )
+    elif isinstance(samples, tuple) and len(samples) == 2 and all(hasattr(one, "ndim") for one in samples):
+        data, labels = samples
+        if data.ndim < 3 or labels.ndim != 1:
+            return samples  # two samples
+        samples = {"data": data, "label": labels}
+    if not isinstance(samples, Mapping) or not any(name in samples for name in DATA):
+        return samples
+    lengths = {name: len(values) for name, values in samples.items() if hasattr(values, "__len__")}
+    if len(set(lengths.values())) > 1 or len(lengths) < len(samples):
+        raise SourceError(f"columns of samples are of one length each, not {lengths or 'none'}")
+    return Columns(samples)
+
+
+def _all(items: Items) -> Iterator[Any]:
+    return (items.samples[index] for index in range(len(items)))
 
 
 def _items(samples: Any, name: str, before: str) -> Items:
@@ -58,14 +84,14 @@ def _items(samples: Any, name: str, before: str) -> Items:
         raise SourceError(f"{kind} does not know its length ({error}): give list(...) of it, or files") from error
     if not length:
         raise SourceError(f"{name} holds no samples")
-    return Items(samples, name, before, isinstance(samples, list | tuple) or hasattr(samples, "__array__"))
+    return Items(samples, name, before, isinstance(samples, list | tuple | Columns) or hasattr(samples, "__array__"))
 
 
 def _with_keys(splits: dict[str, Items]) -> dict[str, Items]:
     """Items of lists with the keys that their mappings hold."""
     for name, items in splits.items():
-        if isinstance(items.samples, list | tuple):
-            own = [one.get("key") if isinstance(one, Mapping) else None for one in items.samples]
+        if isinstance(items.samples, list | tuple | Columns):
+            own = [one.get("key") if isinstance(one, Mapping) else None for one in _all(items)]
             if any(key is not None for key in own):
                 keys = [items.key(index) if key is None else str(key) for index, key in enumerate(own)]
                 splits[name] = replace(items, keys=keys)
@@ -82,8 +108,8 @@ def _with_classes(splits: dict[str, Items]) -> Source:
     """Labels of lists that are names, as places in the list of classes; of others, what a dataset calls its classes."""
     labels = {}
     for name, items in splits.items():
-        if isinstance(items.samples, list | tuple):
-            labels[name] = [_label(one) for one in items.samples]
+        if isinstance(items.samples, list | tuple | Columns):
+            labels[name] = [_label(one) for one in _all(items)]
     found = numbered_classes(labels) if len(labels) == len(splits) else None
     classes: dict[str, list[str]] = {}
     if found is not None:
@@ -98,10 +124,9 @@ def _with_classes(splits: dict[str, Items]) -> Source:
 
 def _label(sample: Any) -> Any:
     try:
-        label = parts_of(sample)[1].get("label")
+        return field_of(parts_of(sample)[1].get("label"))
     except SampleError:
         return None
-    return label
 
 
 def _class_names(samples: Any) -> list[str]:
