@@ -1,7 +1,6 @@
 """`codec.safetensors` of a dataset: the codec and the coder's tables, so that a dataset is complete by itself."""
 
 import hashlib
-import os
 from functools import partial
 from pathlib import Path
 
@@ -23,12 +22,7 @@ def write_dataset_codec(folder: Path, codec: Codec, coder: Coder) -> None:
     """Write `codec.safetensors` in a folder, whole or not at all."""
     tensors, metadata = codec.state()
     tensors |= {_PREFIX + name: torch.from_numpy(np.array(table)) for name, table in coder.tables().items()}
-    path = folder / CODEC_FILE
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_tensors(temporary, tensors, {**metadata, "coder": coder.name})
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_tensors(folder / CODEC_FILE, tensors, {**metadata, "coder": coder.name})
 
 
 def read_dataset_codec(storage: Storage, *, sha256: str | None = None) -> tuple[Codec, Coder]:

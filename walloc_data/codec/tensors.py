@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,18 @@ def parse_tensors(data: bytes, *, where: str) -> tuple[dict[str, Tensor], dict[s
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write a safetensors file whose bytes depend on nothing but its content."""
+    """Write a safetensors file, whole or not at all, whose bytes depend on nothing but its content."""
     # One entry, since safetensors does not keep the order of several.
     text = {_METADATA: json.dumps(metadata, sort_keys=True)}
-    Path(path).write_bytes(save(dict(sorted(tensors.items())), metadata=text))
+    path, data = Path(path), save(dict(sorted(tensors.items())), metadata=text)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
