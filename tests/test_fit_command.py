@@ -32,7 +32,7 @@ def test_no_sample_that_can_be_read(photos, tmp_path, capsys):
         path.write_text("text")
     assert main(["fit", str(source), str(tmp_path / "mine.safetensors"), *OPTIONS]) == 1
     errors = capsys.readouterr().err
-    assert errors.startswith(f"error: none of 12 samples can be read, such as ")
+    assert errors.startswith("error: none of 12 samples can be read, such as ")
     assert not (tmp_path / "mine.safetensors").exists()
 
 

@@ -39,7 +39,7 @@ _CODER_LATENTS = 1 << 28  # enough to fit a coder to, however large the signals
 @dataclass(frozen=True, kw_only=True)
 class Sharded(Summary):
     """What a dataset came to, and how this run got there: `seconds` it took, samples `written` in it, and `notes` on
-    the source and on what was made again."""
+    the source, on what was made again, and on fields that have other names."""
 
     dataset_bytes: int
     seconds: float
@@ -94,8 +94,8 @@ def shard_dataset(
     try:
         with owned(out):
             former = former_run(out, plan, stop=stop)
+            reports = dict(former.reports)
             if not former.complete:
-                reports = dict(former.reports)
                 (out / MANIFEST_FILE).unlink(missing_ok=True)  # it is not what it says until all is made
                 head = head_of(plan)
                 write_journal(out, head, reports.values())
@@ -112,6 +112,8 @@ def shard_dataset(
                 write_journal(out, head, in_order)
                 write_manifest(out, plan, in_order)
                 written = sum(map(len, todo))
+        renamed = {name: other for report in reports.values() for name, other in report.renamed.items()}
+        others = [f"field {name!r} is stored as {other!r}" for name, other in renamed.items()]
         summary = Manifest.read(out).summary
         size = sum(path.stat().st_size for path in out.iterdir())
     except OSError as error:
@@ -131,7 +133,7 @@ def shard_dataset(
         dataset_bytes=size,
         seconds=time.perf_counter() - started,
         written=written,
-        notes=(*source.notes, *former.notes),
+        notes=(*source.notes, *former.notes, *others),
     )
 
 

@@ -20,7 +20,7 @@ from walloc_data.sources import Raw, Split
 from walloc_data.write.measure import measured_psnr
 from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
-from walloc_data.write.rows import row_of
+from walloc_data.write.rows import renamed, row_of
 
 __all__ = ["Job", "ShardReport", "encode_signals", "read_sample", "stamp_of", "write_shard"]
 
@@ -45,7 +45,8 @@ class Job:
 
 @dataclass
 class ShardReport:
-    """What became of a task: the shard, sums over its samples, the types of its columns. A line of the journal."""
+    """What became of a task: the shard, sums over its samples, the types of its columns, and the names of fields
+    that were called like one of ours. A line of the journal."""
 
     split: str
     shard: ShardInfo
@@ -55,6 +56,7 @@ class ShardReport:
     psnr: list[float] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One line."""
@@ -185,6 +187,7 @@ def _read(job: Job, split: Split, index: int, report: ShardReport) -> tuple[dict
             raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
         report.errors.append({"key": split.key(index), "reason": str(error)})
         return None
+    report.renamed |= renamed(raw.fields, signal.fields)
     report.source_bytes += _bytes(raw)
     return row, signal
 

@@ -1,6 +1,6 @@
 """Fields of samples to columns: a row a sample, typed by the values of a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from pathlib import PurePath
@@ -12,7 +12,7 @@ import numpy as np
 from walloc_data.errors import SampleError
 from walloc_data.format import Column
 
-__all__ = ["column_type", "columns_of", "joined", "row_of", "text"]
+__all__ = ["column_type", "columns_of", "joined", "renamed", "row_of", "text"]
 
 _RESERVED = frozenset(("key", "latents"))
 _NARROW = frozenset(("label", "original_size", "size"))  # int32, as every version wrote them
@@ -25,16 +25,30 @@ def row_of(
 ) -> dict[str, Any]:
     """What is stored of a sample beside its latents: the source's `fields`, what the reader has `known`, and its key.
 
-    A field called like one of ours gets a `_` behind its name. Of the source's, only the `wanted` are kept (None: all).
-    Raises `SampleError` for a value that no column can hold.
+    A field called like one of ours has another name (see `renamed`). Of the source's, only the `wanted` are kept (None:
+    all). Raises `SampleError` for a value that no column can hold.
     """
-    row: dict[str, Any] = {}
-    for name, value in fields.items():
-        if wanted is not None and name not in wanted:
-            continue
-        taken = name in _RESERVED or name in known
-        row[f"{name}_" if taken else name] = _plain(value, name)
+    others = renamed(fields, known)
+    row = {
+        others.get(name, name): _plain(value, name)
+        for name, value in fields.items()
+        if wanted is None or name in wanted
+    }
     return {**row, **known, "key": text(key)}
+
+
+def renamed(fields: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """The names that fields get which are called like one of ours, or of the reader's: with a `_` behind, or several
+    where that is the name of another."""
+    names = list(fields)
+    taken, found = _RESERVED | set(known), dict[str, str]()
+    for name in names:
+        other = name
+        while other in taken or (other != name and (other in names or other in found.values())):
+            other += "_"
+        if other != name:
+            found[name] = other
+    return found
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
