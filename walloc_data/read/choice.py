@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from walloc_data.codec import Codec
@@ -51,28 +52,28 @@ class Choice:
                 "RandomFlip negates odd channels, or decode='pixels'"
             )
 
-    @property
+    @cached_property
     def decoded(self) -> bool:
         """Whether x is the signal."""
         return self.decode in ("signal", "pixels")
 
-    @property
+    @cached_property
     def wants_latents(self) -> bool:
         """Whether x is given at all."""
         return not isinstance(self.columns, Mapping) or LATENTS in self.columns.values()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Columns that are given, each once."""
         names = self.columns.values() if isinstance(self.columns, Mapping) else self.columns
         return tuple(dict.fromkeys(name for name in names if name != LATENTS))
 
-    @property
+    @cached_property
     def read(self) -> tuple[str, ...]:
         """Columns that are read: those given, and what decoding takes."""
         return tuple(dict.fromkeys([*self.names, *self.sizes])) if self.wants_latents else self.names
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[str, ...]:
         """Columns that say how large decoded signals are."""
         if not self.decoded:

@@ -96,6 +96,8 @@ def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tupl
 
 def _in_order(group: Sequence[Payloads]) -> Payloads:
     """Payloads of one shape and coder as one part, by their places."""
+    if len(group) == 1 and len(group[0].places) == 1:
+        return group[0]
     places = [place for part in group for place in part.places]
     data = [payload for part in group for payload in part.data]
     crcs = [crc for part in group for crc in part.crcs]
