@@ -79,6 +79,8 @@ def test_cells_with_commas_and_lines_and_tabs_between(root):
     text = 'file_name,caption\na.jpg,"one, two\nthree"\nb.jpg,\n'
     rows = [("a.jpg", {"caption": "one, two\nthree"}), ("b.jpg", {"caption": ""})]
     assert listed(read_list(csv(root, text)))["train"] == rows
+    semicolons = text.replace("name,", "name;").replace("jpg,", "jpg;")
+    assert listed(read_list(csv(root, semicolons)))["train"] == rows
     tabs = "file_name\tcaption\na.jpg\tone, two\n"
     assert listed(read_list(csv(root, tabs, "list.tsv")))["train"] == [("a.jpg", {"caption": "one, two"})]
 

@@ -77,7 +77,13 @@ def _csv(path: Path) -> dict[str, Packed]:
     bad: list[str] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
-            cells = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            head = file.readline()
+            file.seek(0)
+            usual = "\t" if path.suffix.lower() == ".tsv" else ","
+            delimiter = (
+                ";" if ";" in head and usual not in head else usual
+            )  # as spreadsheets of many countries write it
+            cells = csv.reader(file, delimiter=delimiter, strict=True)
             names = next(cells, [])
             if len(set(names)) < len(names) or "" in names:
                 raise SourceError(f"{path}: its first line has to name each column, and once, not {', '.join(names)}")
