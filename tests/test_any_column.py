@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from tests.photographs import window
 from walloc_data import LatentDataset, Options, StreamingLatentDataset
+from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
 
 COUNT = 22
@@ -90,6 +91,18 @@ def test_only_the_columns_that_are_wanted_are_kept(listed: Path, sharded: Any, t
     assert LatentDataset(out).fields(0).keys() == {"caption", "tags", "key", "size", "original_size"}
     with pytest.raises(ValueError, match=r"columns are several: columns=\('caption',\)"):
         Options(columns="caption")
+
+
+@pytest.mark.parametrize(("label", "target"), [([1, 0], [1, 0]), (None, -1), (1.5, 1.5), ("x", 0)])
+def test_labels_of_any_type_and_a_second_run_with_other_options(
+    label: Any, target: Any, sharded: Any, tmp_path: Path
+) -> None:
+    window("chelsea", 0, (64, 64)).save(tmp_path / "a.jpg")
+    (tmp_path / "list.jsonl").write_text(json.dumps({"path": "a.jpg", "label": label}))
+    out = sharded(tmp_path / "list.jsonl", tmp_path / "out")
+    assert LatentDataset(out).targets == [target]
+    with pytest.raises(DatasetError, match="size was 64 and is now 32"):
+        sharded(tmp_path / "list.jsonl", tmp_path / "out", size=32)
 
 
 def test_masks_are_kept_as_bytes_and_as_arrays(sharded: Any, tmp_path: Path) -> None:

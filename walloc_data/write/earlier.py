@@ -19,7 +19,7 @@ def identity_0_1(
     digest = hashlib.sha256(json.dumps([describe(reader, options), fingerprint, classes], sort_keys=True).encode())
     for task in tasks:
         split = source.splits[task.split]
-        if not isinstance(split, Files) or set(split.fields) - {"label"}:
+        if not isinstance(split, Files) or split.listed is not None or set(split.fields) - {"label"}:
             return None
         labels = split.fields.get("label")
         for index in task.indices:
