@@ -131,6 +131,25 @@ def test_splits_by_folders_in_a_tar(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "classes", "labels"),
+    [
+        (["train/1.jpg", "bus/1.jpg"], ["bus", "train"], [1, 0]),  # vehicles
+        (["images/1.jpg", "images/2.jpg"], [], [None, None]),
+        (["val/1.jpg"], [], [None]),
+        (["val/cat/1.jpg"], ["cat"], [0]),
+        (["a/cat/1.jpg", "a/dog/x/1.jpg"], ["cat", "dog"], [0, 1]),
+        (["cat/1.jpg", "2.jpg"], [], [None, None]),
+    ],
+)
+def test_classes_by_folders_in_a_tar(tmp_path, names, classes, labels):
+    source = opened(write_tar(tmp_path / "x.tar", [(name, b"") for name in names]))
+    assert source.classes == ({"label": classes} if classes else {})
+    [(split, rows)] = listed(source).items()
+    assert split == ("val" if names[0].startswith("val") else "train")
+    assert [row[2].get("label") for row in rows] == labels
+
+
 def test_a_dataset_that_is_one_already(tmp_path):
     write_tar(tmp_path / "train-00000.tar", [("0.wlc", b"")])
     (tmp_path / "walloc.json").write_text("{}")

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.addresses import split_of
+from walloc_data.sources.listing import repeated
+from walloc_data.sources.packed import Texts, some
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Source
 from walloc_data.sources.split_names import SPLITS, split_named
@@ -48,7 +50,7 @@ class _Listing:
         self.said: list[str | None] = []  # the split that the name of each tar says
         self.suffixes: dict[str, int] = {}
         self.rows = array("q")  # of each member: sample, tar, suffix, start, stop
-        self.names: list[str] = []
+        self.names = Texts(())
         self.tar_of = array("q")
         self.doubtful: set[int] = set()
         self.orphans: list[tuple[str, int, list[tuple[str, Member]]]] = []
@@ -77,19 +79,21 @@ class _Listing:
         places = {at for behind in suspects for at in (behind - 1, behind) if 0 <= at < len(members)}
         beside = {_key(members[at].name)[0] for at in places}
         usual = Counter(map(frozenset, groups.values())).most_common(1)
+        before, names = len(self.names), list[str]()
         for key, group in groups.items():
             chosen = self._chosen(group)
             if not chosen:
                 self.orphans.append((key, tar, list(group.items())))
                 continue
             if key in beside and not usual[0][0] <= group.keys():
-                self.doubtful.add(len(self.names))
+                self.doubtful.add(before + len(names))
             if len(chosen) > 1:
                 self.many.append(f"{place.where}/{key} ({', '.join(chosen)})")
             for suffix in (chosen[0], *(suffix for suffix in group if suffix != chosen[0])):
-                self._put(len(self.names), tar, suffix, group[suffix])
-            self.names.append(_clean(group[chosen[0]].name))
+                self._put(before + len(names), tar, suffix, group[suffix])
+            names.append(_clean(group[chosen[0]].name))
             self.tar_of.append(tar)
+        self.names.extend(Texts(names))
 
     def _put(self, sample: int, tar: int, suffix: str, member: Member) -> None:
         number = self.suffixes.setdefault(suffix, len(self.suffixes))
@@ -134,7 +138,8 @@ class _Listing:
         splits, classes, labels = self._by_names()
         keys = self._keys(splits)
         rows = np.frombuffer(self.rows, np.int64).reshape(-1, 5)
-        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        if (rows[1:, 0] < rows[:-1, 0]).any():  # where members came from another tar
+            rows = rows[np.argsort(rows[:, 0], kind="stable")]
         counts = np.bincount(rows[:, 0], minlength=len(self.names))
         found: dict[str, Tars] = {}
         of_split = np.array(splits)
@@ -147,8 +152,8 @@ class _Listing:
                 list(self.suffixes),
                 rows[inside[rows[:, 0]], 1:],
                 np.cumsum(counts[inside]),
-                [self.names[sample] for sample in chosen],
-                [keys[sample] for sample in chosen],
+                some(self.names, chosen),
+                some(keys, chosen),
                 None if labels is None else labels[inside],
                 frozenset(place for place, sample in enumerate(chosen) if sample in self.doubtful),
             )
@@ -160,32 +165,37 @@ class _Listing:
         unsaid = [place.where for place, split in zip(self.tars, self.said, strict=True) if split is None]
         if unsaid and any(self.said):
             self.notes.append(f"{len(unsaid):,} tars whose names say no split are of train, such as {unsaid[0]}")
-        folder_of = [name.rpartition("/")[0] for name in self.names]
-        parts = {folder: folder.split("/") if folder else [] for folder in folder_of}
-        outer = list(zip(min(parts.values()), max(parts.values()), strict=False)) if len(parts) > 1 else []
-        shared = next((depth for depth, (one, other) in enumerate(outer) if one != other), len(outer))
-        inner = {folder: path[shared:] for folder, path in parts.items()}
-        named = {folder: split for folder, path in inner.items() if path and (split := split_named(path[0]))}
-        if not any(self.said) and len(named) == len(inner):
-            splits = [named[folder] for folder in folder_of]
-        elif not any(self.said) and len(set(named.values())) > 1:
-            beside = min(folder for folder in inner if folder not in named) or "files"
-            self.notes.append(f"{', '.join(sorted(named)[:3])} in tars taken for no splits because of {beside} beside")
-            named = {}
-        inner = {folder: path[1:] if folder in named else path for folder, path in inner.items()}
-        if len(self.rows) != 5 * len(self.names) or not all(inner.values()):
+        numbers: dict[str, int] = {}
+        folder_of = array("q", (numbers.setdefault(name.rpartition("/")[0], len(numbers)) for name in self.names))
+        paths = [folder.split("/") if folder else [] for folder in numbers]
+        shared = next(
+            (depth for depth, (one, other) in enumerate(zip(min(paths), max(paths), strict=False)) if one != other),
+            0 if len(paths) == 1 and split_named(paths[0][0] if paths[0] else "") else min(map(len, paths)),
+        )
+        paths = [path[shared:] for path in paths]
+        named = [split_named(path[0]) if path else None for path in paths]
+        if all(named):
+            paths = [path[1:] for path in paths]
+            if not any(self.said):
+                splits = [named[folder] or "train" for folder in folder_of]
+        elif not any(self.said) and len({*named} - {None}) > 1:
+            tops = [folder for folder, split in zip(numbers, named, strict=True) if split]
+            beside = min(folder or "files" for folder, split in zip(numbers, named, strict=True) if not split)
+            self.notes.append(f"{', '.join(sorted(tops)[:3])} in tars taken for no splits because of {beside} beside")
+        if len(self.rows) != 5 * len(self.names) or not all(paths):
             return splits, [], None
-        classes = sorted({path[0] for path in inner.values()})
-        number = {folder: classes.index(path[0]) for folder, path in inner.items()}
-        return splits, classes, np.array([number[folder] for folder in folder_of], np.int32)
+        classes = sorted({path[0] for path in paths})
+        rank = {name: label for label, name in enumerate(classes)}
+        places = np.array([rank[path[0]] for path in paths], np.int32)
+        return splits, classes, places[np.frombuffer(folder_of, np.int64)]
 
-    def _keys(self, splits: Sequence[str]) -> list[str]:
+    def _keys(self, splits: Sequence[str]) -> Texts:
         """The name of each sample, behind its split where tars say one, and its tar where two tars share it."""
-        keys = [
+        keys = Texts(
             f"{split}/{name}" if self.said[tar] and not name.startswith(f"{split}/") else name
             for name, split, tar in zip(self.names, splits, self.tar_of, strict=True)
-        ]
-        shared = {key for key, times in Counter(keys).items() if times > 1}
+        )
+        shared = {keys[place] for place in repeated(keys)}
         if not shared:
             return keys
         stems = [os.path.basename(place.stem) for place in self.tars]
@@ -194,7 +204,9 @@ class _Listing:
         self.notes.append(
             f"{len(shared):,} keys are in more than one tar, such as {min(shared)}: these are called by their tar too"
         )
-        return [f"{stems[tar]}/{key}" if key in shared else key for key, tar in zip(keys, self.tar_of, strict=True)]
+        return Texts(
+            f"{stems[tar]}/{key}" if key in shared else key for key, tar in zip(keys, self.tar_of, strict=True)
+        )
 
 
 def _clean(name: str) -> str:

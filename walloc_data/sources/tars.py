@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
 from walloc_data.sources.members import fields_of
+from walloc_data.sources.packed import Texts
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Raw
 
@@ -32,8 +33,8 @@ class Tars:
     suffixes: Sequence[str]
     members: NDArray[np.int64]
     ends: NDArray[np.int64]
-    names: Sequence[str]
-    keys: Sequence[str]
+    names: Texts
+    keys: Texts
     labels: NDArray[np.int32] | None = None
     doubtful: frozenset[int] = frozenset()
 
@@ -53,7 +54,7 @@ class Tars:
 
     def key(self, index: int) -> str:
         """The name of the member that is data, behind its split, and its tar where two share it."""
-        return self.keys[index]
+        return str(self.keys[index])
 
     def stamp(self, index: int) -> str:
         """Those of the tars that hold the sample."""
@@ -61,7 +62,9 @@ class Tars:
 
     def digest(self) -> str:
         """Of the keys, and of where their members lie."""
-        digest = hashlib.sha256("\0".join(self.keys).encode("utf-8", "surrogateescape"))
+        digest = hashlib.sha256()
+        for content in self.keys.content():
+            digest.update(content)
         digest.update(json.dumps([[tar.name for tar in self.tars], list(self.suffixes)]).encode())
         digest.update(self.members.astype("<i8").tobytes() + self.ends.astype("<i8").tobytes())
         return digest.hexdigest()
