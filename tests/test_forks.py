@@ -99,3 +99,18 @@ def test_workers_start_while_threads_read_ahead(dataset, tmp_path):
             for each in batches:
                 next(each)
             assert len(keys(one.loader(num_workers=2, timeout=30))) == 60
+
+
+def test_ranks_that_are_forked_are_each_at_an_epoch_of_their_own(dataset):
+    one = stream(dataset)
+    batches = iter(one)
+    next(batches)
+
+    def rank():
+        one.set_epoch(4)
+        return len(keys(one)) if one.epoch == 4 else 1
+
+    assert forked(rank) == 60
+    assert one.epoch == 0
+    assert len(keys(batches)) == 53
+    assert one.epoch == 1

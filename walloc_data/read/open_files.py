@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import DatasetError, FormatError
+from walloc_data.read.recent import Recent
 
 __all__ = ["OpenFile"]
 
@@ -55,6 +56,9 @@ class _Descriptor:
 _OPEN: "deque[_Descriptor]" = deque(maxlen=_allowed())  # those opened last, of all datasets of this process
 
 
+_KEPT: "Recent[tuple[OpenFile, int, int], bytes]" = Recent(1 << 24)  # bytes
+
+
 class OpenFile:
     """The bytes of a file that is to have `size` of them; its slices are read when they are asked for.
 
@@ -78,6 +82,14 @@ class OpenFile:
         if len(data) != part.stop - part.start:
             raise FormatError(f"{self.path} ends before byte {part.stop} of {self._size}: cut short; copy it again")
         return data
+
+    def kept(self, start: int, stop: int) -> bytes:
+        """A slice that is kept in memory for a while, for whoever wants it next."""
+        found = _KEPT.get((self, start, stop))
+        if found is None:
+            found = self[start:stop]
+            _KEPT.put((self, start, stop), found, stop - start)
+        return found
 
     def _read(self, start: int, stop: int) -> bytes:
         descriptor = self._descriptor() or self._open()

@@ -11,10 +11,11 @@ from walloc_data.crc import crc32
 from walloc_data.entropy import Coder
 from walloc_data.errors import CoderError
 from walloc_data.format import Record
+from walloc_data.read.open_files import OpenFile
 
 __all__ = ["Empty", "Payloads", "decode_payloads", "new_array", "stored_payloads"]
 
-_CLOSE = 4  # times as many bytes are read at once rather than in pieces: a call costs what 20 kB do
+_SEVERAL, _MODEST = 4, 1 << 19  # samples of a local record, and its bytes, for which all of it is read and kept
 Empty: TypeAlias = Callable[[tuple[int, ...]], NDArray[np.int8]]
 
 
@@ -46,11 +47,9 @@ def stored_payloads(
 ) -> Iterator[Payloads]:
     """Some samples of a record in a buffer, by their slots in it: one part, or as many as samples if its shapes differ.
 
-    Slices of the buffer are read at once where samples lie close to one another.
-
     Of the first `channels` alone nothing is checked: the CRC is that of whole latents.
     """
-    data = _pieces(buffer, record.segments[slots].tolist())
+    data = _pieces(buffer, record, record.segments[slots].tolist())
     whole = channels is None or channels == record.channels
     crcs = record.crcs[slots].tolist() if whole else [None] * len(data)
     numbers = slots.tolist() if len(record.shapes) > 1 else [0]
@@ -62,12 +61,13 @@ def stored_payloads(
         yield Payloads([place], [payload], [crc], shape, coder)
 
 
-def _pieces(buffer: Any, segments: list[list[int]]) -> Sequence[Any]:
-    first, last = min(start for start, _ in segments), max(start + size for start, size in segments)
-    if last - first > _CLOSE * sum(size for _, size in segments):
-        return [buffer[start : start + size] for start, size in segments]
-    view = memoryview(buffer[first:last])
-    return [view[start - first : start - first + size] for start, size in segments]
+def _pieces(buffer: Any, record: Record, segments: list[list[int]]) -> Sequence[Any]:
+    if isinstance(buffer, OpenFile) and len(segments) >= _SEVERAL:
+        first, end = int(record.segments[0, 0]), int(record.segments[-1].sum())
+        if end - first <= _MODEST:  # as many samples are wanted as a stream wants, and the rest will be soon
+            view = memoryview(buffer.kept(first, end))
+            return [view[start - first : start - first + size] for start, size in segments]
+    return [buffer[start : start + size] for start, size in segments]
 
 
 def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tuple[Any, NDArray[np.bool_]]:
