@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.photographs import made, window
-from tests.test_shard import JOURNAL, all_keys, run
+from tests.test_shard import JOURNAL, SMALL, all_keys, many, run, run_small, start, whole  # noqa: F401
 from walloc_data import LatentDataset, open_source
 from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import Manifest
@@ -102,6 +102,27 @@ def test_a_file_edited_after_completion_costs_its_shard_alone(source, out, codec
     run(source, tmp_path / "anew", codec)
     assert latents(out) == latents(tmp_path / "anew")
     assert run(source, out, codec).written == 0
+
+
+def test_killed_while_it_makes_shards_again_and_run_once_more(many, whole, codec, tmp_path):  # noqa: F811
+    source, out = shutil.copytree(many, tmp_path / "many"), tmp_path / "out"
+    run_small(source, out, codec)
+    stood = {path.name: path.stat().st_mtime_ns for path in out.glob("*.tar")}
+    for path in sorted((source / "chelsea").iterdir())[::2]:
+        os.utime(path, (0, 0))  # the same pictures, as far as anyone can tell edited
+    process = start(source, out, *SMALL, "--workers", 2)
+    changed = set()
+    while process.poll() is None and len(changed) < 3:
+        found = {path.name: path.stat().st_mtime_ns for path in out.glob("*.tar")}
+        changed = {name for name in stood if found.get(name, stood[name]) != stood[name]}
+    process.kill()
+    process.communicate(timeout=60)
+    assert len(changed) >= 3
+    assert not (out / "walloc.json").exists()
+    summary = run_small(source, out, codec)
+    assert 0 < summary.written < 150
+    assert made(out) == made(whole)
+    assert run_small(source, out, codec).written == 0
 
 
 def test_without_its_journal_a_complete_dataset_is_refused_where_files_have_changed(source, out, codec):

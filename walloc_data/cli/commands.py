@@ -77,6 +77,9 @@ def _status(verb: str, program: str, given: list[str]) -> int:
         terminated = isinstance(error, Terminated)
         print(f"{'terminated' if terminated else 'interrupted'}{getattr(module, 'KEPT', '')}", file=sys.stderr)
         return 143 if terminated else 130
+    except MemoryError:
+        print("error: there is not enough memory: use fewer workers, or read smaller signals", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
         return 0
