@@ -11,7 +11,7 @@ _FORMER = ("size", "resize", "crop", "max-pixels", "color")  # options of their 
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """The options `--read`, a mapping, and `--data`, and those that the first took the place of."""
+    """The options `--read`, a mapping, `--data` and `--names`, and those that the first took the place of."""
     parser.add_argument(
         "--read",
         type=_mapping,
@@ -24,6 +24,11 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="NAME",
         help="the column of a table or list, or the suffix of members of tars, that holds data",
+    )
+    parser.add_argument(
+        "--names",
+        metavar="PATTERN",
+        help="fields in the names of files, as in '{label}_{speaker}_*'",
     )
     for name in _FORMER:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)

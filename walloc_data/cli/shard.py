@@ -87,7 +87,8 @@ def run(arguments: argparse.Namespace) -> None:
         limit=arguments.limit,
         columns=None if arguments.columns is None else tuple(arguments.columns.split(",")),
     )
-    source = cut(open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data), reader)
+    source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)
+    source = cut(source, reader)
     samples = sum(min(len(split), options.limit or len(split)) for split in source.splits.values())
     workers = default_workers(samples) if arguments.workers is None else arguments.workers
     _introduce(source, quiet=arguments.quiet)

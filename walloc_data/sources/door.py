@@ -9,6 +9,7 @@ from walloc_data.sources.addresses import find_places, is_url, suffix_of
 from walloc_data.sources.folder import scan_folder
 from walloc_data.sources.hugging_face import is_hugging_face, is_saved, open_hugging_face, open_saved
 from walloc_data.sources.lists import read_list
+from walloc_data.sources.names import fields_from_names
 from walloc_data.sources.scan_tars import scan_tars
 from walloc_data.sources.sequences import read_sequence
 from walloc_data.sources.source import Source
@@ -29,17 +30,23 @@ _KINDS = (
 )
 
 
-def open_source(address: Any, *, suffixes: frozenset[str], data: str | None = None) -> Source:
+def open_source(address: Any, *, suffixes: frozenset[str], data: str | None = None, names: str | None = None) -> Source:
     """The samples at an address, listed and not read; a `Source` is given back as it is.
 
     An address is a folder of files; a list of files (`read_list`); tars of WebDataset or parquet files: one, several in
     brace notation or by a pattern, a folder of them, here or at a URL (`https://`, `hf://user/name`, what fsspec
     opens); a dataset of Hugging Face, as a folder or an object; or samples in Python (`read_sequence`). `suffixes` are
     those of the files of a folder that count; `data` is the column of a table or a list, or the suffix of members of
-    tars, that holds the samples, where it is not plain.
+    tars, that holds the samples, where it is not plain; `names` a pattern of fields in the names of files, such as
+    `{label}_{speaker}_*` (`fields_from_names`).
 
     Raises `SourceError` for what is no source.
     """
+    source = _opened(address, suffixes, data)
+    return source if names is None else fields_from_names(source, names)
+
+
+def _opened(address: Any, suffixes: frozenset[str], data: str | None) -> Source:
     if is_hugging_face(address):
         return open_hugging_face(address, suffixes=suffixes, data=data)
     if not isinstance(address, str | os.PathLike):
