@@ -25,3 +25,11 @@ def test_the_code_for_samples_in_python_runs(tmp_path, monkeypatch):
     [block] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     exec(compile(block, "sources.md", "exec"), {})
     assert {path.name for path in tmp_path.iterdir()} == {"plain", "split", "mine"}
+
+
+def test_the_code_for_sound_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [block] = re.findall(r"```python\n(.*?)```", (DOCS / "audio.md").read_text("utf-8"), re.DOTALL)
+    namespace: dict[str, object] = {}
+    exec(compile(block, "audio.md", "exec"), namespace)
+    assert namespace["x"].shape == (12, 8, 313)

@@ -18,6 +18,8 @@ from walloc_data.cli import main
 from walloc_data.codec import psnr
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import Manifest
+from walloc_data.report.info import describe_dataset
+from walloc_data.report.view import small_picture
 from walloc_data.shard import shard_dataset
 from walloc_data.signals import Window
 from walloc_data.sources import open_source
@@ -204,6 +206,20 @@ def test_a_long_recording_is_read_a_window_at_a_time(mono, tmp_path):
     tracemalloc.stop()
     assert peak < 4_000_000 < path.stat().st_size
     assert sum(clips[index].data.nbytes for index in range(150)) == pytest.approx(path.stat().st_size, abs=150)
+
+
+def test_what_info_says_of_sound(windows, recordings):
+    seconds = sum(0.7 + 0.05 * number for number in range(12))
+    [line] = [line for line in describe_dataset(windows).splitlines() if line.startswith("sound")]
+    assert line.startswith("sound   8,000 Hz, samples of 0.05 to 0.25 s, 0.2 minutes in all: ")
+    rate = float(line.split(": ")[1].split(" kbit/s")[0])
+    total = sum(path.stat().st_size for path in windows.iterdir())
+    assert rate == pytest.approx(8 * total / seconds / 1000, rel=0.01)
+    assert f"{128 / rate:.1f} times less than 16-bit PCM" in line
+
+
+def test_a_card_of_sound_has_no_picture(windows):
+    assert small_picture(windows) is None
 
 
 def test_cutting_is_for_those_who_ask(recordings):

@@ -17,7 +17,7 @@ _LOAD = """\
 from walloc_data import LatentDataset, StreamingLatentDataset
 
 dataset = LatentDataset("{place}", split="{split}")
-latents, label = dataset[0]  # int8 [c, H / f, W / f], and an int
+latents, label = dataset[0]  # int8 [c, *space / f], and an int
 
 stream = StreamingLatentDataset("{place}", split="{split}", batch_size=256)
 for latents, labels in stream.loader(num_workers=4):
@@ -61,7 +61,7 @@ def dataset_card(
         f"# {_plain(title)}\n",
         f"{manifest.summary.samples:,} samples as small integer latents of the WaLLoC codec "
         f"`{manifest.codec}` (fingerprint `{manifest.fingerprint}`, coder `{manifest.coder}`), made with walloc_data: "
-        "encoded once, read by a training loop as they are, and decodable back to pixels.\n",
+        "encoded once, read by a training loop as they are, and decodable back to signals.\n",
     ]
     if picture is not None:
         parts.append(f"![decoded samples]({picture})\n")

@@ -64,10 +64,11 @@ def contact_sheet(
 
 def small_picture(folder: Path) -> bytes | None:
     """A JPEG of decoded samples of a dataset's first split, at most 300 kB; None for signals that are no pictures."""
-    dataset = LatentDataset(folder, next(iter(Manifest.read(folder).splits)), decode="pixels")
-    if dataset.codec.config.dims != 2 or dataset.codec.config.signal_channels not in (1, 3):
+    split = next(iter(Manifest.read(folder).splits))
+    config = LatentDataset(folder, split).codec.config
+    if (config.kind, config.dims) != ("image", 2) or config.signal_channels not in (1, 3):
         return None
-    sheet, _ = contact_sheet(dataset, side=_SMALL_SIDE)
+    sheet, _ = contact_sheet(LatentDataset(folder, split, decode="pixels"), side=_SMALL_SIDE)
     for quality in (85, 70, 50, 30, 10):
         file = io.BytesIO()
         sheet.save(file, "JPEG", quality=quality)

@@ -23,8 +23,9 @@ def fields_from_names(source: Source, pattern: str) -> Source:
     """The same source with fields that a pattern finds in the names of its files, without their suffix.
 
     `{label}_{speaker}_*` gives two fields, and `*` is whatever stands there; a pattern with `/` is of as many folders
-    besides. Neither reaches over a `/`. Texts of `label` become classes, in order (of numbers, by number); other fields
-    are whole numbers where all are, else texts. They take the place of fields of the same name.
+    besides. `*` takes as much as it can, a field as little, neither over a `/`. Texts of `label` become classes, in
+    order (of numbers, by number); other fields are whole numbers where all are, else texts. They take the place of
+    fields of the same name.
 
     Raises `SourceError` for a source that is not of files, a pattern without fields, and names that are not like it.
     """
@@ -65,7 +66,7 @@ def _expression(pattern: str) -> "re.Pattern[str]":
     names: list[str] = []
     for found in _FIELD.finditer(pattern):
         parts.append(re.escape(pattern[end : found.start()]))
-        parts.append("[^/]*?" if found[2] else f"(?P<{found[1]}>[^/]+?)")
+        parts.append("[^/]*" if found[2] else f"(?P<{found[1]}>[^/]+?)")
         names += [] if found[2] else [found[1]]
         end = found.end()
     if not names or len(set(names)) < len(names) or not all(name.isidentifier() for name in names):
