@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -121,11 +120,8 @@ def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> I
     context = multiprocessing.get_context("spawn")
     try:
         pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise DatasetError(
-            f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of "
-            "a module, and leave out lambdas and open files"
-        ) from error
+    except Exception as error:
+        raise _unsendable(error) from error
     team: list[_Worker] = []
     try:
         with _starting():
@@ -185,21 +181,29 @@ def _serve(pipe: Connection) -> None:
         except OSError:  # the parent is gone
             os._exit(1)
 
-    def attempt(kind: str, action: Callable[[], Any]) -> Any:
-        try:
-            value = action()
-        except Exception as error:
-            say("failed", (_picklable(error), traceback.format_exc()))
-            return None
-        say(kind, None if kind == "ready" else value)
-        return value
-
     with suppress(EOFError, OSError):  # of the pipe: nobody asks any more
         pickled = pipe.recv_bytes()
-        work = attempt("ready", lambda: pickle.loads(pickled))
+        try:
+            work = pickle.loads(pickled)
+        except Exception as error:
+            say("failed", (_unsendable(error), ""))
+            return
+        say("ready", None)
         while True:
             task = pipe.recv()
-            attempt("done", partial(work, task, lambda samples: say("samples", samples)))
+            try:
+                result = work(task, lambda samples: say("samples", samples))
+            except Exception as error:
+                say("failed", (_picklable(error), traceback.format_exc()))
+            else:
+                say("done", result)
+
+
+def _unsendable(error: Exception) -> DatasetError:
+    return DatasetError(
+        f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of a "
+        "module, and leave out lambdas and open files"
+    )
 
 
 def _picklable(error: Exception) -> Exception:
