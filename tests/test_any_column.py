@@ -105,6 +105,15 @@ def test_labels_of_any_type_and_a_second_run_with_other_options(
         sharded(tmp_path / "list.jsonl", tmp_path / "out", size=32)
 
 
+def test_halves_of_characters_are_replaced(sharded: Any, tmp_path: Path) -> None:
+    """JSON may hold them, where a caption was cut in the middle of a character."""
+    samples = [
+        {"image": window("chelsea", 0, (64, 64)), "caption": "x\ud83d", "tags": [{"\ud83d": "\ud83d"}], "\ud83d": 1}
+    ]
+    fields = LatentDataset(sharded(samples, tmp_path / "out")).fields(0)
+    assert (fields["caption"], fields["tags"], fields["\ufffd"]) == ("x\ufffd", [{"\ufffd": "\ufffd"}], 1)
+
+
 def test_masks_are_kept_as_bytes_and_as_arrays(sharded: Any, tmp_path: Path) -> None:
     images = [window("chelsea", number, (64, 64)) for number in range(5)]
     samples = [

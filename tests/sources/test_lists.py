@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pyarrow
@@ -173,8 +174,8 @@ def test_one_file_in_several_rows(root):
 
 
 def test_keys_of_the_list(root):
-    rows = [{"path": "a.jpg", "key": "one"}, {"path": "a.jpg", "key": 2}]
-    assert listed(read_list(jsonl(root, *rows)))["train"] == [("one", {}), ("2", {})]
+    rows = [{"path": "a.jpg", "key": "one"}, {"path": "a.jpg", "key": 2}, {"path": "b.jpg"}]
+    assert listed(read_list(jsonl(root, *rows)))["train"] == [("one", {}), ("2", {}), ("b.jpg", {})]
     rows += [{"path": "b.jpg", "key": "one"}]
     with pytest.raises(SourceError, match="1 rows have the key of another, such as 'one': each sample needs its own"):
         read_list(jsonl(root, *rows))
@@ -182,12 +183,32 @@ def test_keys_of_the_list(root):
 
 def test_files_that_are_not_there_cost_their_samples(root):
     split = read_list(jsonl(root, {"path": "a.jpg"}, {"path": "gone.jpg"})).splits["train"]
-    with pytest.raises(SampleError, match=r"gone\.jpg: named by list\.jsonl and not there"):
+    with pytest.raises(SampleError, match=r"gone\.jpg': named by list\.jsonl, and no file \(No such file"):
         split[1]
     assert (split.stamp(1), bool(split.stamp(0))) == ("", True)
     (root / "list.jsonl").unlink()  # the machine lost it all
     with pytest.raises(SourceError, match=r"gone\.jpg: cannot be read"):
         split[1]
+
+
+@pytest.mark.parametrize("name", ["a\0b.jpg", "\ud83d.jpg", "deep", "a.jpg/x", "x" * 300])
+def test_names_that_no_file_can_have_cost_their_samples(root, name):
+    source = read_list(jsonl(root, {"path": name}))
+    split = source.splits["train"]
+    with pytest.raises(SampleError, match=r"named by list\.jsonl, and no file \("):
+        split[0]
+    assert split.stamp(0) == "" or name == "deep"
+    assert source.digest()
+    split.key(0).encode("utf-8", "surrogateescape")
+
+
+def test_halves_of_characters_and_names_that_are_no_utf8(root):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (root / name).write_bytes(b"found")
+    row = {"path": name, "\ud83dx": "y\ud83d", "key": "z\ud83d"}
+    [(key, fields)] = listed(read_list(jsonl(root, row)))["train"]
+    assert (key, fields) == ("z\ufffd", {"\ufffdx": "y\ufffd"})
+    assert read_list(jsonl(root, row)).splits["train"][0].data == b"found"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Samples that are a file each."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,10 @@ from walloc_data.sources.packed import Packed, Texts, some
 from walloc_data.sources.source import Raw
 
 __all__ = ["Files"]
+
+
+# What a name meets where there is no file of it; None: it can be none, for a zero byte in it.
+_NO_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, None)
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,12 @@ class Files:
         path, name, fields = self.unread(index)
         try:
             data = path.read_bytes()
-        except OSError as error:  # of the machine, so the sample is not to blame
-            if isinstance(error, FileNotFoundError) and self.listed is not None and self.listed.exists():
-                raise SampleError(f"{path}: named by {self.listed.name} and not there") from error
-            raise SourceError(
-                f"{path}: cannot be read ({error.strerror or error}). Nothing is lost: see that {self.root} is whole "
+        except (OSError, ValueError) as error:
+            number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
+            if number in _NO_FILE and self.listed is not None and self.listed.exists():
+                raise SampleError(f"{str(path)!r}: named by {self.listed.name}, and no file ({reason})") from error
+            raise SourceError(  # of the machine, so the sample is not to blame
+                f"{path}: cannot be read ({reason}). Nothing is lost: see that {self.root} is whole "
                 "and may be read, then run the same command again to go on"
             ) from error
         return Raw(data, name, fields)
@@ -64,7 +70,7 @@ class Files:
         """Size and time of the file; empty where it is gone."""
         try:
             found = os.stat(self.path(index))
-        except OSError:
+        except (OSError, ValueError):
             return ""
         return f"{found.st_size}:{found.st_mtime_ns}"
 

@@ -65,7 +65,7 @@ class Items:
                 found = os.stat(data)
                 return f"{found.st_size}:{found.st_mtime_ns}"
             return _sum(_read(data))
-        except (SampleError, OSError):
+        except (SampleError, OSError, ValueError):
             return ""
 
     def digest(self) -> str:
@@ -96,7 +96,7 @@ class Items:
             raise SampleError(f"{where}: {error}") from error
         except (SourceError, MemoryError):
             raise
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise SampleError(f"{where}: there is no such file") from error
         except OSError as error:  # of the machine, so the sample is not to blame
             raise SourceError(

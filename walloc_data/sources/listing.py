@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.files import Files
-from walloc_data.sources.packed import Packed
+from walloc_data.sources.packed import Packed, whole
 from walloc_data.sources.source import Source
 from walloc_data.sources.split_names import SPLITS
 
@@ -48,7 +48,7 @@ def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np
     return {
         split: np.fromiter((places[value] for value in values), np.int32, len(values))
         for split, values in labels.items()
-    }, classes
+    }, list(map(whole, classes))
 
 
 def split_places(values: Packed, where: str) -> dict[str, Sequence[int]]:

@@ -1,7 +1,7 @@
 """Lists of files in CSV, JSONL or parquet: a row a sample, with the columns as its fields."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,11 @@ def _listed(path: Path, data: str | None, root: Path) -> Files:
             name.removeprefix(below) if name.startswith("/") else before + name.removeprefix("./") for name in names
         )
     keys = columns.pop("key", None)
-    return Files(root, names, columns, None if keys is None else Texts(map(str, keys)), path)
+    return Files(root, names, columns, None if keys is None else Texts(_or_name(keys, names)), path)
+
+
+def _or_name(keys: Iterable[Any], names: Iterable[str]) -> Iterator[str]:
+    return (name if key is None else str(key) for key, name in zip(keys, names, strict=True))
 
 
 def _with_distinct_keys(splits: dict[str, Files], where: str) -> tuple[dict[str, Files], int]:

@@ -1,6 +1,7 @@
 """Values of many samples in little memory: numbers as arrays, texts and all else in one buffer a column."""
 
 import json
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
@@ -9,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Column", "Packed", "Texts", "Values", "blocks", "pack", "some"]
+__all__ = ["Column", "Packed", "Texts", "Values", "blocks", "pack", "some", "whole"]
 
 
 class Texts(Sequence[Any]):
@@ -49,10 +50,10 @@ class Texts(Sequence[Any]):
         return self._ends, self.data
 
     def _encoded(self, value: Any) -> bytes:
-        return str(value).encode("utf-8", "surrogatepass")  # names of files need not be UTF-8
+        return whole(str(value)).encode("utf-8", "surrogateescape")
 
     def _decoded(self, data: bytearray) -> Any:
-        return data.decode("utf-8", "surrogatepass")
+        return data.decode("utf-8", "surrogateescape")
 
 
 class Values(Texts):
@@ -65,6 +66,7 @@ class Values(Texts):
         return json.loads(data.decode())
 
 
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _AT_ONCE, _JSON = 1 << 13, json.JSONEncoder(separators=(",", ":")).encode
 Packed: TypeAlias = "NDArray[Any] | Sequence[Any]"
 
@@ -136,3 +138,8 @@ def some(values: Any, places: Sequence[int]) -> Any:
         return values[places]
     chosen = (values[place] for place in places)
     return type(values)(chosen) if isinstance(values, Texts) else list(chosen)
+
+
+def whole(text: str) -> str:
+    """A text whose halves of characters, which JSON may hold, are replaced; names of files that are not UTF-8 stay."""
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)

@@ -10,6 +10,7 @@ from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.items import DATA, Columns, Items, field_of, parts_of
 from walloc_data.sources.listing import numbered_classes, repeated
 from walloc_data.sources.lists import read_list
+from walloc_data.sources.packed import whole
 from walloc_data.sources.source import Source
 from walloc_data.sources.table import TABLES
 
@@ -93,7 +94,7 @@ def _with_keys(splits: dict[str, Items]) -> dict[str, Items]:
         if isinstance(items.samples, list | tuple | Columns):
             own = [one.get("key") if isinstance(one, Mapping) else None for one in _all(items)]
             if any(key is not None for key in own):
-                keys = [items.key(index) if key is None else str(key) for index, key in enumerate(own)]
+                keys = [items.key(index) if key is None else whole(str(key)) for index, key in enumerate(own)]
                 splits[name] = replace(items, keys=keys)
     if any(items.keys is not None for items in splits.values()):
         keys = [items.key(index) for items in splits.values() for index in range(len(items))]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import SourceError
-from walloc_data.sources.packed import Column, Packed, Texts, blocks, pack
+from walloc_data.sources.packed import Column, Packed, Texts, blocks, pack, whole
 
 __all__ = ["FILES_COLUMNS", "TABLES", "files_column", "read_table"]
 
@@ -148,7 +148,7 @@ def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, Packed]:
         for name, column in columns.items():
             column.add([row.get(name) for row in block])
         lengths.append(len(block))
-    return {name: columns.pop(name).packed() for name in list(columns)}
+    return {whole(name): columns.pop(name).packed() for name in list(columns)}
 
 
 def _lines(numbers: list[str]) -> str:

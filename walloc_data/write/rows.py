@@ -1,5 +1,6 @@
 """Fields of samples to columns: a row a sample, typed by the values of a record."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
@@ -17,6 +18,7 @@ __all__ = ["column_type", "columns_of", "joined", "renamed", "row_of", "text"]
 _RESERVED = frozenset(("key", "latents"))
 _NARROW = frozenset(("label", "original_size", "size"))  # int32, as every version wrote them
 _WRITTEN_OUT = (date, time, Decimal, PurePath, UUID)  # as text
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _INT32, _INT64 = np.iinfo(np.int32), np.iinfo(np.int64)
 
 
@@ -30,7 +32,7 @@ def row_of(
     """
     others = renamed(fields, known)
     row = {
-        others.get(name, name): _plain(value, name)
+        text(others.get(name, name)): _plain(value, name)
         for name, value in fields.items()
         if wanted is None or name in wanted
     }
@@ -81,7 +83,10 @@ def joined(one: str, other: str) -> str:
 
 def text(key: str) -> str:
     """A text as readers can take it: file names need not be UTF-8."""
-    return key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # half a character, as JSON may hold it
+        return _SURROGATES.sub("\ufffd", key)
 
 
 def _plain(value: Any, name: str) -> Any:
@@ -105,7 +110,7 @@ def _inside(value: Any, name: str) -> Any:
     if isinstance(value, list | tuple):
         return [_inside(each, name) for each in value]
     if isinstance(value, Mapping):
-        return {str(key): _inside(each, name) for key, each in value.items()}
+        return {text(str(key)): _inside(each, name) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return _inside(value.tolist(), name)
     if isinstance(value, str):
