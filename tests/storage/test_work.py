@@ -59,7 +59,7 @@ def test_what_has_not_begun_is_cancelled():
 def test_work_of_work_ends_with_it():
     def more():
         with Work(2, "inner") as inner:
-            return inner.submit(lambda: pause(60)).result()
+            return inner.result(inner.submit(lambda: pause(60)))
 
     work = Work(1, "outer")
     future = waiting(work, more)
