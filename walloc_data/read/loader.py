@@ -22,7 +22,8 @@ __all__ = ["StreamingLoader"]
 _GRACE = 0.5  # seconds for workers to end by themselves; they keep nothing that could be lost
 _HELD = 2  # batches that one trains on and may keep, before further ones come as messages
 _OWN = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "collate_fn")
-_Asked = tuple[Step, int | None]  # and the slot that its batch is to be put in
+_MESSAGE = -1  # in the place of a slot: the batch comes in the message that says it is there
+_Asked = tuple[Step, int | None]  # and the slot that its batch is to be put in; None: it comes as it is
 
 
 class StreamingLoader(StatefulDataLoader[Any]):
@@ -123,10 +124,10 @@ class _Steps(Dataset[Any]):
 
     def __getitem__(self, asked: _Asked) -> Any:
         step, slot = asked
-        if get_worker_info() is None:
+        if slot is None or get_worker_info() is None:
             return self.stream.batch(step)
-        if slot is None:
-            return self.slots.put(slot, self.stream.batch(step))
+        if slot == _MESSAGE:
+            return self.slots.put(None, self.stream.batch(step))
         return self.slots.put(slot, self.stream.batch(step, self.slots.room(slot)))
 
     __getitems__ = __getitem__  # for a loader made by Accelerate's skip_first_batches, which takes steps for batches
@@ -143,12 +144,16 @@ class _Order(DistributedSampler[_Asked], BatchSampler):
         self.asked: tuple[Pass, Slots] | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        return self._steps(*(self.asked or (self.stream.begin(), Slots(0))))
+        if self.asked is None:  # a loader of somebody else's takes batches as they are
+            of = self.stream.begin()
+            return ((of.step(done), None) for done in of.left)
+        return self._packed(*self.asked)
 
-    def _steps(self, of: Pass, slots: Slots) -> Iterator[_Asked]:
+    def _packed(self, of: Pass, slots: Slots) -> Iterator[_Asked]:
         slots.reclaim()  # by now, no worker is at what an iteration that was broken off asked for
         for done in of.left:
-            yield of.step(done), slots.take()
+            slot = slots.take()
+            yield of.step(done), _MESSAGE if slot is None else slot
 
     def __len__(self) -> int:
         return len(self.stream)
