@@ -1,5 +1,6 @@
 """Files of sound, as they are and as they should not be."""
 
+import io
 import pickle
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 
 from tests.sounds import file_of, sound, write
@@ -157,6 +159,38 @@ def test_a_header_that_says_more_than_there_is():
         AudioReader().read(with_header(data, 40, 900_000), "a.wav")
     for unknown in (0xFFFFFFFF, 0x7FFFFFFF):  # of writers to pipes
         assert AudioReader().read(with_header(data, 40, unknown), "a.wav").values.shape == STEREO.shape
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("rate", [44100, 16000])
+def test_an_mp3_says_how_long_it_is_or_has_one_bit_rate(rate, level):
+    values = sound(3, rate)
+    values[:, rate:] += np.random.default_rng(0).normal(0, 0.1, values[:, rate:].shape).astype(np.float32)
+    reader = AudioReader(channels=1)
+    for mode in ("CONSTANT", "VARIABLE"):
+        file = io.BytesIO()
+        with soundfile.SoundFile(
+            file, "w", rate, 1, format="MP3", bitrate_mode=mode, compression_level=level
+        ) as writer:
+            writer.write(values.T)
+        data = file.getvalue()
+        for whole in (data, b"ID3\x03\x00\x00\x00\x00\x02\x00" + bytes(256) + data):
+            assert abs(reader.read(whole, "a.mp3").values.shape[1] - 3 * rate) <= 3 * 1152
+            assert len(AudioReader(channels=1, segment=0.5).starts(whole, "a.mp3")) in (6, 7)
+        second = data.find(data[:2], 40)
+        if mode == "CONSTANT":
+            assert abs(reader.read(data[second:], "a.mp3").values.shape[1] - 3 * rate) <= 3 * 1152
+        else:
+            with pytest.raises(SampleError, match="an MP3 of variable bit rate that does not say how long it is"):
+                reader.read(data[second:], "a.mp3")
+
+
+def test_a_flac_that_does_not_say_how_long_it_is():
+    data = bytearray(file_of(STEREO, 44100, "FLAC"))
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    with pytest.raises(SampleError, match=r"^a.flac: its header does not say how long it is"):
+        AudioReader().read(bytes(data), "a.flac")
 
 
 @pytest.mark.parametrize("data", [b"", b"text " * 30, bytes(4000), b"RIFF" + bytes(60), b"fLaC" + bytes(60), b"ID3"])

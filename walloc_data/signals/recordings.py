@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.mp3_headers import length_known
 
 __all__ = ["Recording", "need", "open_recording"]
 
 _RATES = (1, 10_000_000)  # samples a second; beyond them a header lies
 _EXACT = frozenset(("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"))  # what 16 bits hold as it is
 _CUT = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")  # as libsndfile notes it
+_UNSAID = 1 << 62  # frames
+_MPEG_FRAMES = 2 * 1152  # samples by which a length is off that is estimated by a constant bit rate
 _ENDLESS = 0x7FFF0000  # bytes; no less is what writers of streams say, who do not know
 
 
@@ -77,20 +80,29 @@ def _opened(stream: Any) -> Iterator[Recording]:
     soundfile = need("soundfile")
     try:
         with soundfile.SoundFile(stream) as file:
-            yield _of_file(file)
+            known = length_known(stream) if file.format == "MP3" else "said"
+            if known == "unknown":
+                raise SampleError(
+                    "an MP3 of variable bit rate that does not say how long it is, of which only a part would be read: "
+                    "write it anew, as with ffmpeg -i FILE -c copy NEW.mp3"
+                )
+            yield _of_file(file, _MPEG_FRAMES if known == "estimated" else 0)
     except soundfile.SoundFileError as error:
         text = str(error.error_string if isinstance(error, soundfile.LibsndfileError) else error).rstrip(". ")
-        known = {
+        plainer = {
             "Format not recognised": "not a file of sound that libsndfile knows",
             "Internal error : SF_INFO struct incomplete": "its header says a rate or channels that no sound has",
         }
-        raise SampleError(known.get(text, f"damaged or cut short ({text.removeprefix('Error : ')})")) from error
+        raise SampleError(plainer.get(text, f"damaged or cut short ({text.removeprefix('Error : ')})")) from error
 
 
-def _of_file(file: Any) -> Recording:
+def _of_file(file: Any, tolerance: int) -> Recording:
+    """A file that may hold so many frames less than it is said to."""
     rate, frames = int(file.samplerate), int(file.frames)
     if not _RATES[0] <= rate <= _RATES[1]:
         raise SampleError(f"its header says {rate} samples a second: no sound has so many")
+    if frames >= _UNSAID:
+        raise SampleError("its header does not say how long it is, as where a program wrote to a pipe: write it anew")
     cut = _CUT.search(file.extra_info)
     if cut is not None and int(cut[1]) < _ENDLESS:
         raise SampleError(f"cut short: its header says {cut[1]} bytes of sound, and the file holds {cut[2]}")
@@ -99,7 +111,10 @@ def _of_file(file: Any) -> Recording:
         if first:
             file.seek(first)
         values: NDArray[Any] = file.read(last - first, dtype=dtype, always_2d=True)
-        if len(values) < last - first:
+        missing = last - first - len(values)
+        if 0 < missing <= tolerance and last == frames:
+            return np.pad(values, ((0, missing), (0, 0)))
+        if missing:
             raise SampleError(
                 f"cut short or damaged: its header says {frames} samples, and it ends after {first + len(values)}"
             )
