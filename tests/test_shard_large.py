@@ -42,6 +42,9 @@ def test_uneven_records_read_as_even_ones(uneven, dataset):
         for (x, label), (y, same) in zip(one.__getitems__(numbers), other.__getitems__(numbers), strict=True):
             assert label == same
             assert torch.equal(x, y)
+        for number in numbers[:9]:
+            assert torch.equal(one[number][0], other[number][0])
+            assert one.fields(number) == other.fields(number)
         for options in ({}, {"shuffle": False}, {"where": "label == 1"}):
             streams = (StreamingLatentDataset(root, split, batch_size=5, **options) for root in (uneven, dataset))
             for (x, labels), (y, same) in zip(*streams, strict=True):

@@ -153,10 +153,22 @@ def test_axes_that_are_not_there(axis: int) -> None:
         RandomFlip(codec, axis=axis)
 
 
-@pytest.mark.parametrize("size", [0, -1, (3,), (3, 3, 3), (3, 0), (2.5, 2), ()])
-def test_sizes_that_are_none(size: object) -> None:
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (0, "below 1"),
+        (-1, "below 1"),
+        ((3,), "2 numbers of latent positions"),
+        ((3, 3, 3), "2 numbers of latent positions"),
+        ((3, 0), "below 1"),
+        ((2.5, 2), "not a whole number"),
+        ((), "2 numbers of latent positions"),
+    ],
+    ids=str,
+)
+def test_sizes_that_are_none(size: object, message: str) -> None:
     for crop in (CenterCrop, RandomCrop):
-        with pytest.raises(CodecError, match="positive numbers of latent positions"):
+        with pytest.raises(CodecError, match=message):
             crop(codec_of(2), size)
 
 

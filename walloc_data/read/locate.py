@@ -78,9 +78,10 @@ class Places:
         if len(indices) == 1:
             index = int(indices[0])
             shard = int(np.searchsorted(self.first, index, side="right")) - 1
-            number, slot = divmod(index - int(self.first[shard]), int(self.block[shard]))
-            yield Group(shard, number, np.zeros(1, np.int64), np.array([slot], np.int64))
-            return
+            if not self._uneven[shard]:
+                number, slot = divmod(index - int(self.first[shard]), int(self.block[shard]))
+                yield Group(shard, number, np.zeros(1, np.int64), np.array([slot], np.int64))
+                return
         shards = np.searchsorted(self.first, indices, side="right") - 1
         numbers, slots = np.divmod(indices - self.first[shards], self.block[shards])
         for shard in np.unique(shards[self._uneven[shards]]).tolist():
