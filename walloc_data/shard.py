@@ -87,6 +87,7 @@ def shard_dataset(
             f"codec {codec.name!r} is for {config.kind} of {config.signal_channels} channels, and the reader gives "
             f"{reader.kind} of {reader.channels}"
         )
+    coder_class(options.coder)  # before anything is written
     source = cut(open_source(source, suffixes=reader.suffixes), reader)
     if os.path.isdir(source.name) and out.resolve().is_relative_to(source.name):
         raise DatasetError(f"{out} lies in {source.name} and would be taken for samples: choose a folder outside it")
@@ -114,7 +115,9 @@ def shard_dataset(
                 written = sum(map(len, todo))
         renamed = {name: other for report in reports.values() for name, other in report.renamed.items()}
         others = [f"field {name!r} is stored as {other!r}" for name, other in renamed.items()]
-        summary = Manifest.read(out).summary
+        manifest = Manifest.read(out)
+        others += _left_out(plan, manifest)
+        summary = manifest.summary
         size = sum(path.stat().st_size for path in out.iterdir())
     except OSError as error:
         raise DatasetError(
@@ -135,6 +138,17 @@ def shard_dataset(
         written=written,
         notes=(*source.notes, *former.notes, *others),
     )
+
+
+def _left_out(plan: Plan, manifest: Manifest) -> list[str]:
+    """What the columns that were asked for leave a person to know."""
+    wanted = plan.options.columns
+    if wanted is None:
+        return []
+    notes = [f"no sample has a field {name!r}" for name in wanted if name not in manifest.columns]
+    if "label" in plan.source.classes and "label" not in wanted:
+        notes.append("labels are left out: they are the column 'label'")
+    return notes
 
 
 def _coder(out: Path, plan: Plan) -> Coder:

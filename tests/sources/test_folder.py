@@ -136,6 +136,13 @@ def test_no_images(tmp_path, names):
         make(tmp_path, *names)
 
 
+def test_what_is_there_instead_is_said(tmp_path):
+    with pytest.raises(
+        SourceError, match=r"none has a suffix that the codec's reader takes \(\.apng, .*; there are 2 \.wav\)"
+    ):
+        make(tmp_path, "a.wav", "b.wav")
+
+
 def test_no_folder(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for name in ("absent", "file"):

@@ -145,7 +145,10 @@ def _conclude(out: Path, result: "Sharded", codec: "Codec", workers: int) -> Non
     )
     print(f"  {readable_psnr(result.psnr)}; {result.saturated:,} of {result.latents:,} latents saturated")
     if result.ratio < 2:
-        print(f"  hint: --codec {codec.name}x2 has steps twice as coarse, about a bit a latent less")
+        name, _, times = (
+            codec.name.rpartition("x") if codec.name[-1:].isdigit() and "x" in codec.name else (codec.name, "", "1")
+        )
+        print(f"  hint: --codec {name}x{2 * float(times):g} has steps twice as coarse, about a bit a latent less")
     if result.written:
         rate = result.written / result.seconds
         processes = "1 process" if workers == 1 else f"{workers} processes"

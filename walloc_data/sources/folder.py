@@ -42,7 +42,13 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
     walked = walk(root, suffixes)
     if not walked.names:
         raise SourceError(
-            f"{root} holds no files to shard, in it or in folders below it: none has a suffix that is read here"
+            f"{root} holds no files to shard, in it or in folders below it: none has a suffix that the codec's reader "
+            "takes"
+            + (
+                f" ({', '.join(sorted(suffixes - {''})[:4])}, ...; there are {walked.shown_others()})"
+                if walked.others
+                else ""
+            )
         )
     metadata, notes = read_metadata(root, walked.names), list[str]()
     folders = _split_folders(root, walked.names, notes)

@@ -48,9 +48,9 @@ def _columns(samples: Any) -> Any:
             raise SourceError(
                 f"a table of {', '.join(samples)}: call the column of what is to be encoded one of {', '.join(DATA)}"
             )
-    elif isinstance(samples, tuple) and len(samples) == 2 and all(hasattr(one, "ndim") for one in samples):
+    elif isinstance(samples, tuple) and len(samples) == 2 and all(map(_is_column, samples)):
         data, labels = samples
-        if data.ndim < 3 or labels.ndim != 1:
+        if getattr(data, "ndim", 3) < 3 or not _are_labels(labels):
             return samples  # two samples
         samples = {"data": data, "label": labels}
     if not isinstance(samples, Mapping) or not any(name in samples for name in DATA):
@@ -136,3 +136,16 @@ def _class_names(samples: Any) -> list[str]:
         samples = samples.dataset
     names = getattr(samples, "classes", None)
     return list(names) if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names) else []
+
+
+def _is_column(values: Any) -> bool:
+    """Whether these are values of many samples: a list, an array, a tensor."""
+    return isinstance(values, list) or hasattr(values, "ndim")
+
+
+def _are_labels(values: Any) -> bool:
+    """Whether these are numbers or names of classes; two texts may be a path and its label."""
+    if not isinstance(values, list):
+        return bool(values.ndim == 1)
+    kinds = set(map(type, values))
+    return kinds == {int} or (kinds == {str} and len(values) != 2)

@@ -34,14 +34,17 @@ class Walked:
     others: Mapping[str, int] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
 
+    def shown_others(self) -> str:
+        """How many files of which suffixes were passed over."""
+        kinds = sorted(self.others.items(), key=lambda entry: (-entry[1], entry[0]))
+        shown = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds[:8])
+        return shown + (", ..." if len(kinds) > 8 else "")
+
     def notes(self) -> list[str]:
         """What a person should know of what was passed over."""
         found = []
         if self.others:
-            kinds = sorted(self.others.items(), key=lambda entry: (-entry[1], entry[0]))
-            shown = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds[:8])
-            more = ", ..." if len(kinds) > 8 else ""
-            found.append(f"files that are not read here were passed over: {shown}{more}")
+            found.append(f"files that are not read here were passed over: {self.shown_others()}")
         if self.odd:
             shown = ", ".join(self.odd[:_SHOWN]) + (", ..." if len(self.odd) > _SHOWN else "")
             found.append(f"{len(self.odd)} names that are no files (links to nothing, pipes) were passed over: {shown}")

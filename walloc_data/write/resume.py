@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.format import MANIFEST_FILE, Manifest
+from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest
 from walloc_data.write.differences import differing_keys, differing_options
 from walloc_data.write.earlier import identity_0_1
 from walloc_data.write.encode_shard import ShardReport, read_sample, stamp_of
@@ -50,6 +50,9 @@ def former_run(out: Path, plan: Plan, *, stop: bool) -> Former:
             _refuse_changed(out, plan, manifest)
             return Former(complete=True)
     elif head is None and not (out / JOURNAL_FILE).exists():
+        return Former()
+    elif head is not None and not reports and not any(out.glob("*.tar")) and not _is_of(head.plan, plan):
+        (out / CODEC_FILE).unlink(missing_ok=True)  # of other options; nothing else has been made of them
         return Former()
     elif head is None or not _is_of(head.plan, plan):
         differing = _other_options(plan, head, None)
