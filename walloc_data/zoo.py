@@ -9,7 +9,7 @@ from walloc_data.codec import Codec, read_tensors, write_tensors
 from walloc_data.errors import CodecError
 from walloc_data.storage import hub_failures
 
-__all__ = ["load_codec", "save_codec", "zoo_names"]
+__all__ = ["load_codec", "save_codec", "twice_as_coarse", "zoo_names"]
 
 _ZOO = Path(__file__).parent / "weights"
 _COARSER = re.compile(r"(.+)x(\d+(?:\.\d+)?)")
@@ -38,16 +38,32 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
     name = os.fspath(name)
     if name.startswith("hf://"):
         return _load_file(_download(name))
-    if name in zoo_names():
-        return _load_zoo(name)
-    coarser = _COARSER.fullmatch(name)
-    if coarser and coarser[1] in zoo_names():
-        return _load_zoo(coarser[1]).coarser(float(coarser[2]))
+    if (found := _in_zoo(name)) is not None:
+        shipped, times = found
+        return _load_zoo(shipped).coarser(times)
     path = Path(name)
     path = path / _HUB_FILE if os.path.isdir(path) else path
     if not os.path.isfile(path):  # of os, since those of Path raise for a name that is too long
         raise CodecError(f"no codec {name!r}: it is neither a file nor one of the zoo ({', '.join(zoo_names())})")
     return _load_file(path)
+
+
+def twice_as_coarse(name: str) -> str | None:
+    """The name by which `load_codec` gives the codec of a name with steps twice as large; None for none of the zoo.
+
+    >>> twice_as_coarse("rgb-f8c48"), twice_as_coarse("rgb-f8c48x1.5"), twice_as_coarse("mine.safetensors")
+    ('rgb-f8c48x2', 'rgb-f8c48x3', None)
+    """
+    found = _in_zoo(name)
+    return None if found is None else f"{found[0]}x{2 * found[1]:g}"
+
+
+def _in_zoo(name: str) -> tuple[str, float] | None:
+    """The codec of the zoo that a name is of, and how many times as coarse its steps are."""
+    if name in zoo_names():
+        return name, 1.0
+    coarser = _COARSER.fullmatch(name)
+    return (coarser[1], float(coarser[2])) if coarser and coarser[1] in zoo_names() else None
 
 
 def save_codec(codec: Codec, path: str | os.PathLike[str]) -> None:

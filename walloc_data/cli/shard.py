@@ -9,7 +9,6 @@ from walloc_data.cli.reading import add_reading, refuse_former
 from walloc_data.errors import SourceError
 
 if TYPE_CHECKING:
-    from walloc_data.codec import Codec
     from walloc_data.shard import Sharded
     from walloc_data.sources import Source
 
@@ -104,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for note in result.notes[len(source.notes) :]:
         print(f"note: {note}", file=sys.stderr)
-    _conclude(arguments.out, result, codec, workers)
+    _conclude(arguments.out, result, arguments.codec, workers)
 
 
 def _refuse_former(arguments: argparse.Namespace) -> None:
@@ -132,8 +131,9 @@ def _introduce(source: "Source", *, quiet: bool) -> None:
         print(f"{source.name}: {splits} samples, {classes or 'no classes'}", file=sys.stderr)
 
 
-def _conclude(out: Path, result: "Sharded", codec: "Codec", workers: int) -> None:
+def _conclude(out: Path, result: "Sharded", codec: str, workers: int) -> None:
     from walloc_data.format import readable_bytes, readable_psnr
+    from walloc_data.zoo import twice_as_coarse
 
     print(
         f"{out}: {result.samples:,} samples, {result.skipped} skipped"
@@ -144,11 +144,9 @@ def _conclude(out: Path, result: "Sharded", codec: "Codec", workers: int) -> Non
         f"{result.ratio:.1f} times smaller, {result.bits_per_latent:.2f} bits a latent"
     )
     print(f"  {readable_psnr(result.psnr)}; {result.saturated:,} of {result.latents:,} latents saturated")
-    if result.ratio < 2:
-        name, _, times = (
-            codec.name.rpartition("x") if codec.name[-1:].isdigit() and "x" in codec.name else (codec.name, "", "1")
-        )
-        print(f"  hint: --codec {name}x{2 * float(times):g} has steps twice as coarse, about a bit a latent less")
+    coarser = twice_as_coarse(codec)
+    if result.ratio < 2 and coarser is not None:
+        print(f"  hint: --codec {coarser} has steps twice as coarse, about a bit a latent less")
     if result.written:
         rate = result.written / result.seconds
         processes = "1 process" if workers == 1 else f"{workers} processes"

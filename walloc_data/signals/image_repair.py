@@ -114,6 +114,8 @@ def _lacks_only_its_end(data: bytes) -> bool:
                 if image.info.get("progressive") or data[scan + 4] != len(image.getbands()):
                     return False
                 pixels.add(image.tobytes())
-    except Exception:
+    except MemoryError:
+        raise  # of the machine
+    except Exception:  # whatever Pillow raises on a damaged file
         return False
     return len(pixels) == 1

@@ -216,7 +216,9 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
     try:
         tags = image.tag_v2 if isinstance(image, TiffImageFile) else image.getexif()
         return _UPRIGHT.get(tags.get(_ORIENTATION, 1))
-    except Exception:
+    except MemoryError:
+        raise  # of the machine
+    except Exception:  # whatever Pillow raises on broken metadata
         return None
 
 
