@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.numbers import whole_number
-from walloc_data.signals.recordings import Recording, need, open_recording
+from walloc_data.signals.extras import need
+from walloc_data.signals.recordings import Recording, open_recording
 from walloc_data.signals.signal import Signal, Window
 
 __all__ = ["AudioReader"]
@@ -60,9 +61,9 @@ class AudioReader:
                 raise SourceError(f"segment={self.segment!r} is no number of seconds") from error
             if not _LEAST_SEGMENT <= self.segment < math.inf:
                 raise SourceError(f"segment={self.segment:g} is below {_LEAST_SEGMENT} seconds, or endless")
-        need("soundfile")
+        need("soundfile", "audio")
         if self.rate is not None:
-            need("soxr")
+            need("soxr", "audio")
 
     def config(self) -> dict[str, Any]:
         """Its options, for the manifest: channels, and what differs from the defaults."""
@@ -170,7 +171,7 @@ def _decoded(recording: Recording, rate: int, start: int, stop: int, exact: bool
     first = max(0, (start * have // rate - reach) // together * together)
     last = min(recording.frames, -(-stop * have // rate) + reach)
     skipped = start - first * rate // have
-    values: NDArray[Any] = need("soxr").resample(recording.decode(first, last, dtype), have, rate)
+    values: NDArray[Any] = need("soxr", "audio").resample(recording.decode(first, last, dtype), have, rate)
     values = values[skipped : skipped + stop - start]
     return np.pad(values, ((0, stop - start - len(values)), (0, 0)))  # by a sample, where rounding took one
 

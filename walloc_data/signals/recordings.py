@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.extras import need
 from walloc_data.signals.mp3_headers import length_known
 
-__all__ = ["Recording", "need", "open_recording"]
+__all__ = ["Recording", "open_recording"]
 
 _RATES = (1, 10_000_000)  # samples a second; beyond them a header lies
 _EXACT = frozenset(("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"))  # what 16 bits hold as it is
@@ -37,16 +38,6 @@ class Recording:
     channels: int
     exact: bool
     decode: Callable[[int, int, str], NDArray[Any]]
-
-
-def need(module: str) -> Any:
-    """A module of the extra for sound. Raises `SourceError`, which names the extra, where it is not installed."""
-    try:
-        return __import__(module)
-    except (ImportError, OSError) as error:  # the second where soundfile finds no libsndfile
-        raise SourceError(
-            f"sound is read with {module}, which cannot be imported here ({error}): pip install 'walloc-data[audio]'"
-        ) from error
 
 
 @contextmanager
@@ -77,7 +68,7 @@ def open_recording(data: Any, rate: int | None) -> Iterator[Recording]:
 
 @contextmanager
 def _opened(stream: Any) -> Iterator[Recording]:
-    soundfile = need("soundfile")
+    soundfile = need("soundfile", "audio")
     try:
         with soundfile.SoundFile(stream) as file:
             known = length_known(stream) if file.format == "MP3" else "said"
