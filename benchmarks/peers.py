@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from benchmarks.images import labels
 from walloc_data import Files
 from walloc_data.codec import Codec
+from walloc_data.codec.levels import each_axis
 from walloc_data.codec.packets import subband_parity
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
@@ -62,7 +63,7 @@ class SeparableEncoder:
     def __init__(self, codec: Codec) -> None:
         config = codec.config
         bank = filter_bank(config.wavelet)
-        self.levels, self.reach = config.levels, bank.dec_len // 2 - 1
+        self.levels, self.reach = each_axis(config.levels, config.dims)[0], bank.dec_len // 2 - 1
         self.taps = torch.tensor([bank.dec_lo, bank.dec_hi], dtype=torch.float32).flip(1)[:, None]
         rows = torch.zeros(codec.channels, config.packet_channels)
         odd = subband_parity(config.signal_channels, config.levels, config.dims)

@@ -314,3 +314,33 @@ def test_what_a_later_version_adds_to_a_codec_is_passed_over() -> None:
     metadata["codec"]["new"] = {"a": 1}
     later = Codec.from_state(tensors | {"new": torch.zeros(3)}, metadata | {"new": 2}, origin="here")
     assert later.fingerprint == FINGERPRINTS["gray-f8c4"]
+
+
+def test_other_factors_of_time_than_of_space(tmp_path: Path) -> None:
+    config = CodecConfig(name="v", kind="video", signal_channels=3, dims=3, levels=(1, 3, 3), wavelet="10/18")
+    frames = torch.stack([batch(64, 64)[0][:, i : i + 40, 2 * i : 2 * i + 40] for i in range(7)], 1)[None]
+    codec = fit([frames], config, channels=60)
+    z = codec.encode(frames)
+    assert z.shape == (1, 60, 4, 5, 5) == (1, *codec.latent_shape((7, 40, 40)))
+    decoded = codec.decode(z, size=(7, 40, 40))
+    assert psnr(decoded, frames / 255, "video") > 30
+    save_codec(codec, tmp_path / "v.safetensors")
+    again = load_codec(tmp_path / "v.safetensors")
+    assert (again.config, again.fingerprint, again.factor) == (codec.config, codec.fingerprint, (2, 8, 8))
+    assert torch.equal(again.encode(frames), z)
+    with pytest.raises(CodecError, match="3 dimensions"):
+        codec.latent_shape((40, 40))
+
+
+def test_video_fitted_as_images_of_three_dimensions_still_loads(tmp_path: Path) -> None:
+    config = CodecConfig(name="v", kind="image", signal_channels=1, dims=3, levels=1, wavelet="10/18")
+    save_codec(fit([batch(24, 16)[:1, None]], config, channels=4), tmp_path / "v.safetensors")
+    assert load_codec(tmp_path / "v.safetensors").config == config
+
+
+def test_no_channel_is_odd_where_nothing_is_transformed() -> None:
+    config = CodecConfig(name="v", kind="video", signal_channels=1, dims=3, levels=(0, 1, 1), wavelet="10/18")
+    codec = fit([batch(24, 16)[:1, None]], config, channels=4)
+    odd = torch.tensor([[True, False, False]] * 4)
+    with pytest.raises(CodecError, match="without levels"):
+        Codec(config, **(parts(codec) | {"odd": odd}))

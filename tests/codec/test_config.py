@@ -7,6 +7,7 @@ from walloc_data.codec import CodecConfig
 from walloc_data.errors import CodecError
 
 IMAGE = {"name": "t", "kind": "image", "signal_channels": 3, "dims": 2, "levels": 3, "wavelet": "10/18"}
+VIDEO = {"name": "v", "kind": "video", "signal_channels": 3, "dims": 3, "levels": [2, 3, 3], "wavelet": "10/18"}
 AUDIO = {"name": "a", "kind": "audio", "signal_channels": 2, "dims": 1, "levels": 5, "wavelet": "db4"}
 
 
@@ -25,6 +26,15 @@ AUDIO = {"name": "a", "kind": "audio", "signal_channels": 2, "dims": 1, "levels"
         {"levels": 3.0},
         {"dims": "2"},
         {"name": 7},
+        {"kind": "video"},
+        {"levels": (3,)},
+        {"levels": (3, 3, 3)},
+        {"levels": (0, 0)},
+        {"levels": (3, -1)},
+        {"levels": (13, 1)},
+        {"levels": (True, 1)},
+        {"levels": "33"},
+        {"levels": ()},
     ],
 )
 def test_what_no_codec_can_be_is_refused(change: dict[str, object]) -> None:
@@ -37,6 +47,19 @@ def test_sizes() -> None:
     assert (config.factor, config.packet_channels, config.row_length) == (8, 192, 48)
     other = CodecConfig(**AUDIO)
     assert (other.factor, other.packet_channels, other.row_length) == (32, 64, 64)
+
+
+def test_levels_of_each_dimension() -> None:
+    config = CodecConfig(**VIDEO)
+    assert (config.levels, config.factors, config.factor, config.grid) == ((2, 3, 3), (4, 8, 8), (4, 8, 8), "t4f8")
+    assert (config.packet_channels, config.row_length) == (768, 96)
+    still = CodecConfig(**(VIDEO | {"levels": (0, 3, 3)}))
+    assert (still.factors, still.packet_channels, still.row_length) == ((1, 8, 8), 192, 48)
+
+
+def test_equal_levels_are_one_number() -> None:
+    assert CodecConfig(**(IMAGE | {"levels": [3, 3]})) == CodecConfig(**IMAGE)
+    assert CodecConfig(**(IMAGE | {"levels": (3, 3)})).levels == 3
 
 
 def test_bytes_become_floats_of_the_kind() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from walloc_data.codec.fused import TILE, encode_linear, synthesize_fast
-from walloc_data.codec.packets import analyze, parity_classes, subband_parity, synthesize
+from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import has_parity
 
 SIZES = [
@@ -87,6 +87,35 @@ def test_reversal_is_exact_to_the_last_bit_where_tiles_cut_evenly(
         signs = (1 - 2 * odd[:, axis].to(dtype)).reshape(-1, *[1] * dims)
         reversed_ = encode_linear(x.flip(2 + axis), wavelet="10/18", levels=levels, weight=weight, odd=odd)
         assert torch.equal(reversed_, y.flip(2 + axis) * signs)
+
+
+@pytest.mark.parametrize("wavelet", ["10/18", "bior4.4"])
+@pytest.mark.parametrize(
+    ("levels", "size"),
+    [
+        ((2, 3), (12, 40)),
+        ((0, 2), (5, 12)),
+        ((1, 0, 3), (6, 3, TILE + 8)),
+        ((2, 0, 0), (8, 3, 1)),
+        ((1, 2, 2), (4, 8, 12)),
+    ],
+)
+def test_levels_of_each_axis(wavelet: str, levels: tuple[int, ...], size: tuple[int, ...]) -> None:
+    x = noise(2, 2, *size, dtype=torch.float64)
+    y = analyze(x, wavelet=wavelet, levels=levels)
+    odd = latent_parity(5, len(size)) & (torch.tensor(levels) > 0)
+    halved = sum(level > 0 for level in levels) if has_parity(wavelet) else 0
+    weight = noise(5, y.shape[1] >> halved, dtype=torch.float64)
+    mixed = encode_linear(x, wavelet=wavelet, levels=levels, weight=weight, odd=odd)
+    matrix = spread_rows(weight, odd, 2, levels, wavelet=wavelet) if has_parity(wavelet) else weight
+    torch.testing.assert_close(mixed, torch.einsum("cs,bs...->bc...", matrix, y))
+    torch.testing.assert_close(synthesize_fast(y, wavelet=wavelet, levels=levels), x)
+    packets = encode_linear(x, wavelet=wavelet, levels=levels, weight=None, odd=odd)
+    torch.testing.assert_close(packets, y)
+    for axis in range(len(size) if has_parity(wavelet) else 0):
+        signs = (1 - 2 * odd[:, axis].double()).reshape(-1, *[1] * len(size))
+        turned = encode_linear(x.flip(2 + axis), wavelet=wavelet, levels=levels, weight=weight, odd=odd)
+        assert size[axis] > TILE or torch.equal(turned, mixed.flip(2 + axis) * signs)
 
 
 def test_channels_of_one_parity_alone() -> None:

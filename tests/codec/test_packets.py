@@ -7,7 +7,7 @@ import pytest
 import pywt
 import torch
 
-from walloc_data.codec.packets import analyze, centre_frequencies, subband_parity, synthesize
+from walloc_data.codec.packets import analyze, centre_frequencies, parity_classes, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank
 from walloc_data.errors import CodecError
 
@@ -103,9 +103,27 @@ def test_reversal_reverses_subbands_and_negates_the_odd(wavelet: str, levels: in
         )
 
 
+@pytest.mark.parametrize("levels", [(2, 1, 3), (0, 2, 2), (1, 0, 0)])
+def test_levels_of_each_axis_are_its_own(levels: tuple[int, int, int]) -> None:
+    x = noise(2, 2, 4, 8, 16)
+    y = analyze(x, wavelet="10/18", levels=levels)
+    expected = x
+    for axis, level in enumerate(levels):  # one after the other, each axis last in turn
+        lines = expected.movedim(2 + axis, -1).flatten(0, -2)[:, None]
+        lines = analyze(lines, wavelet="10/18", levels=level).flatten(1)
+        expected = lines.reshape(*expected.movedim(2 + axis, -1).shape).movedim(-1, 2 + axis)
+    a, b, c = (2**level for level in levels)
+    expected = expected.reshape(2, 2, a, 4 // a, b, 8 // b, c, 16 // c).permute(0, 1, 2, 4, 6, 3, 5, 7)
+    torch.testing.assert_close(y, expected.reshape(y.shape))
+    torch.testing.assert_close(synthesize(y, wavelet="10/18", levels=levels), x)
+    classes = parity_classes(2, levels, 3, wavelet="10/18")
+    assert sorted(torch.cat([index for _, index in classes]).tolist()) == list(range(y.shape[1]))
+    assert {len(index) for _, index in classes} == {y.shape[1] >> sum(level > 0 for level in levels)}
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 12), (1, 1, 0), (1, 1, 8, 9), (1, 8), (1, 1, 8, 8, 8, 8)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(CodecError, match="multiples of 8"):
+    with pytest.raises(CodecError, match="multiples of"):
         analyze(torch.zeros(shape), wavelet="10/18", levels=3)
 
 

@@ -32,9 +32,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--levels",
-        type=int,
-        help="levels of wavelet packets: 2**levels pixels a side, or samples, make a position (default: 3 of images, 8 "
-        "of sound)",
+        type=_levels,
+        metavar="N[,N...]",
+        help="levels of wavelet packets: 2**levels pixels a side, or samples, make a position; one number, or one for "
+        "each dimension, such as 2,3,3 for time, height and width (default: 3 of images, 8 of sound)",
     )
     parser.add_argument("--wavelet", default="10/18", help="10/18, or a discrete wavelet of PyWavelets")
     parser.add_argument(
@@ -51,6 +52,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_reading(parser)
+
+
+def _levels(text: str) -> int | tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor several such as 2,3,3") from error
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -4,8 +4,7 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import Any
@@ -15,8 +14,9 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.config import RANGES, CodecConfig
+from walloc_data.codec.exact import exact
 from walloc_data.codec.fused import encode_linear, synthesize_fast
-from walloc_data.codec.packets import parity_classes
+from walloc_data.codec.packets import spread_rows
 from walloc_data.codec.padding import crop, pad
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
@@ -69,6 +69,8 @@ class Codec:
         self.config = config
         if bool(odd.any()) and not has_parity(config.wavelet):
             raise CodecError(f"codec {config.name!r}: odd channels, and its wavelet {config.wavelet!r} has no parity")
+        if bool((odd.bool() & (torch.tensor(config.factors) == 1)).any()):
+            raise CodecError(f"codec {config.name!r}: odd channels along a dimension without levels")
         # Copies: two of them may be one tensor of the caller's, which safetensors would not save.
         self.mean, self.encoder, self.decoder, self.steps = (
             t.detach().to("cpu", torch.float32, copy=True).contiguous() for t in (mean, encoder, decoder, steps)
@@ -94,8 +96,8 @@ class Codec:
         return len(self.steps)
 
     @property
-    def factor(self) -> int:
-        """Samples a side that one latent position stands for."""
+    def factor(self) -> int | tuple[int, ...]:
+        """Samples a side that one latent position stands for; a tuple where they differ by dimension."""
         return self.config.factor
 
     @property
@@ -122,8 +124,13 @@ class Codec:
         return digest.hexdigest()[:16]
 
     def latent_shape(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Shape `(c, *space / f)` of the latents of a signal of `size`, which is padded to a multiple of f."""
-        return (self.channels, *[-(-n // self.factor) for n in size])
+        """Shape `(c, *space / f)` of the latents of a signal of `size`, which is padded to a multiple of f.
+
+        Raises `CodecError` for a size of another number of dimensions.
+        """
+        if len(size) != self.config.dims:
+            raise CodecError(f"codec {self.name!r} is for {self.config.dims} dimensions, not a size of {len(size)}")
+        return (self.channels, *[-(-n // factor) for n, factor in zip(size, self.config.factors, strict=True)])
 
     def coarser(self, times: float) -> "Codec":
         """The codec with steps `times` as large, named like `rgb-f8c48x4`: about a bit a latent less for each doubling.
@@ -174,7 +181,7 @@ class Codec:
         if not len(x):
             return x.new_empty(0, *self.latent_shape(x.shape[2:]), dtype=torch.int8)
         step = self.at_once(x.shape[1:])
-        with _exact(x.device):
+        with exact(x.device):
             return torch.cat([self._encode(x[start : start + step]) for start in range(0, len(x), step)])
 
     def at_once(self, shape: Sequence[int]) -> int:
@@ -182,7 +189,7 @@ class Codec:
         return max(1, _CHUNK // max(1, math.prod(shape)))
 
     def _encode(self, x: Tensor) -> Tensor:
-        x = pad(self.config.to_float(x), self.factor)
+        x = pad(self.config.to_float(x), self.config.factors)
         x = x - self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
         weight = self._constant("encode", x, lambda: self.encoder.double() / self.steps.double()[:, None])
         y = encode_linear(x, wavelet=self.config.wavelet, levels=self.config.levels, weight=weight, odd=self.odd)
@@ -223,11 +230,11 @@ class Codec:
         matrix = self._constant(
             "decode" if stored else "synthesize", floats, partial(self._dense_decoder, stored=stored)
         )
-        with _exact(z.device, gradients=not stored):
+        with exact(z.device, gradients=not stored):
             y = (matrix @ floats.flatten(2)).reshape(len(z), self.config.packet_channels, *z.shape[2:])
             x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
             x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
-            return crop(x.clamp_(*RANGES[self.config.kind]), size, self.factor)
+            return crop(x.clamp_(*RANGES[self.config.kind]), size, self.config.factors)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
@@ -274,13 +281,11 @@ class Codec:
         return self._constant("scaled", like, lambda: self.steps * self.scale).reshape(-1, *[1] * self.config.dims)
 
     def _dense_decoder(self, *, stored: bool) -> Tensor:
-        """Float64 `[C * f**dims, c]`, for latents as they are `stored` or dequantised: the compact rows, spread."""
+        """Float64 `[packets, c]`, for latents as they are `stored` or dequantised: the compact rows, spread."""
         config = self.config
-        dense = torch.zeros(self.channels, config.packet_channels, dtype=torch.float64)
-        classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
-        for sides, index in classes:
-            rows = torch.nonzero((self.odd == torch.tensor(sides)).all(1))[:, 0]
-            dense[rows[:, None], index] = self.decoder[rows].double()
+        dense = spread_rows(
+            self.decoder.double(), self.odd, config.signal_channels, config.levels, wavelet=config.wavelet
+        )
         return (dense * self.steps.double()[:, None] if stored else dense / self.scale).T
 
     def _check_latents(self, z: Tensor, *kinds: str) -> None:
@@ -290,11 +295,3 @@ class Codec:
                 f"codec {self.name!r} takes latents {' or '.join(kinds)} [..., {self.channels}, {dims} space dims], "
                 f"not {found} {list(z.shape)}"
             )
-
-
-@contextmanager
-def _exact(device: torch.device, *, gradients: bool = False) -> Iterator[None]:
-    """Autocast off, which would compute latents in half precision, and autograd where no gradient can pass."""
-    casts = torch.autocast(device.type, enabled=False) if device.type in ("cpu", "cuda") else nullcontext()
-    with torch.set_grad_enabled(gradients and torch.is_grad_enabled()), casts:
-        yield

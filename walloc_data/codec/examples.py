@@ -1,7 +1,7 @@
 """Examples to fit a codec to, as they come: arrays and tensors, one signal each; and what codec they are for."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.levels import Levels
 from walloc_data.errors import CodecError
 
 __all__ = ["Examples", "config_for"]
@@ -32,13 +33,14 @@ class Examples:
 
 
 def config_for(
-    signals: Iterable[Any], *, channels: int, kind: str | None, levels: int | None, wavelet: str
+    signals: Iterable[Any], *, channels: int, kind: str | None, levels: Levels | None, wavelet: str
 ) -> CodecConfig:
     """The configuration of a codec for signals `[C, *space]`, or images `[H, W]` or `[H, W, C]`.
 
-    C and the dimensions are those of the first. Without a `kind`, whole numbers of 8 bits are images, those of 16
-    sound, and floats are sound where they have one dimension of space or any is negative. `levels` are 8, 3 or 2 in 1,
-    2 or 3 dimensions, unless they are given. Raises `CodecError` where there are no signals, or what is none.
+    C and the dimensions are those of the first. Without a `kind`, whole numbers of 16 bits are sound, and so are
+    floats that have one dimension of space or of which any is negative; all else is video in three dimensions, and
+    images in others. `levels` are 8, 3 or 2 in 1, 2 or 3 dimensions, unless they are given. Raises `CodecError` where
+    there are no signals, or what is none.
     """
     first, negative = None, False
     for number, one in enumerate(signals):
@@ -51,16 +53,17 @@ def config_for(
         raise CodecError("there are no signals to fit")
     dims = first.dim() - 1
     if kind is None:
-        kind = "audio" if first.dtype == torch.int16 or dims == 1 or negative else "image"
-    levels = _LEVELS[dims] if levels is None else levels
-    return CodecConfig(
-        name=f"fitted-f{2**levels if type(levels) is int and 0 < levels <= 12 else levels}c{channels}",
+        sound = first.dtype == torch.int16 or dims == 1 or negative
+        kind = "audio" if sound else "video" if dims == 3 else "image"
+    config = CodecConfig(
+        name="fitted",
         kind=kind,
         signal_channels=first.shape[0],
         dims=dims,
-        levels=levels,
+        levels=_LEVELS[dims] if levels is None else levels,
         wavelet=wavelet,
     )
+    return replace(config, name=f"fitted-{config.grid}c{channels}")
 
 
 def _signal(one: Any) -> Tensor:

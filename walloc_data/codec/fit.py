@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.codec import LATENT_MAX, Codec
-from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.config import RANGES, CodecConfig
 from walloc_data.codec.examples import Examples, config_for
 from walloc_data.codec.fused import encode_linear
+from walloc_data.codec.levels import Levels, each_axis
 from walloc_data.codec.packets import centre_frequencies, parity_classes
 from walloc_data.codec.padding import pad
 from walloc_data.codec.threads import one_thread
@@ -30,7 +31,7 @@ def fit(
     *,
     channels: int,
     kind: str | None = None,
-    levels: int | None = None,
+    levels: Levels | None = None,
     wavelet: str | None = None,
     knee: float = 0.05,
     step: float | None = None,
@@ -39,11 +40,11 @@ def fit(
     """The codec of `channels` latent channels that suits `signals` best.
 
     `signals` are arrays or tensors of one signal each, `[C, *space]`, images also `[H, W]` or `[H, W, C]`; their sizes
-    may differ. What the codec is for follows from the first few: C and the dimensions; its `kind`, which is `"image"`
-    or `"audio"`, from dtype and range; `levels` are 8, 3 or 2 in 1, 2 or 3 dimensions and the `wavelet` is `"10/18"`,
-    unless they are given. With a `config`, which says all this, `signals` gives batches `[B, C, *space]` as
-    `Codec.encode` takes them. They are gone through three times (a list, or an object with `__iter__`, not a
-    generator); memory does not grow with them.
+    may differ. What the codec is for follows from the first few: C and the dimensions; its `kind`, which is `"image"`,
+    `"video"` or `"audio"`, from dtype, range and dimensions; `levels` (one number, or one for each dimension) are 8, 3
+    or 2 in 1, 2 or 3 dimensions and the `wavelet` is `"10/18"`, unless they are given. With a `config`, which says all
+    this, `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them. They are gone through three times (a
+    list, or an object with `__iter__`, not a generator); memory does not grow with them.
 
     The encoder is the Karhunen-Loeve transform of the packets, each subband weighted by the norm
     of its synthesis functions, so that errors count as they do in the signal; with `emphasis`, by its
@@ -102,20 +103,20 @@ def _batches(signals: Iterable[Tensor], config: CodecConfig) -> Iterator[Tensor]
 
 
 def _packets(batch: Tensor, config: CodecConfig, mean: Tensor) -> Tensor:
-    """Float64 `[C * f**dims, positions]` of a batch."""
-    x = pad(config.to_float(batch), config.factor) - mean.reshape(1, -1, *[1] * config.dims)
+    """Float64 `[packets, positions]` of a batch."""
+    x = pad(config.to_float(batch), config.factors) - mean.reshape(1, -1, *[1] * config.dims)
     odd = torch.zeros(1, config.dims, dtype=torch.bool)
     y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=None, odd=odd)
     return y.transpose(0, 1).flatten(1).double()
 
 
 def _weights(config: CodecConfig, emphasis: float) -> Tensor:
-    """Float64 `[C * f**dims]`: what errors of a subband count, its centre frequency to the power of `emphasis` times
+    """Float64 `[packets]`: what errors of a subband count, its centre frequency to the power of `emphasis` times
     the L2 norm of its synthesis function."""
-    norms = torch.tensor(synthesis_norms(config.wavelet, config.levels), dtype=torch.float64)
-    squares = centre_frequencies(config.levels).square()
-    weights, frequencies = norms, squares
-    for _ in range(config.dims - 1):
+    weights, frequencies = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    for level in each_axis(config.levels, config.dims):
+        norms = torch.tensor(synthesis_norms(config.wavelet, level), dtype=torch.float64)
+        squares = centre_frequencies(level).square() if level else torch.zeros(1, dtype=torch.float64)
         weights = torch.outer(weights, norms).flatten()
         frequencies = (frequencies[:, None] + squares).flatten()
     return (weights * frequencies ** (emphasis / 2)).repeat(config.signal_channels)
@@ -125,7 +126,7 @@ def _covariances(
     signals: Iterable[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]], weights: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """The mean of each signal channel, and the covariance of the weighted packets of each class."""
-    centre = torch.full((config.signal_channels,), 0.5 if config.kind == "image" else 0.0)
+    centre = torch.full((config.signal_channels,), sum(RANGES[config.kind]) / 2)
     products = [torch.zeros(len(index), len(index), dtype=torch.float64) for _, index in classes]
     sums, count = torch.zeros(config.packet_channels, dtype=torch.float64), 0
     for batch in _batches(signals, config):
@@ -138,7 +139,7 @@ def _covariances(
         raise CodecError("there are no signals to fit")
     # The codec subtracts a constant a signal channel, to which only the subband of low-passes responds. So second
     # moments are taken about (the mean of that, 0 for all others), though others may have a mean of their own.
-    lowest = torch.arange(config.signal_channels) * config.factor**config.dims
+    lowest = torch.arange(config.signal_channels) * math.prod(config.factors)
     sums /= count
     means = torch.zeros(config.packet_channels, dtype=torch.float64)
     means[lowest] = sums[lowest]
@@ -147,7 +148,7 @@ def _covariances(
         shift = torch.outer(means[index], sums[index] - means[index] / 2)
         covariance = product_ / count - shift - shift.T
         covariances.append(covariance * torch.outer(weights[index], weights[index]))
-    return centre + means[lowest] / config.factor ** (config.dims / 2), covariances
+    return centre + means[lowest] / math.prod(config.factors) ** 0.5, covariances
 
 
 def _principal(
@@ -171,7 +172,7 @@ def _peaks(signals: Iterable[Tensor], config: CodecConfig, mean: Tensor, encoder
     """The largest absolute value of each channel, `[c]`, before quantisation."""
     peaks = torch.zeros(len(encoder), dtype=torch.float64)
     for batch in _batches(signals, config):
-        x = pad(config.to_float(batch), config.factor)
+        x = pad(config.to_float(batch), config.factors)
         x = x - mean.to(x).reshape(1, -1, *[1] * config.dims)
         y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=encoder.to(x), odd=odd)
         peaks = torch.maximum(peaks, y.transpose(0, 1).flatten(1).abs().amax(1).double())

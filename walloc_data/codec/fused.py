@@ -13,13 +13,15 @@ point, so the latents of a reversed signal are the reversed latents to the last 
 cut the axis evenly.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from itertools import product
 
 import torch
 from torch import Tensor
 
+from walloc_data.codec.levels import Levels, each_axis
 from walloc_data.codec.packets import analyze, parity_classes, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
@@ -29,49 +31,58 @@ TILE = 384  # samples; the longest axis that is transformed by one matrix
 LONGEST_TILE = 1024  # samples, halo included; many levels need longer ones, where level by level is faster
 
 
-def encode_linear(x: Tensor, *, wavelet: str, levels: int, weight: Tensor | None, odd: Tensor) -> Tensor:
+def encode_linear(x: Tensor, *, wavelet: str, levels: Levels, weight: Tensor | None, odd: Tensor) -> Tensor:
     """`weight @ analyze(x)`, without the intermediate packets.
 
-    `x` is a float tensor `[B, C, *space]`, each size a multiple of `f = 2**levels`. `odd` is a bool
+    `x` is a float tensor `[B, C, *space]`, each size a multiple of its `f = 2**levels`. `odd` is a bool
     `[c, dims]`: the axes whose reversal negates a channel. `weight` is `[c, n]`, each row over the
-    `n = C * (f / 2)**dims` subbands of its channel's parity (over all `C * f**dims` where the wavelet
-    has none) in the order of `packets.analyze`; or None for all the packets.
+    n subbands of its channel's parity (half of them for each axis that has levels; over all where the wavelet
+    has no parity) in the order of `packets.analyze`; or None for all the packets.
     Returns `[B, c, *space / f]` in the dtype of `x`.
     """
-    dims, factor = x.dim() - 2, 2**levels
+    each = each_axis(levels, x.dim() - 2)
     if weight is None:
-        odd = subband_parity(x.shape[1], levels, dims)
-    plans = [_plan(n, wavelet, levels) for n in x.shape[2:]]
-    if _is_long(plans, factor):
-        return _mix(analyze(x, wavelet=wavelet, levels=levels), x.shape[1], wavelet, levels, weight, odd)
+        odd = subband_parity(x.shape[1], each, x.dim() - 2)
+    if 0 in each:
+        axis, rest = _others(each)
+        odd = torch.cat([odd[:, :axis], odd[:, axis + 1 :]], 1)
+        return _along_others(partial(encode_linear, wavelet=wavelet, levels=rest, weight=weight, odd=odd), x, axis)
+    factors = [2**level for level in each]
+    plans = [_plan(n, wavelet, level) for n, level in zip(x.shape[2:], each, strict=True)]
+    if _is_long(plans, factors):
+        return _mix(analyze(x, wavelet=wavelet, levels=each), x.shape[1], wavelet, each, weight, odd)
     widths = [width for width, _, _ in plans]
-    mixer = _Mixer(weight, odd, factor, has_parity(wavelet))
+    mixer = _Mixer(weight, odd, factors, has_parity(wavelet))
     out = x.new_empty(x.shape[0], len(odd), *[width * count for width, count, _ in plans])
     for tile in product(*[range(count) for _, count, _ in plans]):
         part = x
-        for axis, (index, (width, count, halo)) in enumerate(zip(tile, plans, strict=True)):
+        for axis, (index, factor, (width, count, halo)) in enumerate(zip(tile, factors, plans, strict=True)):
             if count > 1:
                 part = _window(part, 2 + axis, (index * width - halo) * factor, (width + 2 * halo) * factor)
         place = out
         for axis, (index, width) in enumerate(zip(tile, widths, strict=True)):
             place = place.narrow(2 + axis, index * width, width)
-        place[:] = _encode_tile(part, wavelet, levels, mixer, widths)
-    for axis, n in enumerate(x.shape[2:]):
+        place[:] = _encode_tile(part, wavelet, each, mixer, widths)
+    for axis, (n, factor) in enumerate(zip(x.shape[2:], factors, strict=True)):
         out = out.narrow(2 + axis, 0, n // factor)
     return out
 
 
-def synthesize_fast(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
+def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
     """`packets.synthesize` by matrix products, an axis and a tile at a time."""
-    dims, factor = y.dim() - 2, 2**levels
-    signal_channels, sizes = y.shape[1] // factor**dims, y.shape[2:]
-    if _is_long([_plan(n * factor, wavelet, levels) for n in sizes], factor):
-        return synthesize(y, wavelet=wavelet, levels=levels)
-    y = y.reshape(y.shape[0], signal_channels, *[factor] * dims, *sizes)
+    dims, sizes = y.dim() - 2, y.shape[2:]
+    each = each_axis(levels, dims)
+    factors = [2**level for level in each]
+    plans = [_plan(n * factor, wavelet, level) for n, factor, level in zip(sizes, factors, each, strict=True)]
+    if 0 in each:
+        axis, rest = _others(each)
+        return _along_others(partial(synthesize_fast, wavelet=wavelet, levels=rest), y, axis)
+    if _is_long(plans, factors):
+        return synthesize(y, wavelet=wavelet, levels=each)
+    y = y.reshape(y.shape[0], y.shape[1] // math.prod(factors), *factors, *sizes)
     y = y.permute(0, 1, *[axis for i in range(dims) for axis in (2 + i, 2 + dims + i)])
-    for axis, n in enumerate(sizes):
-        width, count, halo = _plan(n * factor, wavelet, levels)
-        matrix = _synthesis_matrix(width, halo if count > 1 else 0, wavelet, levels, y.dtype, y.device)
+    for axis, (n, factor, level, (width, count, halo)) in enumerate(zip(sizes, factors, each, plans, strict=True)):
+        matrix = _synthesis_matrix(width, halo if count > 1 else 0, wavelet, level, y.dtype, y.device)
         axes = (2 + axis, 3 + axis)  # axes to the left are samples by now, so one each
         tiles = []
         for index in range(count):
@@ -79,6 +90,19 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: int) -> Tensor:
             tiles.append(_apply(part.flatten(*axes), axes[0], matrix))
         y = torch.cat(tiles, axes[0]).narrow(axes[0], 0, n * factor) if count > 1 else tiles[0]
     return y
+
+
+def _others(levels: Sequence[int]) -> tuple[int, list[int]]:
+    """An axis without levels, and the levels of the others."""
+    axis = levels.index(0)
+    return axis, [*levels[:axis], *levels[axis + 1 :]]
+
+
+def _along_others(transform: Callable[[Tensor], Tensor], x: Tensor, axis: int) -> Tensor:
+    """A transform of the axes of space but one, along which it is another of the batch."""
+    whole = (len(x), x.shape[2 + axis])
+    y = transform(x.movedim(2 + axis, 1).flatten(0, 1))
+    return y.reshape(*whole, *y.shape[1:]).movedim(1, 2 + axis)
 
 
 def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
@@ -94,11 +118,11 @@ def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
     return -(-blocks // count), count, halo
 
 
-def _is_long(plans: Sequence[tuple[int, int, int]], factor: int) -> bool:
-    return any((width + 2 * halo) * factor > LONGEST_TILE for width, _, halo in plans)
+def _is_long(plans: Sequence[tuple[int, int, int]], factors: Sequence[int]) -> bool:
+    return any((width + 2 * halo) * f > LONGEST_TILE for (width, _, halo), f in zip(plans, factors, strict=True))
 
 
-def _mix(y: Tensor, signal_channels: int, wavelet: str, levels: int, weight: Tensor | None, odd: Tensor) -> Tensor:
+def _mix(y: Tensor, signal_channels: int, wavelet: str, levels: Levels, weight: Tensor | None, odd: Tensor) -> Tensor:
     """The linear encoder on the packets of `analyze`."""
     if weight is None:
         return y
@@ -122,8 +146,8 @@ def _window(x: Tensor, axis: int, start: int, length: int) -> Tensor:
 class _Mixer:
     """The linear encoder as one small matrix for each parity class of channels."""
 
-    def __init__(self, weight: Tensor | None, odd: Tensor, factor: int, folds: bool) -> None:
-        self.factor, self.folds, self.odd = factor, folds, odd
+    def __init__(self, weight: Tensor | None, odd: Tensor, factors: Sequence[int], folds: bool) -> None:
+        self.factors, self.folds, self.odd = factors, folds, odd
         dims = odd.shape[1]
         self.classes: list[tuple[tuple[int, ...], Tensor | None]] = []
         order = []
@@ -137,26 +161,26 @@ class _Mixer:
     def __call__(self, y: Tensor, blocks: Sequence[int]) -> Tensor:
         """Packets with axes of `(subband, block)` pairs, `[b, C, *(f * n)]`, to channels `[b, c, *n]`."""
         dims = len(blocks)
-        y = y.reshape(*y.shape[:2], *[size for n in blocks for size in (self.factor, n)])
+        y = y.reshape(*y.shape[:2], *[size for pair in zip(self.factors, blocks, strict=True) for size in pair])
         subbands, places = range(2, 2 + 2 * dims, 2), range(3, 3 + 2 * dims, 2)
         mixed = []
         for sides, weight in self.classes:
             part = y
-            for axis, side in zip(subbands, sides, strict=True):
+            for axis, side, factor in zip(subbands, sides, self.factors, strict=True):
                 if self.folds:
-                    part = part.narrow(axis, side * self.factor // 2, self.factor // 2)
+                    part = part.narrow(axis, side * factor // 2, factor // 2)
             part = part.permute(0, 1, *subbands, *places).flatten(1, 1 + dims).flatten(2)
             mixed.append(part if weight is None else weight @ part)
         return torch.cat(mixed, 1)[:, self.place.to(y.device)].reshape(len(y), len(self.place), *blocks)
 
 
-def _encode_tile(x: Tensor, wavelet: str, levels: int, mixer: _Mixer, widths: Sequence[int]) -> Tensor:
+def _encode_tile(x: Tensor, wavelet: str, levels: Sequence[int], mixer: _Mixer, widths: Sequence[int]) -> Tensor:
     """Channels `[b, c, *widths]` of a tile, halo included: `[b, C, *space]`."""
     folds, blocks = mixer.folds, [-(-width // 2) for width in widths] if mixer.folds else widths
     parts: dict[tuple[int, ...], Tensor] = {(): x}
     for axis in reversed(range(len(widths))):
-        halo = ((x.shape[2 + axis] >> levels) - widths[axis]) // 2
-        matrices = _analysis_matrices(widths[axis], halo, wavelet, levels, x.dtype, x.device)
+        halo = ((x.shape[2 + axis] >> levels[axis]) - widths[axis]) // 2
+        matrices = _analysis_matrices(widths[axis], halo, wavelet, levels[axis], x.dtype, x.device)
         parts = {
             (side, *key): _apply(half, 2 + axis, matrix)
             for key, part in parts.items()

@@ -12,10 +12,10 @@ _MOST = 100.0  # dB; stands for a perfect copy
 def psnr(decoded: Tensor, original: Tensor, kind: str = "image") -> float:
     """Peak signal-to-noise ratio in dB (at most 100), the peak being the whole range of a kind of signal.
 
-    Images in [0, 1] are both rounded to 8 bits first, as files hold them. Sound in [-1, 1] is compared as it is, and
-    its peak is 2: 10 log10(4 / mean squared error).
+    Images and video in [0, 1] are both rounded to 8 bits first, as files hold them. Sound in [-1, 1] is compared as it
+    is, and its peak is 2: 10 log10(4 / mean squared error).
     """
-    if kind == "image":
+    if kind != "audio":
         error = ((decoded * 255).round() - (original * 255).round()).square().mean().item() / 255**2
     else:
         error = (decoded - original).square().mean().item() / 4

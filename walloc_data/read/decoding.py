@@ -50,10 +50,10 @@ def _to_whole_signals(latents: Latents, codec: Codec, sizes: Column) -> Tensor |
     for (shape, size), places in alike.items():
         whole = len(alike) == 1 and isinstance(latents, np.ndarray)
         z = torch.from_numpy(np.asarray(latents if whole else np.stack([latents[place] for place in places])))
-        step = max(1, _CHUNK // (codec.config.signal_channels * math.prod(shape[1:]) * codec.factor**codec.config.dims))
+        step = max(1, _CHUNK // (codec.config.packet_channels * math.prod(shape[1:])))
         decoded = torch.cat([codec.decode(part) for part in (z[i : i + step] for i in range(0, len(z), step))])
         if size is not None:
-            decoded = crop(decoded, size, codec.factor)
+            decoded = crop(decoded, size, codec.config.factors)
         if whole:
             return decoded
         for place, signal in zip(places, decoded, strict=True):

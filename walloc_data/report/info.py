@@ -41,7 +41,7 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
         f"{opened.storage.url}: {summary.samples:,} samples, {readable_bytes(total)}, "
         f"{summary.source_bytes / total:.1f} times smaller than the source files",
         f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
-        f"{config.signal_channels} channels to {codec.channels}, {codec.factor} samples a side to 1",
+        f"{config.signal_channels} channels to {codec.channels}, {_positions(config.factors)} to 1",
         *_shapes(drawn),
         *_sound(opened, drawn, total),
         f"coder   {manifest.coder}, {summary.bits_per_latent:.3f} bits a latent; layout {manifest.layout}",
@@ -53,6 +53,10 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
     lines += _classes(opened)
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
     return "\n".join(lines + _bits_by_channel(opened.coder, drawn.latents))
+
+
+def _positions(factors: tuple[int, ...]) -> str:
+    return f"{factors[0]} samples a side" if len(set(factors)) == 1 else f"{' x '.join(map(str, factors))} samples"
 
 
 def _parts(opened: OpenedDataset, shards: list[ShardInfo]) -> dict[str, int]:

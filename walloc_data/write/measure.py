@@ -21,18 +21,18 @@ def measured_psnr(
     """
     side = int(_POSITIONS ** (1 / codec.config.dims))
     taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
-    for positions, size in zip(latents.shape[1:], values.shape[1:], strict=True):
-        before = (positions * codec.factor - size) // 2  # samples of padding in front
+    for positions, size, factor in zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True):
+        before = (positions * factor - size) // 2  # samples of padding in front
         if positions <= side:
             taken.append(slice(None))
             true = size if length is None else int(length)
             kept.append(slice(before, before + true))
             original.append(slice(true))
             continue
-        start, inside = (positions - side) // 2, (side - 2 * _MARGIN) * codec.factor
-        first = (start + _MARGIN) * codec.factor - before
+        start, inside = (positions - side) // 2, (side - 2 * _MARGIN) * factor
+        first = (start + _MARGIN) * factor - before
         taken.append(slice(start, start + side))
-        kept.append(slice(_MARGIN * codec.factor, _MARGIN * codec.factor + inside))
+        kept.append(slice(_MARGIN * factor, _MARGIN * factor + inside))
         original.append(slice(first, first + inside))
     decoded = codec.decode(torch.from_numpy(np.ascontiguousarray(latents[tuple(taken)]))[None])[0]
     part = torch.from_numpy(np.ascontiguousarray(values[tuple(original)]))[None]

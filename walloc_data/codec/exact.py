@@ -1,0 +1,16 @@
+"""How torch has to compute, so that latents are the same everywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+__all__ = ["exact"]
+
+
+@contextmanager
+def exact(device: torch.device, *, gradients: bool = False) -> Iterator[None]:
+    """Autocast off, which would compute latents in half precision, and autograd where no gradient can pass."""
+    casts = torch.autocast(device.type, enabled=False) if device.type in ("cpu", "cuda") else nullcontext()
+    with torch.set_grad_enabled(gradients and torch.is_grad_enabled()), casts:
+        yield
