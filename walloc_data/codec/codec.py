@@ -1,11 +1,9 @@
 """The codec: signals to int8 latents and back."""
 
-import hashlib
-import json
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -14,10 +12,13 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.config import RANGES, CodecConfig
+from walloc_data.codec.decoders import Decoder, LinearDecoder
 from walloc_data.codec.exact import exact
+from walloc_data.codec.fingerprint import fingerprint_of
 from walloc_data.codec.fused import encode_linear, synthesize_fast
 from walloc_data.codec.packets import spread_rows
 from walloc_data.codec.padding import crop, pad
+from walloc_data.codec.state import TENSORS, check_parts, network_of, parts_of, state_of, told_of
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
 
@@ -25,16 +26,13 @@ __all__ = ["LATENT_MAX", "Codec"]
 
 LATENT_MAX = 127  # -128 is left out, so that every latent has a negative
 _CHUNK = 1 << 19  # samples encoded at a time, so that they stay in cache
-_KIND, _VERSION = "walloc-codec", 1
-_TENSORS = ("mean", "odd", "encoder", "decoder", "steps")
-# What latents depend on. Frozen: a later field counts only where it differs from its default.
-_OF_LATENTS = ("dims", "kind", "levels", "signal_channels", "wavelet")
 
 
 class Codec:
     """A signal `[B, C, *space]` to latents `int8 [B, c, *space / f]` and back.
 
-    `latents = round(A @ packets(x - mean) / steps)`, `x = inverse_packets(D @ (latents * steps)) + mean`.
+    `latents = round(A @ packets(x - mean) / steps)`, `x = inverse_packets(D @ (latents * steps)) + mean`, to whose
+    packets a `network` may add (`decoders.DECODERS`).
     Made by `fit`, `load_codec` or `Codec.from_state`. Constants follow the device of what is passed.
     """
 
@@ -48,35 +46,20 @@ class Codec:
         decoder: Tensor,
         steps: Tensor,
         scale: float,
+        network: Decoder | None = None,
     ) -> None:
         """`mean` is `[C]`; `odd` bool `[c, dims]`, the axes whose reversal negates a channel; `encoder` and
         `decoder` (transposed) `[c, n]` over the `config.row_length` subbands of a channel's parity; `steps` `[c]`."""
-        channels = steps.numel()
-        shape = (channels, config.row_length)
-        for name, tensor, expected in (
-            ("mean", mean, (config.signal_channels,)),
-            ("odd", odd, (channels, config.dims)),
-            ("encoder", encoder, shape),
-            ("decoder", decoder, shape),
-            ("steps", steps, (channels,)),
-        ):
-            if tuple(tensor.shape) != expected:
-                raise CodecError(f"codec {config.name!r}: {name} has shape {tuple(tensor.shape)}, not {expected}")
-            if not bool(torch.isfinite(tensor).all()):
-                raise CodecError(f"codec {config.name!r}: {name} has numbers that are not finite")
-        if channels == 0 or not bool((steps > 0).all()) or not 0 < scale < 1e9:
-            raise CodecError(f"codec {config.name!r}: steps and scale must be positive and finite")
+        parts = {"mean": mean, "odd": odd, "encoder": encoder, "decoder": decoder, "steps": steps}
+        check_parts(config, parts, scale)
         self.config = config
-        if bool(odd.any()) and not has_parity(config.wavelet):
-            raise CodecError(f"codec {config.name!r}: odd channels, and its wavelet {config.wavelet!r} has no parity")
-        if bool((odd.bool() & (torch.tensor(config.factors) == 1)).any()):
-            raise CodecError(f"codec {config.name!r}: odd channels along a dimension without levels")
         # Copies: two of them may be one tensor of the caller's, which safetensors would not save.
         self.mean, self.encoder, self.decoder, self.steps = (
             t.detach().to("cpu", torch.float32, copy=True).contiguous() for t in (mean, encoder, decoder, steps)
         )
         self.odd = odd.detach().to("cpu", torch.bool, copy=True).contiguous()
         self.scale = float(np.float32(scale))
+        self.network: Decoder = network or LinearDecoder()
         self._cache: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def __repr__(self) -> str:
@@ -117,11 +100,7 @@ class Codec:
     @property
     def fingerprint(self) -> str:
         """16 hex digits; equal for two codecs that give equal latents (the decoder does not count)."""
-        config = {name: getattr(self.config, name) for name in _OF_LATENTS}
-        digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-        for tensor in (self.mean, self.odd.to(torch.uint8), self.encoder, self.steps):
-            digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint_of(self.config, mean=self.mean, odd=self.odd, encoder=self.encoder, steps=self.steps)
 
     def latent_shape(self, size: Sequence[int]) -> tuple[int, ...]:
         """Shape `(c, *space / f)` of the latents of a signal of `size`, which is padded to a multiple of f.
@@ -150,7 +129,7 @@ class Codec:
     def prefix(self, channels: int) -> "Codec":
         """The codec of the first `channels` of this one's: a coarser one of its own, named like `rgb-f8c48:12`.
 
-        Its latents are the first channels of this one's, and are dequantised to the same floats.
+        Its latents are the first channels of this one's, and are dequantised to the same floats; its decoder is linear.
         Raises `CodecError` for a number that is not from 1 to `channels` of this codec.
 
         >>> from walloc_data import load_codec
@@ -168,7 +147,19 @@ class Codec:
         if count == self.channels:
             return self
         cut = {name: getattr(self, name)[:count] for name in ("odd", "encoder", "decoder", "steps")}
-        return self._changed(f"{self.name}:{count}", **cut)
+        return self._changed(f"{self.name}:{count}", **cut, network=None)
+
+    def with_decoder(self, other: "Codec") -> "Codec":
+        """This codec with the decoder of another: its latents, name and fingerprint stay.
+
+        Raises `CodecError` for a codec whose latents are others.
+        """
+        if other.fingerprint != self.fingerprint:
+            raise CodecError(
+                f"the decoder of codec {other.name!r} (fingerprint {other.fingerprint}) is of other latents than those "
+                f"of {self.name!r} ({self.fingerprint}): only a decoder that was trained for these can read them"
+            )
+        return self._changed(self.name, decoder=other.decoder, network=other.network)
 
     def encode(self, x: Tensor) -> Tensor:
         """Signals `[B, C, *space]` of any size to latents `int8 [B, c, *ceil(space / f)]` in [-127, 127].
@@ -232,41 +223,29 @@ class Codec:
         )
         with exact(z.device, gradients=not stored):
             y = (matrix @ floats.flatten(2)).reshape(len(z), self.config.packet_channels, *z.shape[2:])
+            detail = self.network.detail(self._unscaled(floats, stored=stored))
+            y = y if detail is None else y + detail
             x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
             x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
             return crop(x.clamp_(*RANGES[self.config.kind]), size, self.config.factors)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
-        tensors = {f"codec.{name}": getattr(self, name) for name in _TENSORS}
-        tensors["codec.odd"] = self.odd.to(torch.uint8)
-        config = {**asdict(self.config), "scale": self.scale}
-        return tensors, {"kind": _KIND, "version": _VERSION, "codec": config}
+        tensors = {name: getattr(self, name) for name in TENSORS}
+        return state_of(tensors, {**asdict(self.config), "scale": self.scale}, self.network)
 
     @classmethod
     def from_state(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], *, origin: str) -> "Codec":
         """A codec of what `state` gave; `origin` names the file in errors (`CodecError`)."""
-        if metadata.get("kind") != _KIND:
-            raise CodecError(f"{origin} is no codec: its metadata lacks kind={_KIND!r}")
-        if metadata.get("version") != _VERSION:
-            raise CodecError(
-                f"{origin} is a codec of version {metadata.get('version')}, and this walloc_data reads version "
-                f"{_VERSION}: upgrade walloc_data"
-            )
-        try:
-            config = dict(metadata["codec"])
-            scale = float(config.pop("scale"))
-            known = {field.name for field in fields(CodecConfig)}  # a later version may add some
-            config = {name: value for name, value in config.items() if name in known}
-            parts = {name: tensors[f"codec.{name}"] for name in _TENSORS}
-            return cls(CodecConfig(**config), scale=scale, **parts)
-        except CodecError as error:
-            raise CodecError(f"{origin}: {error}") from error
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
-            raise CodecError(f"{origin} is damaged: {type(error).__name__} {error}") from error
+        with told_of(origin):
+            parts, config, scale = parts_of(tensors, metadata)
+            codec = cls(CodecConfig(**config), scale=scale, **parts)
+            sizes = {"channels": codec.channels, "packets": codec.config.packet_channels, "dims": codec.config.dims}
+            codec.network = network_of(tensors, metadata, **sizes)
+            return codec
 
     def _changed(self, name: str, **changes: Any) -> "Codec":
-        parts = {part: getattr(self, part) for part in (*_TENSORS, "scale")}
+        parts = {part: getattr(self, part) for part in (*TENSORS, "scale", "network")}
         return Codec(replace(self.config, name=name), **{**parts, **changes})
 
     def _constant(self, name: str, like: Tensor, make: Callable[[], Tensor]) -> Tensor:
@@ -279,6 +258,12 @@ class Codec:
     def _scaled(self, like: Tensor) -> Tensor:
         """What a latent of 1 is dequantised to, `[c, 1, ...]`."""
         return self._constant("scaled", like, lambda: self.steps * self.scale).reshape(-1, *[1] * self.config.dims)
+
+    def _unscaled(self, f: Tensor, *, stored: bool) -> Tensor:
+        """Latents as they are `stored` or dequantised, in the units of the encoder, which no scale changes."""
+        if not stored:
+            return f / self.scale
+        return f * self._constant("steps", f, lambda: self.steps).reshape(-1, *[1] * self.config.dims)
 
     def _dense_decoder(self, *, stored: bool) -> Tensor:
         """Float64 `[packets, c]`, for latents as they are `stored` or dequantised: the compact rows, spread."""

@@ -1,0 +1,118 @@
+"""Decoders: what they add, files of them, and what is refused."""
+
+import pickle
+
+import pytest
+import torch
+
+from tests.synthetic import NAMES, photograph
+from walloc_data.codec import Codec, CodecConfig, fit, read_tensors, write_tensors
+from walloc_data.codec.conv import ConvDecoder
+from walloc_data.codec.decoders import DECODERS
+from walloc_data.errors import CodecError
+from walloc_data.zoo import load_codec, save_codec
+
+SMALL = {"width": 8, "blocks": 2, "kernel": 3}
+
+
+def with_network(codec: Codec, *, seed: int = 0, adds: bool = True) -> Codec:
+    sizes = (codec.channels, codec.config.packet_channels, codec.config.dims)
+    network = ConvDecoder.new(*sizes, **SMALL, gain=1 / codec.steps, seed=seed)
+    if adds:
+        draw = torch.Generator().manual_seed(seed)
+        network.tensors["output"] = (torch.randn(network.tensors["output"].shape, generator=draw) / 100).half().float()
+    parts = {name: getattr(codec, name) for name in ("mean", "odd", "encoder", "decoder", "steps", "scale")}
+    return Codec(codec.config, **parts, network=network)
+
+
+def latents(codec: Codec, *size: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(1)
+    return torch.randint(-9, 10, (2, codec.channels, *size), generator=draw, dtype=torch.int8)
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def codec(request: pytest.FixtureRequest) -> Codec:
+    signals = {
+        1: (torch.sin(torch.arange(512) / torch.tensor([[7.0], [11.0]])) * 0.7).reshape(1, 2, -1),
+        2: photograph(NAMES[0])[None, :, :64, :64],
+        3: photograph(NAMES[0])[:1, :32, :32, None].expand(1, 32, 32, 16)[None],
+    }
+    config = CodecConfig(
+        name="some",
+        kind={1: "audio", 2: "image", 3: "video"}[request.param],
+        signal_channels=signals[request.param].shape[1],
+        dims=request.param,
+        levels=2,
+        wavelet="10/18",
+    )
+    return fit([signals[request.param]], config, channels=3)
+
+
+def test_names_of_decoders_are_permanent() -> None:
+    assert {name: cls.name for name, cls in DECODERS.items()} == {"linear": "linear", "conv": "conv"}
+
+
+def test_a_new_one_is_the_linear_decoder_in_any_dimension(codec: Codec) -> None:
+    z = latents(codec, *[6, 5, 4][: codec.config.dims])
+    assert torch.equal(with_network(codec, adds=False).decode(z), codec.decode(z))
+    assert not torch.equal(with_network(codec).decode(z), codec.decode(z))
+
+
+def test_floats_are_decoded_alike_and_pass_gradients(codec: Codec) -> None:
+    learned, z = with_network(codec), latents(codec, *[6, 5, 4][: codec.config.dims])
+    floats = learned.dequantize(z).requires_grad_()
+    decoded = learned.decode(floats)
+    torch.testing.assert_close(decoded.detach(), learned.decode(z), atol=1e-5, rtol=0)
+    decoded.sum().backward()
+    assert floats.grad is not None
+    assert floats.grad.abs().max() > 0
+    assert learned.decode(floats.detach().double()).dtype == torch.float64
+
+
+def test_files_keep_it_and_the_fingerprint_does_not_see_it(codec: Codec, tmp_path) -> None:
+    learned, z = with_network(codec), latents(codec, *[6, 5, 4][: codec.config.dims])
+    assert learned.fingerprint == codec.fingerprint
+    save_codec(learned, tmp_path / "some.safetensors")
+    for again in (load_codec(tmp_path / "some.safetensors"), pickle.loads(pickle.dumps(learned))):
+        assert (again.network.name, again.network.parameters) == ("conv", learned.network.parameters)
+        assert torch.equal(again.decode(z), learned.decode(z))
+    coarser = learned.coarser(2)
+    torch.testing.assert_close(coarser.decode(z), learned.decode(2 * z), atol=1e-5, rtol=0)
+    assert learned.prefix(2).network.name == "linear"
+
+
+def test_a_file_without_a_decoder_is_of_the_linear_one(tmp_path) -> None:
+    save_codec(load_codec("rgb-f8c12"), tmp_path / "some.safetensors")
+    _, metadata = read_tensors(tmp_path / "some.safetensors")
+    assert "decoder" not in metadata["codec"]
+    assert load_codec(tmp_path / "some.safetensors").network.name == "linear"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensors, decoder: decoder.update(name="diffusion"), "'diffusion' is none of those.*upgrade"),
+        (lambda tensors, decoder: tensors.pop("decoder.expand"), "'expand' is missing"),
+        (lambda tensors, decoder: tensors.update({"decoder.gain": torch.ones(5)}), "gain has shape"),
+        (lambda tensors, decoder: tensors["decoder.gain"].fill_(torch.inf), "not finite"),
+        (lambda tensors, decoder: decoder.update(width=9), "input has shape"),
+        (lambda tensors, decoder: decoder.update(kernel=4), "whole numbers"),
+        (lambda tensors, decoder: decoder.update(blocks="2"), "whole numbers"),
+        (lambda tensors, decoder: decoder.pop("width"), "damaged"),
+        (lambda tensors, decoder: decoder.pop("name"), "damaged"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_a_sentence(change, said: str, tmp_path) -> None:
+    path = tmp_path / "some.safetensors"
+    save_codec(with_network(load_codec("gray-f8c4")), path)
+    tensors, metadata = read_tensors(path)
+    change(tensors, metadata["codec"]["decoder"])
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(CodecError, match=said) as caught:
+        load_codec(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_decoder_of_other_latents_is_refused() -> None:
+    with pytest.raises(CodecError, match="is of other latents"):
+        load_codec("rgb-f8c12").with_decoder(load_codec("rgb-f8c48"))

@@ -1,0 +1,158 @@
+"""The decoder `conv`: a small convolutional network that adds to the linear decoder's packets what it cannot know.
+
+It works on the latent grid, where a position stands for many samples, in one to three dimensions alike: a pointwise
+layer, residual blocks of a depthwise convolution and two pointwise layers, and a pointwise layer to packets. Its last
+layers are zero at first, so that it starts as the linear decoder.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv1d, conv2d, conv3d, gelu, linear
+
+from walloc_data.errors import CodecError
+
+__all__ = ["ConvDecoder", "conv_detail"]
+
+_CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
+
+
+class ConvDecoder:
+    """The decoder `conv` of a codec: its tensors, numbers of half precision, as float32 on the CPU.
+
+    Of `width` w, `hidden` layers h, N `blocks`, kernels of k positions a side, c latent channels and n packets, they
+    are `gain` `[c]` (of each latent), `input` `[w, c]`, `depthwise` `[N, w, *k]`, `expand` `[N, h, w]`, `project`
+    `[N, w, h]`, their biases `depthwise_bias`, `expand_bias` and `project_bias`, `output` `[n, w]`, `output_bias` `[n]`
+    and `direct` `[n, c]`.
+    Raises `CodecError` for one that is missing, of another shape or not finite.
+    """
+
+    name: ClassVar[str] = "conv"
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        channels: int,
+        packets: int,
+        dims: int,
+        width: int,
+        hidden: int,
+        blocks: int,
+        kernel: int,
+    ) -> None:
+        sizes = {"width": width, "hidden": hidden, "blocks": blocks, "kernel": kernel}
+        if any(type(size) is not int or size < 1 for size in sizes.values()) or kernel % 2 == 0:
+            raise CodecError(f"decoder 'conv': {sizes} are not whole numbers from 1 on, of kernel an odd one")
+        self.settings = sizes
+        shapes = self._shapes(channels, packets, dims)
+        for name, shape in shapes.items():
+            if name not in tensors:
+                raise CodecError(f"decoder 'conv': tensor {name!r} is missing")
+            if tuple(tensors[name].shape) != shape:
+                raise CodecError(f"decoder 'conv': {name} has shape {tuple(tensors[name].shape)}, not {shape}")
+            if not bool(torch.isfinite(tensors[name].half()).all()):
+                raise CodecError(f"decoder 'conv': {name} has numbers that are not finite in half precision")
+        self.tensors = {name: tensors[name].detach().cpu().half().float().contiguous() for name in shapes}
+        self._cache: dict[tuple[torch.device, torch.dtype], dict[str, Tensor]] = {}
+
+    @classmethod
+    def new(
+        cls,
+        channels: int,
+        packets: int,
+        dims: int,
+        *,
+        width: int,
+        blocks: int,
+        kernel: int = 5,
+        gain: Tensor | None = None,
+        seed: int = 0,
+    ) -> "ConvDecoder":
+        """One that adds nothing yet. `gain` `[c]` should bring each latent channel to about unit variance."""
+        hidden = 2 * width
+        draw = torch.Generator().manual_seed(seed)
+        one = cls.__new__(cls)
+        one.settings = {"width": width, "hidden": hidden, "blocks": blocks, "kernel": kernel}
+        shapes = one._shapes(channels, packets, dims)
+        tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}
+        tensors["gain"] = torch.ones(channels) if gain is None else gain
+        for name, inputs in (
+            ("input", channels),
+            ("depthwise", kernel**dims),
+            ("expand", width / 2),  # what passes is halved
+            ("project", hidden * 4 * blocks),  # the sum of all blocks stays of the size of their input
+        ):
+            tensors[name] = torch.randn(shapes[name], generator=draw) / math.sqrt(inputs)
+        return cls(tensors, channels=channels, packets=packets, dims=dims, **one.settings)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has."""
+        return sum(tensor.numel() for tensor in self.tensors.values())
+
+    def detail(self, f: Tensor) -> Tensor:
+        """What is added to the linear decoder's packets, `[B, n, *space]`, given latents `[B, c, *space]`."""
+        key = (f.device, f.dtype)
+        if key not in self._cache:
+            with torch.inference_mode(mode=False):  # or no gradient could pass what was first used there
+                self._cache[key] = {name: tensor.to(f.device, f.dtype) for name, tensor in self.tensors.items()}
+        return conv_detail(self._cache[key], f)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors of half precision by name, and settings of JSON values: the inverse of `from_state`."""
+        return {name: tensor.half() for name, tensor in self.tensors.items()}, dict(self.settings)
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+    ) -> "ConvDecoder":
+        """A decoder of what `state` gave; settings of a later version are passed over."""
+        sizes = {name: settings[name] for name in ("width", "hidden", "blocks", "kernel")}
+        return cls(tensors, channels=channels, packets=packets, dims=dims, **sizes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cache": {}}
+
+    def _shapes(self, channels: int, packets: int, dims: int) -> dict[str, tuple[int, ...]]:
+        width, hidden, blocks, kernel = (self.settings[name] for name in ("width", "hidden", "blocks", "kernel"))
+        return {
+            "gain": (channels,),
+            "input": (width, channels),
+            "depthwise": (blocks, width, *[kernel] * dims),
+            "depthwise_bias": (blocks, width),
+            "expand": (blocks, hidden, width),
+            "expand_bias": (blocks, hidden),
+            "project": (blocks, width, hidden),
+            "project_bias": (blocks, width),
+            "output": (packets, width),
+            "output_bias": (packets,),
+            "direct": (packets, channels),
+        }
+
+
+def conv_detail(tensors: Mapping[str, Tensor], f: Tensor) -> Tensor:
+    """`ConvDecoder.detail` of any tensors, such as those that are trained.
+
+    Channels are last in memory, where pointwise layers are plain products of matrices. Positions outside the grid
+    count as zero.
+    """
+    dims = f.dim() - 2
+    convolve, width = _CONVOLUTIONS[dims], len(tensors["input"])
+    z = f.movedim(1, -1) * tensors["gain"]
+    x = linear(z, tensors["input"])
+    for number in range(len(tensors["depthwise"])):
+        around = convolve(
+            x.movedim(-1, 1),
+            tensors["depthwise"][number][:, None],
+            tensors["depthwise_bias"][number],
+            padding=tensors["depthwise"].shape[-1] // 2,
+            groups=width,
+        )
+        hidden = gelu(linear(around.movedim(1, -1), tensors["expand"][number], tensors["expand_bias"][number]))
+        x = x + linear(hidden, tensors["project"][number], tensors["project_bias"][number])
+    y = linear(x, tensors["output"], tensors["output_bias"]) + linear(z, tensors["direct"])
+    return y.movedim(-1, 1)

@@ -1,0 +1,73 @@
+"""What a decoder is, and the literal table of all of them."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
+
+from walloc_data.codec.conv import ConvDecoder
+from walloc_data.errors import CodecError
+
+__all__ = ["DECODERS", "Decoder", "LinearDecoder", "load_decoder"]
+
+
+class Decoder(Protocol):
+    """What a codec adds to the packets that its linear decoder gives. Fingerprints never cover it.
+
+    It can be pickled, and gradients pass it.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has of its own."""
+
+    def detail(self, f: Tensor) -> Tensor | None:
+        """What is added, `[B, packets, *space]`, given `f` `[B, c, *space]`: latents times their steps, as floats."""
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors by name, and settings of JSON values, for the file of the codec."""
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+    ) -> "Decoder":
+        """The inverse of `state`. Raises `CodecError`, KeyError or TypeError for what is damaged."""
+
+
+class LinearDecoder:
+    """The linear decoder alone, which every codec has: nothing is added."""
+
+    name: ClassVar[str] = "linear"
+    parameters = 0
+
+    def detail(self, f: Tensor) -> None:
+        return None
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return {}, {}
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+    ) -> "LinearDecoder":
+        return cls()
+
+
+DECODERS: dict[str, type[Decoder]] = {  # names that files hold: none ever changes its meaning
+    "linear": LinearDecoder,
+    "conv": ConvDecoder,
+}
+
+
+def load_decoder(
+    name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+) -> Decoder:
+    """The decoder called `name`. Raises `CodecError` for a name that this version does not know."""
+    if name not in DECODERS:
+        raise CodecError(
+            f"its decoder {name!r} is none of those that this walloc_data knows ({', '.join(DECODERS)}): upgrade "
+            "walloc_data"
+        )
+    return DECODERS[name].from_state(tensors, settings, channels=channels, packets=packets, dims=dims)
