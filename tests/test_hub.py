@@ -378,7 +378,8 @@ def test_the_picture_is_small(ragged_dataset, dataset, monkeypatch):
 def test_the_card_in_the_folder(dataset, samples_dataset):
     for folder in (dataset, samples_dataset):
         text = (folder / "README.md").read_text()
-        assert text == dataset_card(Manifest.read(folder))
+        said = {"samples": "images, RGB", "decoded": "float32 [3, height, width] in [0, 1]"}
+        assert text == dataset_card(Manifest.read(folder), **said)
         assert DatasetCard(text).data.configs[0]["data_files"][1] == {"split": "val", "path": "val-*.tar"}
         assert 'LatentDataset("path/to/this/folder", split="train")' in text
 
@@ -512,11 +513,12 @@ def test_walloc_push(hub, ann, dataset, capsys):
 def test_the_lines_of_the_card_run(hub, ann, dataset, tmp_path):
     push_dataset(dataset, REPO, private=True)
     blocks = re.findall(r"```python\n(.*?)```", card(hub).text, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     assert "StreamingLatentDataset" in blocks[0]
-    assert "load_dataset" in blocks[1]
+    assert "load_dataset" in blocks[2]
     checks = [
         "assert latents.shape == (12, 12, 8, 8) and x.dtype.is_floating_point, x.shape",  # the last of 60 samples
+        "assert signal.shape == (3, 64, 64) and 0 <= signal.min() < signal.max() <= 1, signal.shape",
         "assert [sample['latents'].shape for sample in decoded] == [(12, 8, 8)] * 4, decoded",
     ]
     script = tmp_path / "script.py"

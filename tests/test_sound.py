@@ -19,7 +19,6 @@ from walloc_data.codec import psnr
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import Manifest
 from walloc_data.report.info import describe_dataset
-from walloc_data.report.view import small_picture
 from walloc_data.shard import shard_dataset
 from walloc_data.signals import Window
 from walloc_data.sources import open_source
@@ -216,10 +215,6 @@ def test_what_info_says_of_sound(windows, recordings):
     total = sum(path.stat().st_size for path in windows.iterdir())
     assert rate == pytest.approx(8 * total / seconds / 1000, rel=0.01)
     assert f"{128 / rate:.1f} times less than 16-bit PCM" in line
-
-
-def test_a_card_of_sound_has_no_picture(windows):
-    assert small_picture(windows) is None
 
 
 def test_cutting_is_for_those_who_ask(recordings):

@@ -13,34 +13,47 @@ __all__ = ["add", "run"]
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc view`."""
     add_dataset(parser)
-    parser.add_argument("picture", type=Path, metavar="PICTURE", help="file to write (.png, .jpg)")
+    parser.add_argument(
+        "picture",
+        type=Path,
+        metavar="PICTURE",
+        help="file to write (.png, .jpg); of sound, WAVs go into a folder of that name without its suffix",
+    )
     parser.add_argument("--split", help="split to show (default: the first)")
-    parser.add_argument("--originals", type=Path, metavar="SRC", help="folder the dataset was made of, to compare with")
+    parser.add_argument("--originals", metavar="SRC", help="what the dataset was made of, to compare with")
     parser.add_argument("--count", type=int, default=12, help="samples to show")
-    parser.add_argument("--columns", type=int, default=4, help="samples a row")
+    parser.add_argument("--columns", type=int, help="samples a row (default: 4; of sound 2)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw a contact sheet."""
+    from PIL import Image
+
     from walloc_data.dataset import LatentDataset
+    from walloc_data.originals import Originals
     from walloc_data.read.opened import open_dataset
     from walloc_data.report.view import contact_sheet
 
+    picture: Path = arguments.picture
     split = arguments.split or next(iter(open_dataset(arguments.dataset).manifest.splits))
-    dataset = LatentDataset(arguments.dataset, split, decode="pixels")
-    picture, rows = contact_sheet(
-        dataset, count=arguments.count, columns=arguments.columns, originals=arguments.originals
+    dataset = LatentDataset(arguments.dataset, split, decode="signal")
+    if Image.registered_extensions().get(picture.suffix.lower()) not in Image.SAVE:
+        raise SourceError(f"{picture}: not a name of a picture that Pillow writes, such as view.png")
+    sheet, shown = contact_sheet(
+        dataset,
+        count=arguments.count,
+        columns=arguments.columns,
+        original_of=None if arguments.originals is None else Originals(dataset, arguments.originals).signal,
+        files=picture.with_suffix(""),
     )
-    try:
-        picture.save(arguments.picture)
-    except (ValueError, KeyError) as error:
-        raise SourceError(
-            f"{arguments.picture}: not a name of a picture that Pillow writes, such as view.png"
-        ) from error
-    for key, quality in rows:
-        print(f"{key}" + ("" if quality is None else f"  {quality:.2f} dB"))
-    known = [quality for _, quality in rows if quality is not None]
+    sheet.save(picture)
+    for one in shown:
+        print(f"{one.key}" + ("" if one.psnr is None else f"  {one.psnr:.2f} dB"))
+    known = [one.psnr for one in shown if one.psnr is not None]
     if arguments.originals is not None and not known:
         print(f"note: {arguments.originals} holds none of these samples' originals", file=sys.stderr)
     if known:
         print(f"mean {sum(known) / len(known):.2f} dB")
+    written = [path for one in shown for path in one.files]
+    if written:
+        print(f"{len(written)} files, such as {written[0]}")

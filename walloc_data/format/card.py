@@ -24,6 +24,14 @@ for latents, labels in stream.loader(num_workers=4):
     x = dataset.codec.dequantize(latents)  # float32 of the same shape, ready for a model
 ```
 """
+_LOAD_SIGNALS = """\
+Decoded, a sample is {decoded}:
+
+```python
+signals = LatentDataset("{place}", split="{split}", decode="signal")
+signal, label = signals[0]
+```
+"""
 _LOAD_PLAINLY = """\
 The shards are plain WebDatasets, which `datasets` and `webdataset` read too. `latent_decoder` makes a `.wlc` member of
 theirs {member}:
@@ -47,21 +55,23 @@ def dataset_card(
     task: str | None = None,
     title: str | None = None,
     picture: str | None = None,
+    samples: str | None = None,
+    decoded: str | None = None,
 ) -> str:
     """Markdown with a YAML head that names each split's tars, so that sidecars never confuse a reader.
 
     `repo` is the name on the Hub (none: the lines that load the dataset speak of a folder), `license` and `task`
-    are ids of the Hub, `picture` the name of a file beside the card. A dataset that `summary` says little of gets
-    a card that says no more.
+    are ids of the Hub, `picture` the name of a file beside the card; `samples` says what the samples are, `decoded`
+    what one decodes to, with its units. A dataset of which little is known gets a card that says no more.
     """
     split = next(iter(manifest.splits))
     title = title or (repo.split("/")[-1] if repo else "Latents")
     parts = [
         _head(manifest, license, task, title if repo else None),
         f"# {_plain(title)}\n",
-        f"{manifest.summary.samples:,} samples as small integer latents of the WaLLoC codec "
-        f"`{manifest.codec}` (fingerprint `{manifest.fingerprint}`, coder `{manifest.coder}`), made with walloc_data: "
-        "encoded once, read by a training loop as they are, and decodable back to signals.\n",
+        f"{manifest.summary.samples:,} samples{f' ({samples})' if samples else ''} as small integer latents of the "
+        f"WaLLoC codec `{manifest.codec}` (fingerprint `{manifest.fingerprint}`, coder `{manifest.coder}`), made with "
+        "walloc_data: encoded once, read by a training loop as they are, and decodable back to signals.\n",
     ]
     if picture is not None:
         parts.append(f"![decoded samples]({picture})\n")
@@ -71,7 +81,10 @@ def dataset_card(
         more = ", ..." if len(classes) > _CLASSES_SHOWN else ""
         of = "" if column == "label" else f" of {_plain(column)}"
         parts.append(f"{len(classes)} classes{of}: {shown}{more}\n")
-    parts.append(_LOAD.format(place=f"hf://{repo}" if repo else _HERE, split=split))
+    place = f"hf://{repo}" if repo else _HERE
+    parts.append(_LOAD.format(place=place, split=split))
+    if decoded is not None:
+        parts.append(_LOAD_SIGNALS.format(place=place, split=split, decoded=decoded))
     if repo is not None:
         members = {"records": "a list of samples, each a dict", "samples": "the latents of a sample"}
         parts.append(_LOAD_PLAINLY.format(repo=repo, split=split, member=members[manifest.layout]))

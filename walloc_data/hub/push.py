@@ -14,7 +14,9 @@ from tqdm import tqdm
 from walloc_data.errors import DatasetError
 from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, dataset_card, read_index
 from walloc_data.hub.repo import HubRepo, Upload
+from walloc_data.read.opened import open_dataset
 from walloc_data.report.view import small_picture
+from walloc_data.signals import told
 
 __all__ = ["check_push", "push_dataset"]
 
@@ -77,7 +79,9 @@ def push_dataset(
     uploads = _uploads(out, manifest)
     picture = small_picture(out)
     name = None if picture is None else _PICTURE_FILE
-    card = dataset_card(manifest, repo=repo, license=license, task=task, title=title, picture=name)
+    reading = manifest.options.get("read")
+    what = told(open_dataset(out).codec.config, reading if isinstance(reading, dict) else {})
+    card = dataset_card(manifest, repo=repo, license=license, task=task, title=title, picture=name, **what._asdict())
     card = card.encode("utf-8", "backslashreplace").decode()  # a class may be a file name that is no UTF-8
     there = HubRepo(repo, revision=revision, token=token)
     there.check_card(card)

@@ -14,6 +14,7 @@ from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.format.shard import INDEX_HEADER
 from walloc_data.read.opened import OpenedDataset, open_dataset, read_entries
 from walloc_data.report.drawn import Drawn, count_classes, draw_samples, span
+from walloc_data.report.units import in_its_units
 from walloc_data.storage import StorageOptions
 from walloc_data.storage.work import Work
 
@@ -43,7 +44,7 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
         f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
         f"{config.signal_channels} channels to {codec.channels}, {_positions(config.factors)} to 1",
         *_shapes(drawn),
-        *_sound(opened, drawn, total),
+        *in_its_units(opened, drawn, total),
         f"coder   {manifest.coder}, {summary.bits_per_latent:.3f} bits a latent; layout {manifest.layout}",
         f"quality {readable_psnr(summary.psnr)}; {summary.saturated:,} of {summary.latents:,} "
         f"latents saturated; {summary.skipped} samples skipped",
@@ -93,22 +94,6 @@ def _shapes(drawn: Drawn) -> list[str]:
     return (
         [f"shapes  {', '.join([f'latents int8 {latents}', *told])} ({len(drawn.latents)} samples)"] if latents else []
     )
-
-
-def _sound(opened: OpenedDataset, drawn: Drawn, total: int) -> list[str]:
-    """Rates, seconds, and `total` bytes a second, all of it by the samples drawn; nothing of what is not sound."""
-    rates = [each.get("rate") or 0 for each in drawn.fields]
-    if opened.codec.config.kind != "audio" or not rates or not all(rates):
-        return []
-    seconds = [each["length"] / rate for each, rate in zip(drawn.fields, rates, strict=True)]
-    whole = sum(seconds) / sum(x.size for x in drawn.latents) * opened.manifest.summary.latents
-    plain = 16 * opened.codec.config.signal_channels * np.average(rates, weights=seconds)
-    low, high = min(rates), max(rates)
-    return [
-        f"sound   {low:,}{'' if low == high else f' to {high:,}'} Hz, samples of {min(seconds):.3g} to "
-        f"{max(seconds):.3g} s, {whole / 60:,.1f} minutes in all: {8 * total / whole / 1000:.1f} kbit/s, "
-        f"{plain * whole / 8 / total:.1f} times less than 16-bit PCM"
-    ]
 
 
 def _classes(opened: OpenedDataset) -> Iterator[str]:

@@ -4,5 +4,6 @@ from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.door import reader_for
 from walloc_data.signals.images import ImageReader
 from walloc_data.signals.signal import Cutting, Reader, Signal, Window
+from walloc_data.signals.told import Told, told
 
-__all__ = ["AudioReader", "Cutting", "ImageReader", "Reader", "Signal", "Window", "reader_for"]
+__all__ = ["AudioReader", "Cutting", "ImageReader", "Reader", "Signal", "Told", "Window", "reader_for", "told"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from walloc_data.errors import DatasetError
 from walloc_data.format import CODEC_FILE, Manifest, Summary, dataset_card, replace_file
+from walloc_data.signals import told
 from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.plan import Plan, describe
 from walloc_data.write.rows import joined
@@ -49,7 +50,8 @@ def write_manifest(out: Path, plan: Plan, reports: Sequence[ShardReport]) -> Man
         options=describe(plan.reader, options),
         summary=_summary(kept, len(errors)),
     )
-    replace_file(out / CARD_FILE, dataset_card(manifest))
+    what = told(codec.config, plan.reader.config())
+    replace_file(out / CARD_FILE, dataset_card(manifest, **what._asdict()))
     manifest.write(out)
     return manifest
 

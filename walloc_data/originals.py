@@ -1,0 +1,76 @@
+"""What samples of a dataset were made of, found again by their keys."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from walloc_data.dataset import LatentDataset
+from walloc_data.errors import DatasetError, SourceError
+from walloc_data.signals import Cutting, Reader, Window, reader_for
+from walloc_data.sources import Files, Split, open_source
+
+__all__ = ["Originals"]
+
+
+class Originals:
+    """The originals of a dataset's samples in the source it was made of: a folder, tars, a table or a list."""
+
+    def __init__(self, dataset: LatentDataset, address: str | os.PathLike[str]) -> None:
+        """Raises `DatasetError` where the dataset does not say how they were read."""
+        self._config, self._address = dataset.codec.config, os.fspath(address)
+        self._reader = _reader(dataset)
+        self._windows = isinstance(self._reader, Cutting) and self._reader.segment is not None
+
+    def signal(self, fields: Mapping[str, Any]) -> Tensor | None:
+        """The original of the sample of these columns, as `decode="signal"` would give it: float32 `[C, *size]`.
+
+        None where it is gone. Raises `SampleError` for one that cannot be read as it was.
+        """
+        key = str(fields["key"])
+        found = self._raw(key.rpartition("#")[0] if self._windows else key)
+        if found is None:
+            return None
+        data, name = found
+        if self._windows:
+            data = Window(data, float(fields["start"]), 0)
+        signal = self._reader.read(data, name)
+        x = self._config.to_float(torch.from_numpy(signal.values)[None])[0]
+        return x[:, : int(signal.fields["length"])] if "length" in signal.fields else x
+
+    def _raw(self, key: str) -> tuple[Any, str] | None:
+        """Data as the reader takes it, and what it is called."""
+        if "\0" in key:
+            return None
+        folder, path = os.path.realpath(self._address), os.path.realpath(os.path.join(self._address, key))
+        if os.path.isdir(folder) and path.startswith(os.path.join(folder, "")) and os.path.isfile(path):
+            return (Path(path) if self._windows else Path(path).read_bytes()), path
+        split, index = self._listed.get(key, (None, 0))
+        if split is None:
+            return None
+        raw = split.unread(index) if self._windows and isinstance(split, Files) else split[index]
+        return raw.data, raw.name
+
+    @cached_property
+    def _listed(self) -> dict[str, tuple[Split, int]]:
+        try:
+            source = open_source(self._address, suffixes=self._reader.suffixes)
+        except SourceError as error:
+            raise SourceError(f"originals: {error}") from error
+        return {split.key(index): (split, index) for split in source.splits.values() for index in range(len(split))}
+
+
+def _reader(dataset: LatentDataset) -> Reader:
+    """How the originals were read, so that they can be compared with."""
+    try:
+        options = dict(dataset.manifest.options["read"])
+        options.pop("channels", None)
+        return reader_for(dataset.codec.config, **options)
+    except (KeyError, TypeError, ValueError, SourceError) as error:
+        raise DatasetError(
+            f"{dataset.root}: its originals cannot be read as they were when it was made ({error})"
+        ) from error
