@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from walloc_data.codec.config import RANGES, CodecConfig
+from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.decoders import Decoder, LinearDecoder
 from walloc_data.codec.exact import exact
 from walloc_data.codec.fingerprint import fingerprint_of
@@ -164,9 +164,9 @@ class Codec:
     def encode(self, x: Tensor) -> Tensor:
         """Signals `[B, C, *space]` of any size to latents `int8 [B, c, *ceil(space / f)]` in [-127, 127].
 
-        `x` is uint8, or float in the range of the codec's kind ([0, 1] or [-1, 1]; int16 too for audio).
-        float64 is computed in float64, all else in float32. Sizes that are no multiple of f are padded
-        symmetrically. Raises `CodecError` for another shape, dtype or range.
+        `x` is uint8 (audio: int16; arrays: also int16 and uint16), or float in the range of the codec's kind. float64
+        is computed in float64, all else in float32. Sizes that are no multiple of f are padded symmetrically. Raises
+        `CodecError` for another shape, dtype or range.
         """
         self.config.check(x)
         if not len(x):
@@ -227,12 +227,12 @@ class Codec:
             y = y if detail is None else y + detail
             x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
             x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
-            return crop(x.clamp_(*RANGES[self.config.kind]), size, self.config.factors)
+            return crop(self.config.in_units(x), size, self.config.factors)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
         tensors = {name: getattr(self, name) for name in TENSORS}
-        return state_of(tensors, {**asdict(self.config), "scale": self.scale}, self.network)
+        return state_of(tensors, {**self.config.state(), "scale": self.scale}, self.network)
 
     @classmethod
     def from_state(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], *, origin: str) -> "Codec":

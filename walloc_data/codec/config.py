@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,9 @@ from walloc_data.errors import CodecError
 
 __all__ = ["RANGES", "CodecConfig"]
 
-RANGES = {"image": (0.0, 1.0), "audio": (-1.0, 1.0), "video": (0.0, 1.0)}
+RANGES = {"image": (0.0, 1.0), "audio": (-1.0, 1.0), "video": (0.0, 1.0), "array": (-math.inf, math.inf)}
+_WHOLE = {"audio": (torch.int16,), "array": (torch.uint8, torch.int16, torch.uint16)}  # dtypes; others: uint8
+_WHOLE_RANGES = {str(dtype).removeprefix("torch."): torch.iinfo(dtype) for dtype in _WHOLE["array"]}
 _MOST_LEVELS = 12
 
 
@@ -24,7 +27,10 @@ class CodecConfig:
     `signal_channels` is C of a signal `[C, *space]`, `dims` the number of space dimensions (1 to 3),
     `levels` the levels J of the packets: one number, or one for each dimension (time, height and width of video),
     where 0 leaves a dimension as it is; a latent stands for `2**J` samples a side. `kind` is `"image"` or `"video"`
-    (three dimensions), with values in [0, 1], or `"audio"`, with values in [-1, 1].
+    (three dimensions), with values in [0, 1], `"audio"`, with values in [-1, 1], or `"array"`, with values in their own
+    units. Of arrays, `offsets` and `scales` are what is subtracted from each band, and what it is divided by then,
+    `peaks` the span that PSNR compares errors of a band with, and `dtype` what the codec was fitted to, whose range
+    values keep to (None: any); `fit` finds them.
     """
 
     name: str
@@ -33,6 +39,10 @@ class CodecConfig:
     dims: int
     levels: Levels
     wavelet: str
+    offsets: tuple[float, ...] = ()
+    scales: tuple[float, ...] = ()
+    peaks: tuple[float, ...] = ()
+    dtype: str | None = None
 
     def __post_init__(self) -> None:
         several = isinstance(self.levels, Sequence)
@@ -60,6 +70,28 @@ class CodecConfig:
         # One form for what is the same: files and fingerprints hold it.
         object.__setattr__(self, "levels", levels[0] if len(set(levels)) == 1 else levels)
         filter_bank(self.wavelet)
+        self._check_units()
+
+    def _check_units(self) -> None:
+        for name in ("offsets", "scales", "peaks"):
+            try:
+                values = tuple(map(float, getattr(self, name)))
+            except (TypeError, ValueError) as error:
+                raise CodecError(f"{name} are a number for each band, not {getattr(self, name)!r}") from error
+            object.__setattr__(self, name, values)  # lists, as JSON has them
+            if len(values) != (self.signal_channels if self.scales else 0) or not all(map(math.isfinite, values)):
+                raise CodecError(f"{name} are a finite number for each of {self.signal_channels} bands, or none at all")
+            if name != "offsets" and not all(value > 0 for value in values):
+                raise CodecError(f"{name} are above 0")
+        if self.dtype is not None and self.dtype not in (*_WHOLE_RANGES, "float32", "float64", "float16", "bfloat16"):
+            raise CodecError(f"dtype {self.dtype!r} is none that arrays are of")
+        if self.kind != "array" and (self.scales or self.dtype is not None):
+            raise CodecError(f"offsets, scales, peaks and dtype are of kind 'array', not {self.kind!r}")
+
+    def state(self) -> dict[str, Any]:
+        """Its fields, for JSON; those that came later only where they differ from their defaults."""
+        later = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        return {name: value for name, value in asdict(self).items() if value != later.get(name, MISSING)}
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -97,25 +129,44 @@ class CodecConfig:
                 f"codec {self.name!r} takes signals [B, {self.signal_channels}, {self.dims} space dims], "
                 f"not {list(x.shape)}"
             )
-        if not x.is_floating_point() and x.dtype != (torch.int16 if self.kind == "audio" else torch.uint8):
-            raise CodecError(f"codec {self.name!r} takes uint8 (audio: int16) or float signals, not {x.dtype}")
+        if not x.is_floating_point() and x.dtype not in _WHOLE.get(self.kind, (torch.uint8,)):
+            whole = {"audio": "int16", "array": "uint8, int16, uint16"}.get(self.kind, "uint8")
+            raise CodecError(f"codec {self.name!r} takes {whole} or float signals, not {x.dtype}")
 
     def to_float(self, x: Tensor) -> Tensor:
-        """Signals `[B, C, *space]` as floats in the range of `kind`: float64 stays, all else is float32.
+        """Signals `[B, C, *space]` as the transform takes them: float64 stays, all else is float32.
 
+        They are in the range of `kind`; bands of arrays have their offsets subtracted, and are divided by their scales.
         Raises `CodecError` for another shape, dtype or range.
         """
         self.check(x)
-        low, high = RANGES[self.kind]
-        if not x.is_floating_point():
+        low, high = self.range
+        if not x.is_floating_point() and self.kind != "array":
             return x.to(torch.float32) / (32768 if self.kind == "audio" else 255)
         x = x if x.dtype == torch.float64 else x.float()
         if x.numel():
             least, most = (v.item() for v in x.aminmax())
-            slack = 0.01 * (high - low)
-            if not (low - slack <= least and most <= high + slack):
+            slack = 0.0 if self.kind == "array" else 0.01 * (high - low)
+            if not (low - slack <= least and most <= high + slack and math.isfinite(most - least)):
                 raise CodecError(
-                    f"codec {self.name!r} takes floats in [{low:g}, {high:g}], and these span [{least:g}, {most:g}]"
-                    + (": divide by 255, or pass uint8" if most > 2 and self.kind != "audio" else "")
+                    f"codec {self.name!r} takes {'numbers' if self.kind == 'array' else 'floats'} in [{low:g}, "
+                    f"{high:g}], and these span [{least:g}, {most:g}]"
+                    + (": divide by 255, or pass uint8" if most > 2 and self.kind in ("image", "video") else "")
                 )
-        return x
+        return (x - self._of_bands(self.offsets, x)) / self._of_bands(self.scales, x) if self.scales else x
+
+    def in_units(self, x: Tensor) -> Tensor:
+        """The inverse of `to_float`, in place where it can: floats `[B, C, *space]` as `Codec.decode` gives them, in
+        the range of `kind` and, of arrays, in their units."""
+        if self.scales:
+            x = x * self._of_bands(self.scales, x) + self._of_bands(self.offsets, x)
+        return x.clamp_(*self.range)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the largest value of a signal, as floats."""
+        found = _WHOLE_RANGES.get(self.dtype or "")
+        return RANGES[self.kind] if found is None else (float(found.min), float(found.max))
+
+    def _of_bands(self, values: tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device).reshape(-1, *[1] * self.dims)

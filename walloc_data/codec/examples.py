@@ -27,9 +27,10 @@ class Examples:
     """Signals of numpy or torch as batches of one, `[1, C, *space]`, anew at each pass."""
 
     signals: Iterable[Any]
+    kind: str
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (_signal(one)[None] for one in self.signals)
+        return (_signal(one, self.kind)[None] for one in self.signals)
 
 
 def config_for(
@@ -44,9 +45,9 @@ def config_for(
     """
     first, negative = None, False
     for number, one in enumerate(signals):
-        signal = _signal(one)
+        signal = _signal(one, kind)
         first = signal if first is None else first
-        negative = negative or bool(signal.numel() and signal.min() < 0)
+        negative = negative or bool((signal.float() < 0).any())
         if number == _LOOKED_AT:
             break
     if first is None:
@@ -66,15 +67,21 @@ def config_for(
     return replace(config, name=f"fitted-{config.grid}c{channels}")
 
 
-def _signal(one: Any) -> Tensor:
-    """A signal `[C, *space]`; images have their channels brought in front."""
+def _signal(one: Any, kind: str | None) -> Tensor:
+    """A signal `[C, *space]`; what may be an image has its channels brought in front."""
     try:
         signal = one if isinstance(one, Tensor) else torch.from_numpy(np.array(one))
     except (TypeError, ValueError) as error:
         raise CodecError(f"{type(one).__name__} is no signal: fit takes arrays and tensors [C, *space]") from error
-    if signal.dtype == torch.uint8 and signal.dim() == 2:
+    if signal.dtype == torch.uint8 and signal.dim() == 2 and kind != "array":
         signal = signal[None]
-    if not isinstance(one, Tensor) and signal.dim() == 3 and signal.shape[2] in (1, 3, 4) and signal.shape[0] > 4:
+    if (
+        kind != "array"
+        and not isinstance(one, Tensor)
+        and signal.dim() == 3
+        and signal.shape[2] in (1, 3, 4)
+        and signal.shape[0] > 4
+    ):
         signal = signal.movedim(2, 0)
     if not 2 <= signal.dim() <= 4 or 0 in signal.shape:
         raise CodecError(

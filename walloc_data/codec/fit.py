@@ -15,6 +15,7 @@ from walloc_data.codec.levels import Levels, each_axis
 from walloc_data.codec.packets import centre_frequencies, parity_classes
 from walloc_data.codec.padding import pad
 from walloc_data.codec.threads import one_thread
+from walloc_data.codec.units import with_units
 from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
 
@@ -36,6 +37,7 @@ def fit(
     knee: float = 0.05,
     step: float | None = None,
     emphasis: float = 0.0,
+    common_scale: bool = False,
 ) -> Codec:
     """The codec of `channels` latent channels that suits `signals` best.
 
@@ -62,6 +64,9 @@ def fit(
     far better models on small text, and on other images about the same ones (`-detail` codecs of the zoo); with 4
     times fewer it was worse on photographs (benchmarks/tasks/README.md).
 
+    Codecs for arrays get the offsets and scales of their bands first (`with_units`), in a pass more: errors of a band
+    count by its standard deviation, or with `common_scale` all in the units of the data.
+
     Raises `CodecError` for no data, constant data, an iterator, or more channels than subbands.
     """
     if not 0 < knee < math.inf:
@@ -70,9 +75,13 @@ def fit(
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
     if config is None:
         config = config_for(signals, channels=channels, kind=kind, levels=levels, wavelet=wavelet or "10/18")
-        signals = Examples(signals)
+        signals = Examples(signals, config.kind)
     elif (kind, levels, wavelet) != (None, None, None):
         raise CodecError("kind, levels and wavelet are those of the config: give either")
+    if config.kind == "array" and not config.scales:
+        config = with_units(signals, config, common_scale=common_scale)
+    elif common_scale:
+        raise CodecError("a common scale is for arrays, whose config has no scales yet")
     if not 0 <= emphasis < math.inf:
         raise CodecError(f"emphasis={emphasis} is not a number from 0 on")
     if not 1 <= channels <= config.packet_channels:
@@ -126,7 +135,7 @@ def _covariances(
     signals: Iterable[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]], weights: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """The mean of each signal channel, and the covariance of the weighted packets of each class."""
-    centre = torch.full((config.signal_channels,), sum(RANGES[config.kind]) / 2)
+    centre = torch.full((config.signal_channels,), 0.0 if config.kind == "array" else sum(RANGES[config.kind]) / 2)
     products = [torch.zeros(len(index), len(index), dtype=torch.float64) for _, index in classes]
     sums, count = torch.zeros(config.packet_channels, dtype=torch.float64), 0
     for batch in _batches(signals, config):

@@ -36,4 +36,6 @@ def measured_psnr(
         original.append(slice(first, first + inside))
     decoded = codec.decode(torch.from_numpy(np.ascontiguousarray(latents[tuple(taken)]))[None])[0]
     part = torch.from_numpy(np.ascontiguousarray(values[tuple(original)]))[None]
-    return psnr(decoded[tuple(kept)], codec.config.to_float(part)[0], codec.config.kind)
+    config = codec.config
+    whole = config.in_units(config.to_float(part))[0]  # as decoding gives it
+    return psnr(decoded[tuple(kept)], whole, config.kind, peaks=config.peaks)
