@@ -1,4 +1,4 @@
-"""Sound: whatever libsndfile reads, whole or in segments, as int16 or float32 arrays."""
+"""Sound: whatever libsndfile and PyAV read, whole or in segments, as int16 or float32 arrays."""
 
 import math
 from dataclasses import dataclass, fields
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.numbers import whole_number
+from walloc_data.signals.containers import CONTAINERS
 from walloc_data.signals.extras import need
-from walloc_data.signals.recordings import Recording, open_recording
+from walloc_data.signals.recording import Recording
+from walloc_data.signals.recordings import open_recording
 from walloc_data.signals.signal import Signal, Window
 
 __all__ = ["AudioReader"]
@@ -37,7 +39,7 @@ class AudioReader:
     dims: ClassVar[int] = 1
     suffixes: ClassVar[frozenset[str]] = frozenset(
         (".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64")
-    ) | {".wav", ".wave"}
+    ) | {".wav", ".wave", *CONTAINERS}
 
     channels: int = 2
     rate: int | None = None
@@ -80,7 +82,7 @@ class AudioReader:
         """
         window = data if isinstance(data, Window) else None
         try:
-            with open_recording(data if window is None else window.data, self.rate) as recording:
+            with open_recording(data if window is None else window.data, name, self.rate) as recording:
                 return self._signal(recording, window)
         except SampleError as error:
             raise SampleError(f"{name}: {error}") from error
@@ -88,7 +90,7 @@ class AudioReader:
     def starts(self, data: Any, name: str) -> list[float]:
         """Where its segments begin, in seconds, by what the recording's header says. Raises as `read` does."""
         try:
-            with open_recording(data, self.rate) as recording:
+            with open_recording(data, name, self.rate) as recording:
                 rate, samples = self._extent(recording)
                 step = self._step(rate)
         except SampleError as error:

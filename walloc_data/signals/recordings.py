@@ -1,10 +1,10 @@
-"""Recordings: files of sound, opened by soundfile, whose headers are held to what the files hold; and arrays."""
+"""Recordings: files of sound, whose headers are held to what the files hold; and arrays."""
 
 import io
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.containers import container_of, open_container
 from walloc_data.signals.extras import need
 from walloc_data.signals.mp3_headers import length_known
+from walloc_data.signals.recording import Recording
 
-__all__ = ["Recording", "open_recording"]
+__all__ = ["open_recording"]
 
 _RATES = (1, 10_000_000)  # samples a second; beyond them a header lies
 _EXACT = frozenset(("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"))  # what 16 bits hold as it is
@@ -25,24 +27,11 @@ _MPEG_FRAMES = 2 * 1152  # samples by which a length is off that is estimated by
 _ENDLESS = 0x7FFF0000  # bytes; no less is what writers of streams say, who do not know
 
 
-@dataclass(frozen=True)
-class Recording:
-    """An open recording of `frames` samples a channel, `rate` of them a second (0: nothing says).
-
-    `exact` says that int16 holds its values as they are, `decode` gives those of frames `first` up to `last` as int16
-    or float32 `[frames, channels]`.
-    """
-
-    frames: int
-    rate: int
-    channels: int
-    exact: bool
-    decode: Callable[[int, int, str], NDArray[Any]]
-
-
 @contextmanager
-def open_recording(data: Any, rate: int | None) -> Iterator[Recording]:
+def open_recording(data: Any, name: str, rate: int | None) -> Iterator[Recording]:
     """The recording in the bytes of a file, in the file at a path, or in an array of `rate` samples a second.
+
+    What libsndfile does not read is known by the suffix of its `name`, or by its first bytes.
 
     Arrays are `[samples]` or `[C, samples]` of int16, or of floats in [-1, 1]. Raises `SampleError` for what is none,
     or cut short, and `SourceError` for a path that cannot be opened.
@@ -50,7 +39,7 @@ def open_recording(data: Any, rate: int | None) -> Iterator[Recording]:
     if isinstance(data, np.ndarray):
         yield _of_array(data, rate)
     elif isinstance(data, bytes):
-        with _opened(io.BytesIO(data)) as recording:
+        with _opened(io.BytesIO(data), name) as recording:
             yield recording
     elif isinstance(data, Path):
         try:
@@ -60,14 +49,19 @@ def open_recording(data: Any, rate: int | None) -> Iterator[Recording]:
                 f"{data}: cannot be read ({error.strerror or error}). Nothing is lost: see that it is there and may be "
                 "read, then run the same command again to go on"
             ) from error
-        with file, _opened(file) as recording:
+        with file, _opened(file, name) as recording:
             yield recording
     else:
         raise SampleError(f"sound is the bytes of a file, its path or an array, not {type(data).__name__}")
 
 
 @contextmanager
-def _opened(stream: Any) -> Iterator[Recording]:
+def _opened(stream: Any, name: str) -> Iterator[Recording]:
+    demuxer = container_of(stream, os.path.splitext(name)[1])
+    if demuxer is not None:
+        with open_container(stream, demuxer) as recording:
+            yield recording
+        return
     soundfile = need("soundfile", "audio")
     try:
         with soundfile.SoundFile(stream) as file:
