@@ -113,14 +113,32 @@ def test_what_is_no_comparison(expression):
 
 def test_what_cannot_be_said_of_the_columns(scored):
     for where, message in (
-        ("colour == 3", r"no column colour: there are .*label"),
+        ("lable == 3", "no column lable: there are caption, label, number, score, tags, year"),
         ("caption > 3", r"cannot be said of caption='a dog'"),
         ("tags[9]", "cannot be said of tags"),
-        ("label == 99", "keeps none of the 203 samples"),
+        ("label == 99", "keeps none of the 203 samples$"),
     ):
         for make in (LatentDataset, stream):
             with pytest.raises(DatasetError, match=message):
                 make(scored, where=where)
+
+
+def test_names_of_classes_are_numbers_in_columns(dataset):
+    for where, message in (
+        ("label == 'flower'", "'label' holds the numbers of classes, and 'flower' is 2: compare it with 2 "),
+        ("key != 'a' and label not in (1, 'sky')", "no class is called 'sky': compare it with its number"),
+        ("'cat' != label", "no class is called 'cat'"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            LatentDataset(dataset, where=where)
+    assert LatentDataset(dataset, where="key != 'flower' and label == 2").classes[2] == "flower"
+
+
+def test_a_dataset_of_a_mixture_of_which_nothing_is_kept_is_named(scored, dataset):
+    with pytest.raises(DatasetError, match=f"keeps none of the samples of {scored}$"):
+        StreamingLatentDataset(
+            {dataset: 1, scored: 1}, batch_size=4, where="key != '' and label == 0 and key > 't'", columns=()
+        )
 
 
 def test_a_label_that_is_not_there_is_minus_one(ragged_dataset):

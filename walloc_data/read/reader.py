@@ -36,7 +36,7 @@ class SplitReader:
         skip: bool = False,
     ) -> None:
         self.records, self.channels = Records(datasets, split), channels
-        self.selection = None if where is None else select(self.records, where, skip=skip)
+        self.selection = None if where is None else select(self.records, where, datasets, skip=skip)
         self.places, self.remote = self.records.places, self.records.any_remote
         self.types = column_types(datasets)
         self._kinds = {name: kind for name, kind in self.types.items() if name != "label"}  # which is of one form

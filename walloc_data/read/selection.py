@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError, WallocError
+from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.records import OpenedRecord, Records, label_column
 from walloc_data.read.samples import as_list
 from walloc_data.read.where import Fields, Where, parse_where
@@ -17,6 +18,7 @@ from walloc_data.read.where import Fields, Where, parse_where
 __all__ = ["Selection", "select"]
 
 _LOG = logging.getLogger("walloc_data")
+_SEVERAL = (list, tuple, set, frozenset)
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,18 @@ class Selection:
     digest: str
 
 
-def select(records: Records, where: str | Callable[[Fields], Any], *, skip: bool = False) -> Selection:
-    """The samples of which `where` holds.
+def select(
+    records: Records, where: str | Callable[[Fields], Any], datasets: Sequence[OpenedDataset], *, skip: bool = False
+) -> Selection:
+    """The samples of which `where` holds, of the records of some datasets.
 
     Reads the header and the columns of every record once: of large remote ones by two small requests each, many at a
     time, which the disk cache keeps. With `skip`, records whose columns are damaged are left out. Raises `DatasetError`
-    where no record has a column of that name, or nothing is kept of a dataset.
+    where no record has a column of that name, a class is called by its name, or nothing is kept of a dataset.
     """
     wanted, there = parse_where(where), {"label"}
+    for dataset in datasets:
+        _refuse_names(wanted, dataset.manifest.classes)
     masks: list[NDArray[np.bool_]] = []
     for (shard, number), (_, found) in zip(
         records.places.records(), records.scan(lambda opened: _judged(opened, wanted)), strict=True
@@ -52,15 +58,33 @@ def select(records: Records, where: str | Callable[[Fields], Any], *, skip: bool
             there |= found[1]
     missing = (wanted.names or set()) - there
     if missing:
+        there.update(records.reading(*next(records.places.records()), OpenedRecord.columns))
         raise DatasetError(
-            f"where={wanted.said!r}: no column {', '.join(sorted(missing))}: there are {', '.join(there)}"
+            f"where={wanted.said!r}: no column {', '.join(sorted(missing))}: there are {', '.join(sorted(there))}"
         )
     mask = np.concatenate(masks)
     numbers = np.flatnonzero(mask)
     runs = records.runs(numbers)
-    if not all(len(of_dataset) for of_dataset in runs):
-        raise DatasetError(f"where={wanted.said!r} keeps none of the {len(mask)} samples, or none of one dataset")
+    for dataset, kept in zip(datasets, runs, strict=True):
+        if not len(kept):
+            whole = f"the {len(mask)} samples" if len(datasets) == 1 else f"the samples of {dataset.storage.url}"
+            raise DatasetError(f"where={wanted.said!r} keeps none of {whole}")
     return Selection(numbers, runs, hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16])
+
+
+def _refuse_names(wanted: Where, classes: Mapping[str, list[str]]) -> None:
+    """Raise `DatasetError` where a column of labels, which are numbers, is compared with the name of a class."""
+    for column, constants in (wanted.compared or {}).items():
+        for constant in constants if column in classes else ():
+            texts = [text for text in (constant if isinstance(constant, _SEVERAL) else [constant]) if type(text) is str]
+            if texts:
+                text, names = texts[0], classes[column]
+                what = f"{text!r} is {names.index(text)}" if text in names else f"no class is called {text!r}"
+                number = names.index(text) if text in names else "its number"
+                raise DatasetError(
+                    f"where={wanted.said!r}: {column!r} holds the numbers of classes, and {what}: compare it with "
+                    f"{number} (`classes` has their names in order)"
+                )
 
 
 def _judged(opened: OpenedRecord, wanted: Where) -> tuple[NDArray[np.bool_], set[str]]:

@@ -3,6 +3,8 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from walloc_data.errors import DatasetError
@@ -28,10 +30,12 @@ _OF_NOTHING = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)  # that hold
 
 
 class Where:
-    """Whether a sample is wanted, by its fields. `names` are the columns that this takes; None: all there are."""
+    """Whether a sample is wanted, by its fields. `compared` are the columns that this takes, with the constants that
+    each is compared with; None: all columns there are."""
 
-    def __init__(self, said: str, names: set[str] | None, holds: Callable[[Fields], Any]) -> None:
-        self.said, self.names, self._holds = said, names, holds
+    def __init__(self, said: str, compared: Mapping[str, list[Any]] | None, holds: Callable[[Fields], Any]) -> None:
+        self.said, self.compared, self._holds = said, compared, holds
+        self.names = None if compared is None else set(compared)
 
     def __call__(self, fields: Fields) -> bool:
         """Raises `DatasetError` for values that cannot be compared as asked."""
@@ -61,8 +65,8 @@ def parse_where(where: str | Callable[[Fields], Any]) -> Where:
         raise DatasetError('where is an expression, such as "label in (1, 5)", or a function of a dict of columns')
     try:
         tree = ast.parse(where.strip(), mode="eval")
-        names: set[str] = set()
-        return Where(where, names, _value(tree.body, names))
+        compared: dict[str, list[Any]] = {}
+        return Where(where, compared, _value(tree.body, compared))
     except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
         what = f"{error.args[0]}" if isinstance(error, SyntaxError | ValueError) else "too deep"
         raise DatasetError(
@@ -71,7 +75,7 @@ def parse_where(where: str | Callable[[Fields], Any]) -> Where:
         ) from error
 
 
-def _value(node: ast.expr, names: set[str]) -> _Value:
+def _value(node: ast.expr, names: dict[str, list[Any]]) -> _Value:
     """What a part of an expression is of a sample. Raises `ValueError` for one that is not allowed."""
     if isinstance(node, ast.BoolOp):
         parts, whether = [_value(part, names) for part in node.values], all if isinstance(node.op, ast.And) else any
@@ -83,7 +87,7 @@ def _value(node: ast.expr, names: set[str]) -> _Value:
         return _comparison(node, names)
     if isinstance(node, ast.Name):
         name = node.id
-        names.add(name)
+        names.setdefault(name, [])
         return lambda fields: fields.get(name)
     if isinstance(node, ast.Subscript):
         of, at = _value(node.value, names), _constant(node.slice)
@@ -92,8 +96,13 @@ def _value(node: ast.expr, names: set[str]) -> _Value:
     return lambda _: constant
 
 
-def _comparison(node: ast.Compare, names: set[str]) -> _Value:
-    values = [_value(part, names) for part in (node.left, *node.comparators)]
+def _comparison(node: ast.Compare, names: dict[str, list[Any]]) -> _Value:
+    parts = (node.left, *node.comparators)
+    values = [_value(part, names) for part in parts]
+    for one, other in (*pairwise(parts), *pairwise(parts[::-1])):
+        if isinstance(one, ast.Name):
+            with suppress(ValueError):
+                names[one.id].append(_constant(other))
     pairs = [(type(op) in _OF_NOTHING, _COMPARED[type(op)]) for op in node.ops]
 
     def holds(fields: Fields) -> bool:
