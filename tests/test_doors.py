@@ -278,10 +278,10 @@ def test_a_transform_in_the_place_of_the_split(dataset):
 
 def test_a_path_that_ends_in_a_split(dataset, tmp_path):
     with pytest.raises(
-        FormatError, match=rf"{dataset}/val is not a dataset.*'val' a split of it: open that folder with"
+        FormatError, match=rf"{dataset}/val is not there: check the path.*'val' a split of it: open that folder with"
     ):
         LatentDataset(f"{dataset}/val/")
-    with pytest.raises(FormatError, match=r"no walloc\.json$"):
+    with pytest.raises(FormatError, match=r"/test is not there: check the path$"):
         LatentDataset(dataset / "test")
     with FileServer(dataset) as server:
         storage = StorageOptions(cache_dir=tmp_path)

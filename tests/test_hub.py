@@ -248,7 +248,7 @@ def flip(path: Path) -> None:
 
 
 DAMAGES = {
-    "no manifest": (lambda out: (out / "walloc.json").unlink(), "is not a dataset"),
+    "no manifest": (lambda out: (out / "walloc.json").unlink(), "is an unfinished dataset, without"),
     "no tar": (lambda out: (out / "train-00001.tar").unlink(), r"train-00001\.tar is missing or cut short"),
     "a tar cut short": (
         lambda out: os.truncate(out / "val-00000.tar", 7000),

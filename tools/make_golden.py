@@ -21,8 +21,8 @@ from safetensors.numpy import save_file
 from benchmarks.photographs import window
 from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
 from walloc_data.entropy import RansCoder
+from walloc_data.format import JOURNAL_FILE
 from walloc_data.signals import Signal
-from walloc_data.write.lock import JOURNAL_FILE
 
 Latents = NDArray[np.int8]
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"

@@ -2,13 +2,23 @@
 
 from walloc_data.format.card import dataset_card
 from walloc_data.format.columns import Column
-from walloc_data.format.manifest import CODEC_FILE, MANIFEST_FILE, Manifest, ShardInfo, Summary, replace_file
+from walloc_data.format.manifest import (
+    CODEC_FILE,
+    JOURNAL_FILE,
+    MANIFEST_FILE,
+    Manifest,
+    ShardInfo,
+    Summary,
+    no_manifest,
+    replace_file,
+)
 from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.format.record import Record, pack_record
 from walloc_data.format.shard import ShardWriter, parse_index, read_index
 
 __all__ = [
     "CODEC_FILE",
+    "JOURNAL_FILE",
     "MANIFEST_FILE",
     "Column",
     "Manifest",
@@ -17,6 +27,7 @@ __all__ = [
     "ShardWriter",
     "Summary",
     "dataset_card",
+    "no_manifest",
     "pack_record",
     "parse_index",
     "read_index",

@@ -9,10 +9,21 @@ from typing import Any
 
 from walloc_data.errors import FormatError
 
-__all__ = ["CODEC_FILE", "MANIFEST_FILE", "VERSION", "Manifest", "ShardInfo", "Summary", "replace_file"]
+__all__ = [
+    "CODEC_FILE",
+    "JOURNAL_FILE",
+    "MANIFEST_FILE",
+    "VERSION",
+    "Manifest",
+    "ShardInfo",
+    "Summary",
+    "no_manifest",
+    "replace_file",
+]
 
 MANIFEST_FILE = "walloc.json"
 CODEC_FILE = "codec.safetensors"
+JOURNAL_FILE = ".walloc-journal.jsonl"  # of runs that write a dataset
 VERSION = 1
 _LAYOUTS = ("records", "samples")
 
@@ -149,8 +160,8 @@ class Manifest:
         path = folder / MANIFEST_FILE
         try:
             data = path.read_bytes()
-        except FileNotFoundError as error:
-            raise FormatError(f"{folder} is not a dataset: it has no {MANIFEST_FILE}") from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FormatError(no_manifest(folder)) from error
         except OSError as error:
             raise FormatError(f"{path}: cannot be read ({error})") from error
         return cls.parse(data, str(path))
@@ -177,6 +188,20 @@ class Manifest:
             return cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error
+
+
+def no_manifest(folder: Path) -> str:
+    """What to say of a folder without a manifest: it is not there, no dataset, or one that is not finished."""
+    if folder.is_file():
+        return f"{folder} is not a dataset but a file: give the folder of one"
+    if not folder.exists():
+        return f"{folder} is not there: check the path"
+    if (folder / JOURNAL_FILE).exists():
+        return (
+            f"{folder} is an unfinished dataset, without {MANIFEST_FILE}: run the walloc-shard command that made it "
+            "again, and it goes on where it stopped"
+        )
+    return f"{folder} is not a dataset: it has no {MANIFEST_FILE}"
 
 
 def _known(cls: type[ShardInfo | Summary | Manifest], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def push_dataset(
     where the Hub cannot be reached, refuses, or holds another dataset there.
     """
     out = Path(out)
-    check_push(repo, license=license, task=task, title=title, token=token)
     manifest = Manifest.read(out)
+    check_push(repo, license=license, task=task, title=title, token=token)
     uploads = _uploads(out, manifest)
     picture = small_picture(out)
     name = None if picture is None else _PICTURE_FILE

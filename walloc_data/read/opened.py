@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, parse_index
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, no_manifest, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 
 __all__ = ["OpenedDataset", "any_ragged", "column_types", "open_dataset", "read_entries"]
@@ -65,7 +66,7 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     storage = open_storage(root, options)
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
-        raise FormatError(f"{storage.url} is not a dataset: it has no {MANIFEST_FILE}{_split_hint(root, options)}")
+        raise FormatError(f"{no_manifest(Path(storage.url))}{_split_hint(root, options)}")
     try:
         manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
     except MissingError as error:

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from walloc_data.format import replace_file
+from walloc_data.format import JOURNAL_FILE, replace_file
 from walloc_data.write.encode_shard import ShardReport
-from walloc_data.write.lock import JOURNAL_FILE
 
 __all__ = ["Head", "append_report", "read_journal", "write_journal"]
 

@@ -9,11 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import MANIFEST_FILE
+from walloc_data.format import JOURNAL_FILE, MANIFEST_FILE
 
-__all__ = ["JOURNAL_FILE", "LOCK_FILE", "owned"]
+__all__ = ["LOCK_FILE", "owned"]
 
-JOURNAL_FILE = ".walloc-journal.jsonl"
 LOCK_FILE = ".walloc-lock"
 _OURS = {JOURNAL_FILE, LOCK_FILE, MANIFEST_FILE}
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
