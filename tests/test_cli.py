@@ -63,16 +63,16 @@ def empty(tmp_path):
 
 
 MISTAKES = {
-    "no source": (["shard", "{none}", "{out}"], "is not a folder"),
+    "no source": (["shard", "{none}", "{out}"], "is not there: check the path"),
     "an empty source": (["shard", "{empty}", "{out}"], "holds no files"),
-    "a file for a source": (["shard", "{file}", "{out}"], "is not a folder"),
+    "a file for a source": (["shard", "{file}", "{out}"], "is no kind of file that holds samples"),
     "no codec": (["shard", "{photos}", "{out}", "--codec", "rgb-f99"], "no codec 'rgb-f99'"),
     "a codec that is none": (["shard", "{photos}", "{out}", "--codec", "{file}"], "not a readable safetensors file"),
     "a folder for a codec": (["shard", "{photos}", "{out}", "--codec", "{empty}"], "no codec"),
     "a size that is none": (["shard", "{photos}", "{out}", "--read", "size=big"], "size='big'"),
     "an option of no reader": (
         ["shard", "{photos}", "{out}", "--read", "rate=8"],
-        "unexpected keyword argument 'rate'",
+        "image is read without 'rate': its options are color, crop, max_pixels, resize, size",
     ),
     "a former size": (["shard", "{photos}", "{out}", "--size", "64"], "is now --read size=64"),
     "a former crop": (["fit", "{photos}", "{out}.safetensors", "--crop", "none"], "is now --read crop=none"),
@@ -89,23 +89,32 @@ MISTAKES = {
     "a full folder": (["shard", "{photos}", "{full}"], "holds no dataset"),
     "another dataset": (["shard", "{photos}", "{dataset}"], "holds another dataset"),
     "info of nothing": (["info", "{empty}"], "is not a dataset"),
-    "info of a file": (["info", "{file}"], "walloc.json"),
+    "info of a file": (["info", "{file}"], "is not a dataset but a file: give the folder of one"),
+    "info of nowhere": (["info", "{none}"], "is not there: check the path"),
+    "check of nowhere": (["check", "{none}"], "is not there: check the path"),
+    "a push of nowhere": (["push", "{none}", "user/name"], "is not there: check the path"),
     "view of nothing": (["view", "{empty}", "{out}.png"], "is not a dataset"),
     "view of no split": (["view", "{dataset}", "{out}.png", "--split", "test"], "no split 'test'"),
     "view to no picture": (["view", "{dataset}", "{out}.xyz"], "not a name of a picture"),
     "view to no suffix": (["view", "{dataset}", "{out}"], "not a name of a picture"),
     "view to a reader's suffix": (["view", "{dataset}", "{out}.psd"], "not a name of a picture"),
     "view to no folder": (["view", "{dataset}", "{none}/a.png"], "No such file or directory"),
+    "originals that are elsewhere": (
+        ["view", "{dataset}", "{out}.png", "--originals", "{empty}"],
+        "empty holds no files",
+    ),
+    "originals that are nowhere": (["view", "{dataset}", "{out}.png", "--originals", "{none}"], "is not there"),
     "view of none": (["view", "{dataset}", "{out}.png", "--count", "0"], "from 1 on"),
     "view of no columns": (["view", "{dataset}", "{out}.png", "--columns", "-1"], "from 1 on"),
     "fit to another suffix": (["fit", "{photos}", "{out}.pt"], "ends with .safetensors"),
     "fit to nothing": (["fit", "{empty}", "{out}.safetensors"], "holds no files"),
-    "fit to no images": (["fit", "{photos}", "{out}.safetensors", "--images", "0"], "--images"),
-    "fit to no folder": (["fit", "{photos}", "{none}/a.safetensors", "--images", "2"], "No such file or directory"),
+    "fit to no images": (["fit", "{photos}", "{out}.safetensors", "--limit", "0"], "--limit"),
+    "fit to no folder": (["fit", "{photos}", "{none}/a.safetensors", "--limit", "2"], "No such file or directory"),
     "fit of no wavelet": (["fit", "{photos}", "{out}.safetensors", "--wavelet", "nope"], "nope"),
-    "fit of no channels": (["fit", "{photos}", "{out}.safetensors", "--channels", "0", "--images", "2"], "channels"),
+    "fit of no channels": (["fit", "{photos}", "{out}.safetensors", "--channels", "0", "--limit", "2"], "channels"),
+    "a former count": (["fit", "{photos}", "{out}.safetensors", "--images", "2"], "--images 2 is now --limit 2"),
     "fit of too many channels": (
-        ["fit", "{photos}", "{out}.safetensors", "--channels", "999", "--images", "2"],
+        ["fit", "{photos}", "{out}.safetensors", "--channels", "999", "--limit", "2"],
         "channels",
     ),
     "fit of no levels": (["fit", "{photos}", "{out}.safetensors", "--levels", "0"], "levels"),
@@ -263,11 +272,14 @@ def test_view_without_originals(dataset, ragged_dataset, photos, tmp_path, capsy
     status, text, _ = run(capsys, "view", dataset, tmp_path / "a.jpg", "--split", "val", "--count", 99)
     assert (status, len(text.splitlines())) == (0, 12)
     assert "dB" not in text
-    # originals that are not at hand are left out
-    status, text, _ = run(capsys, "view", ragged_dataset, tmp_path / "b.png", "--originals", photos)
-    assert (status, "dB" in text) == (0, False)
-    with Image.open(tmp_path / "b.png") as sheet:
-        assert sheet.width > 4 * 40
+    (tmp_path / "some" / "train" / "astronaut").mkdir(parents=True)  # originals that are not at hand are left out
+    shutil.copy(photos / "train" / "astronaut" / "000.jpg", tmp_path / "some" / "train" / "astronaut")
+    options = ["--originals", tmp_path / "some", "--count", 60]
+    status, text, _ = run(capsys, "view", dataset, tmp_path / "b.png", *options)
+    assert (status, text.count("dB")) == (0, 2)
+    status, text, errors = run(capsys, "view", ragged_dataset, tmp_path / "c.png", "--originals", photos)
+    assert (status, text, (tmp_path / "c.png").exists()) == (1, "", False)
+    assert f"{photos} holds none of these samples' originals, such as " in errors
 
 
 def test_view_of_gray_and_of_originals_that_changed(photos, tmp_path, capsys):
@@ -283,7 +295,7 @@ def test_view_of_gray_and_of_originals_that_changed(photos, tmp_path, capsys):
 
 def test_fit_then_shard(photos, tmp_path, capsys):
     path = tmp_path / "mine.safetensors"
-    options = ["--channels", 8, "--levels", 2, "--images", 12, "--read", "size=64", "--gray"]
+    options = ["--channels", 8, "--levels", 2, "--limit", 12, "--read", "size=64", "--gray"]
     status, text, _ = run(capsys, "fit", photos, path, *options)
     assert status == 0
     assert f"{path}: Codec('mine'" in text
@@ -315,8 +327,25 @@ def test_walloc_shard_is_a_process_that_says_no_more_than_it_must(photos, datase
 def test_a_mistake_is_no_traceback_in_a_process(tmp_path):
     done = process(tmp_path / "none", tmp_path / "out", command="main_shard", text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {tmp_path}/none is not a folder, nor a file that is known: a source is ")
+    assert done.stderr.startswith(f"error: {tmp_path}/none is not there: check the path; a source is ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_opening_line_counts_what_is_asked_for(photos, tmp_path, capsys):
+    options = [*FLAGS[:-1], "--limit", "15"]
+    status, _, errors = run(capsys, photos, tmp_path / "out", *options, command=main_shard)
+    assert status == 0
+    assert errors.splitlines()[0] == f"{photos}: train 15 of 60, val 12 samples, 3 classes"
+
+
+def test_an_unfinished_dataset_is_said_to_be_one(copy, tmp_path, capsys):
+    (copy / "walloc.json").unlink()
+    for arguments in (["info", copy], ["check", copy], ["view", copy, tmp_path / "a.png"], ["push", copy, "user/name"]):
+        status, _, errors = run(capsys, *arguments)
+        assert (status, errors.count("\n")) == (1, 1)
+        assert errors.startswith(
+            f"error: {copy} is an unfinished dataset, without walloc.json: run the walloc-shard command that made it"
+        )
 
 
 def test_output_to_a_closed_pipe(dataset):

@@ -10,7 +10,7 @@ from tests.photographs import contents
 from walloc_data import load_codec
 from walloc_data.cli import main
 
-OPTIONS = ["--channels", "8", "--levels", "2", "--images", "12", "--read", "size=64", "--gray", "--quiet"]
+OPTIONS = ["--channels", "8", "--levels", "2", "--limit", "12", "--read", "size=64", "--gray", "--quiet"]
 
 
 def test_samples_that_cannot_be_read_are_passed_over_and_counted(photos, tmp_path, capsys):

@@ -18,5 +18,19 @@ def test_the_generated_parts_are_up_to_date() -> None:
     assert said.returncode == 0, "run python -m tools.make_readme" + said.stderr
 
 
+def test_the_quickstart_says_its_options_before_it_installs_anything() -> None:
+    for option in ("--help", "-h"):
+        said = subprocess.run(
+            [ROOT / "tools" / "quickstart", option], capture_output=True, text=True, check=True
+        ).stdout
+        assert set(re.findall(r'add_argument\("(--\w+)"', (ROOT / "tools" / "demo.py").read_text("utf-8"))) == set(
+            re.findall(r"^  (--\w+)", said, re.MULTILINE)
+        )
+    assert (
+        "usage"
+        in subprocess.run([ROOT / "tools" / "test", "--help"], capture_output=True, text=True, check=True).stdout
+    )
+
+
 def test_the_table_of_codecs_is_the_zoo() -> None:
     assert sorted(re.findall(r"^\| `([a-z]+-f\d+c\d+(?:-[a-z]+)?)` \|", README, re.MULTILINE)) == zoo_names()

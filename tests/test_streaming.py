@@ -339,4 +339,6 @@ def test_what_a_user_may_get_wrong(dataset):
         stream(dataset).loader(shuffle=True)
     with pytest.raises(DatasetError, match=r"several with their weights"):
         StreamingLatentDataset([dataset, dataset], batch_size=3)
+    with pytest.raises(DatasetError, match="no samples by number: iterate it, or its loader"):
+        stream(dataset)[0]
     assert "9 steps of 7, rank 0 of 1, codec rgb-f8c12" in repr(stream(dataset))

@@ -67,6 +67,11 @@ def test_unknown_names_are_refused_with_the_known_ones(
         load_codec(name)
 
 
+def test_the_manifest_of_a_dataset_is_no_codec_but_its_folder_has_one() -> None:
+    with pytest.raises(CodecError, match="is the manifest of a dataset: give its folder, latents, for the codec of it"):
+        load_codec("latents/walloc.json")
+
+
 def test_reading_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(CodecError, match="missing"):
         read_tensors(tmp_path / "codec.safetensors")

@@ -179,6 +179,10 @@ class StreamingLatentDataset(IterableDataset[Any]):
     def __iter__(self) -> Iterator[Any]:
         return self._steps.iterate(by_hand=in_data_loader(sys._getframe(1)))
 
+    def __getitem__(self, index: Any) -> Any:
+        """Raises `DatasetError`: a stream is iterated."""
+        raise DatasetError("a stream has no samples by number: iterate it, or its loader(); LatentDataset has them")
+
     def loader(self, *, num_workers: int = 0, **options: Any) -> StreamingLoader:
         """A `StatefulDataLoader` of this stream's batches; `options` are further ones of `DataLoader`.
 

@@ -43,6 +43,8 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
         return _load_zoo(shipped).coarser(times)
     path = Path(name)
     path = path / _HUB_FILE if os.path.isdir(path) else path
+    if path.name == "walloc.json":
+        raise CodecError(f"{name} is the manifest of a dataset: give its folder, {path.parent}, for the codec of it")
     if not os.path.isfile(path):  # of os, since those of Path raise for a name that is too long
         raise CodecError(f"no codec {name!r}: it is neither a file nor one of the zoo ({', '.join(zoo_names())})")
     return _load_file(path)

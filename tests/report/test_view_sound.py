@@ -68,7 +68,7 @@ def test_without_originals_and_with_what_is_no_folder_of_ours(windows, recording
     assert main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(tmp_path / "empty")]) == 1
     assert "originals: " in capsys.readouterr().err
     write(tmp_path / "others" / "c.wav", sound(1, RATE, 2))
-    assert main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(tmp_path / "others")]) == 0
+    assert main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(tmp_path / "others")]) == 1
     assert "holds none of these samples' originals" in capsys.readouterr().err
 
 

@@ -74,7 +74,7 @@ def test_a_class_without_images_is_noted_and_keeps_its_label(tmp_path):
     source = make(tmp_path, "ant/a.jpg", "bee/", "cat/c.jpg", "dog/readme.txt")
     assert source.classes == {"label": ["ant", "bee", "cat", "dog"]}
     assert [label for _, label in listed(source)["train"]] == [0, 2]
-    assert source.notes == ["class 'bee' has no files", "class 'dog' has no files", OTHERS]
+    assert source.notes == ["2 classes have no files: bee, dog", OTHERS]
 
 
 def test_loose_images_are_noted(tmp_path):

@@ -300,12 +300,15 @@ def test_what_is_no_tar_of_samples(tmp_path, content, reason):
     [
         ("data-{000..012}.tar", r"13 of 13 files are not there, such as .*data-000\.tar"),
         ("data.tar", "there is no .*data.tar"),
-        ("data.tar.gz", r"unpack it first \(gunzip .*data\.tar\.gz\)"),
-        ("data.bin", "is not a folder, nor a file that is known: a source is a folder of files, "),
+        ("data.tar.gz", "is not there: check the path"),
+        ("packed.tar.gz", r"unpack it first \(gunzip .*packed\.tar\.gz\)"),
+        ("data.bin", "is no kind of file that holds samples: a source is a folder of files, "),
         ("data-{0..99999999}.tar", "stands for more than 1,000,000 files"),
     ],
 )
 def test_addresses_of_nothing(tmp_path, address, reason):
+    for name in ("packed.tar.gz", "data.bin"):
+        (tmp_path / name).touch()
     with pytest.raises(SourceError, match=reason):
         opened(f"{tmp_path}/{address}")
 

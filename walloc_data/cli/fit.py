@@ -47,9 +47,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="how much more detail counts: 0 for pixels, 0.5 for detail where channels are few",
     )
-    parser.add_argument(
-        "--images", type=int, default=300, metavar="N", help="at most N samples, evenly from the source"
-    )
+    parser.add_argument("--limit", type=int, default=300, metavar="N", help="at most N samples, evenly from the source")
+    parser.add_argument("--images", help=argparse.SUPPRESS)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_reading(parser)
 
@@ -65,8 +64,10 @@ def _levels(text: str) -> int | tuple[int, ...]:
 def run(arguments: argparse.Namespace) -> None:
     """Fit a codec and write it."""
     refuse_former(arguments)
-    if arguments.images < 1:
-        raise SourceError("--images is a whole number from 1 on")
+    if arguments.images is not None:
+        raise SourceError(f"--images {arguments.images} is now --limit {arguments.images}")
+    if arguments.limit < 1:
+        raise SourceError("--limit is a whole number from 1 on")
     if arguments.out.suffix != ".safetensors":
         raise SourceError(f"{arguments.out}: the file of a codec ends with .safetensors")
     from walloc_data.codec import CodecConfig, fit  # heavy, as all that follows
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     reader = reader_for(config, **arguments.read or {})
     source = cut(open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data), reader)
-    signals = _Signals(source, reader, arguments.images, arguments.quiet)
+    signals = _Signals(source, reader, arguments.limit, arguments.quiet)
     wanted = channels[signal_channels > 1] if arguments.channels is None else arguments.channels
     codec = fit(signals, config, channels=wanted, knee=arguments.knee, emphasis=arguments.emphasis)
     save_codec(codec, arguments.out)

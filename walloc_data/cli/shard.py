@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
     source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)
     source = cut(source, reader)
-    samples = sum(min(len(split), options.limit or len(split)) for split in source.splits.values())
-    workers = default_workers(samples) if arguments.workers is None else arguments.workers
-    _introduce(source, quiet=arguments.quiet)
+    counts = {name: min(len(split), options.limit or len(split)) for name, split in source.splits.items()}
+    workers = default_workers(sum(counts.values())) if arguments.workers is None else arguments.workers
+    _introduce(source, counts, quiet=arguments.quiet)
     result = shard_dataset(
         source,
         arguments.out,
@@ -118,12 +119,15 @@ def _refuse_former(arguments: argparse.Namespace) -> None:
         )
 
 
-def _introduce(source: "Source", *, quiet: bool) -> None:
+def _introduce(source: "Source", counts: Mapping[str, int], *, quiet: bool) -> None:
     """What was found, before hours are spent on it."""
     for note in source.notes:
         print(f"note: {note}", file=sys.stderr)
     if not quiet:
-        splits = ", ".join(f"{name} {len(split):,}" for name, split in source.splits.items())
+        splits = ", ".join(
+            f"{name} {count:,}" + (f" of {len(source.splits[name]):,}" if count < len(source.splits[name]) else "")
+            for name, count in counts.items()
+        )
         classes = ", ".join(
             f"{len(names):,} {'classes' if field == 'label' else f'classes of {field}'}"
             for field, names in source.classes.items()

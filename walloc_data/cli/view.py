@@ -1,7 +1,6 @@
 """The verb `view`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from walloc_data.cli.info import add_dataset
@@ -46,12 +45,15 @@ def run(arguments: argparse.Namespace) -> None:
         original_of=None if arguments.originals is None else Originals(dataset, arguments.originals).signal,
         files=picture.with_suffix(""),
     )
+    known = [one.psnr for one in shown if one.psnr is not None]
+    if arguments.originals is not None and not known:
+        raise SourceError(
+            f"{arguments.originals} holds none of these samples' originals, such as {shown[0].key}: give what the "
+            "dataset was made of"
+        )
     sheet.save(picture)
     for one in shown:
         print(f"{one.key}" + ("" if one.psnr is None else f"  {one.psnr:.2f} dB"))
-    known = [one.psnr for one in shown if one.psnr is not None]
-    if arguments.originals is not None and not known:
-        print(f"note: {arguments.originals} holds none of these samples' originals", file=sys.stderr)
     if known:
         print(f"mean {sum(known) / len(known):.2f} dB")
     written = [path for one in shown for path in one.files]

@@ -1,5 +1,6 @@
 """Which reader a codec wants."""
 
+from dataclasses import fields
 from typing import Any, Protocol
 
 from walloc_data.errors import SourceError
@@ -30,10 +31,13 @@ def reader_for(config: _Config, **options: Any) -> Reader:
     """
     for reader in _READERS:
         if (reader.kind, reader.dims) == (config.kind, config.dims):
-            try:
-                return reader(channels=config.signal_channels, **options)
-            except TypeError as error:
-                raise SourceError(f"{config.kind} is not read with these options: {error}") from error
+            known = {entry.name for entry in fields(reader) if entry.init} - {"channels"}
+            unknown = ", ".join(map(repr, sorted(options.keys() - known)))
+            if unknown:
+                raise SourceError(
+                    f"{config.kind} is read without {unknown}: its options are {', '.join(sorted(known))}"
+                )
+            return reader(channels=config.signal_channels, **options)
     raise SourceError(
         f"codec {config.name!r} is for {config.kind} of {config.dims} dimensions, which nothing here reads"
     )

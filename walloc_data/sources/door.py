@@ -55,7 +55,7 @@ def _opened(address: Any, suffixes: frozenset[str], data: str | None) -> Source:
     text = os.fspath(address)
     suffix = suffix_of(text)
     if not os.path.isdir(text):
-        if suffix in _PACKED:
+        if suffix in _PACKED and (is_url(text) or os.path.exists(text)):
             raise SourceError(
                 f"{text} is compressed, so that its samples cannot be reached one by one: unpack it first "
                 f"({_PACKED[suffix]} {text})"
@@ -66,7 +66,9 @@ def _opened(address: Any, suffixes: frozenset[str], data: str | None) -> Source:
             return _many(text, frozenset((suffix,)), suffixes, data)
         if is_url(text):
             return _many(text, frozenset(_MANY), suffixes, data)
-        raise SourceError(f"{text} is not a folder, nor a file that is known: a source is {_KINDS}")
+        if not os.path.exists(text):
+            raise SourceError(f"{text} is not there: check the path; a source is {_KINDS}")
+        raise SourceError(f"{text} is no kind of file that holds samples: a source is {_KINDS}")
     if is_saved(Path(text)):
         return open_saved(Path(text), suffixes=suffixes, data=data)
     wanted = frozenset(suffix for suffix in _MANY if _holds(Path(text), suffix))

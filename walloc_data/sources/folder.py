@@ -142,7 +142,11 @@ def _notes_on_classes(classes: Sequence[str], splits: Mapping[str, Files]) -> li
     """Classes without files, and those that training never meets."""
     seen = {split: set(files.fields["label"]) for split, files in splits.items()}
     everywhere = set[int]().union(*seen.values())
-    notes = [f"class {name!r} has no files" for label, name in enumerate(classes) if label not in everywhere]
+    empty = [name for label, name in enumerate(classes) if label not in everywhere]
+    notes = [f"class {empty[0]!r} has no files"] if len(empty) == 1 else []
+    if len(empty) > 1:
+        shown = ", ".join(empty[:_SHOWN]) + (", ..." if len(empty) > _SHOWN else "")
+        notes.append(f"{len(empty)} classes have no files: {shown}")
     alone = [classes[label] for label in sorted(everywhere - seen["train"])] if "train" in seen else []
     if alone:
         shown = ", ".join(alone[:_SHOWN]) + (", ..." if len(alone) > _SHOWN else "")
