@@ -29,7 +29,9 @@ def test_the_code_for_samples_in_python_runs(tmp_path, monkeypatch):
 
 def test_the_code_for_sound_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    [block] = re.findall(r"```python\n(.*?)```", (DOCS / "audio.md").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "audio.md").read_text("utf-8"), re.DOTALL)
     namespace: dict[str, object] = {}
-    exec(compile(block, "audio.md", "exec"), namespace)
+    for block in blocks:
+        exec(compile(block, "audio.md", "exec"), namespace)
     assert namespace["x"].shape == (12, 8, 313)
+    assert namespace["inner"].shape[1:] == (8, 64)

@@ -84,6 +84,21 @@ class Codec:
         return self.config.factor
 
     @property
+    def margin(self) -> int | tuple[int, ...]:
+        """Positions at each end of a slice of latents that depend on what lies beyond; a tuple where dimensions differ.
+
+        All others are the latents of that part of the signal, if it begins and ends at multiples of the factor from
+        where the padded signal does (but for values on a rounding tie); and decode to that part of what all decode to.
+
+        >>> from walloc_data import load_codec
+        >>> codec, image = load_codec("rgb-f8c12"), torch.rand(1, 3, 256, 8, dtype=torch.float64)
+        >>> part, k = codec.encode(image[:, :, 64:192]), codec.margin
+        >>> k, bool((part[:, :, k:-k] == codec.encode(image)[:, :, 8 + k : 24 - k]).all())
+        (7, True)
+        """
+        return self.config.margin
+
+    @property
     def parity(self) -> Tensor:
         """Bool `[c, dims]`: reversing axis `i` of a signal reverses the latents and negates channels where `[:, i]`.
 

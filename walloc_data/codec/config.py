@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.levels import Levels, each_axis, grid_name
-from walloc_data.codec.wavelets import filter_bank, has_parity
+from walloc_data.codec.wavelets import filter_bank, has_parity, margin
 from walloc_data.errors import CodecError
 
 __all__ = ["RANGES", "CodecConfig"]
@@ -103,6 +103,12 @@ class CodecConfig:
         """`factors` as one number, where all are equal."""
         factors = self.factors
         return factors[0] if len(set(factors)) == 1 else factors
+
+    @property
+    def margin(self) -> int | tuple[int, ...]:
+        """Positions at each end of latents that depend on samples beyond it; a tuple where dimensions differ."""
+        margins = tuple(margin(self.wavelet, level) for level in each_axis(self.levels, self.dims))
+        return margins[0] if len(set(margins)) == 1 else margins
 
     @property
     def grid(self) -> str:

@@ -7,7 +7,7 @@ import pywt
 
 from walloc_data.errors import CodecError
 
-__all__ = ["DEFAULT_WAVELET", "filter_bank", "has_parity", "synthesis_norms"]
+__all__ = ["DEFAULT_WAVELET", "filter_bank", "has_parity", "margin", "synthesis_norms"]
 
 DEFAULT_WAVELET = "10/18"
 
@@ -70,6 +70,17 @@ def has_parity(name: str) -> bool:
     bank = filter_bank(name)
     low, high = np.array(bank.dec_lo), np.array(bank.dec_hi)
     return bool(np.allclose(low, low[::-1], atol=1e-12) and np.allclose(high, -high[::-1], atol=1e-12))
+
+
+def margin(name: str, levels: int) -> int:
+    """How many positions at an end of packets of `levels` depend on samples beyond it, and the other way round.
+
+    A level's filters of length L are centred on two samples and reach over `(L - 2) / 2` more on each side; those of
+    level j stand `2**j` samples apart.
+    """
+    factor = 2**levels
+    reach = (factor - 1) * (filter_bank(name).dec_len - 2) // 2
+    return int(-(-reach // factor))
 
 
 @lru_cache(maxsize=32)
