@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from walloc_data.errors import WallocError
     from walloc_data.neighbours import latent_decoder
     from walloc_data.shard import shard_dataset
-    from walloc_data.signals import AudioReader, ImageReader
+    from walloc_data.signals import AudioReader, ImageReader, VideoReader
     from walloc_data.sources import Files, Source, open_source, read_list
     from walloc_data.storage import StorageOptions
     from walloc_data.streaming import StreamingLatentDataset
@@ -27,6 +27,7 @@ __all__ = [
     "Source",
     "StorageOptions",
     "StreamingLatentDataset",
+    "VideoReader",
     "WallocError",
     "fit",
     "latent_decoder",
@@ -45,7 +46,7 @@ _ROOMS = {
     "errors": ("WallocError",),
     "neighbours": ("latent_decoder",),
     "shard": ("shard_dataset",),
-    "signals": ("AudioReader", "ImageReader"),
+    "signals": ("AudioReader", "ImageReader", "VideoReader"),
     "sources": ("Files", "Source", "open_source", "read_list"),
     "storage": ("StorageOptions",),
     "streaming": ("StreamingLatentDataset",),

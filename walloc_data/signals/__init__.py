@@ -5,5 +5,17 @@ from walloc_data.signals.door import reader_for
 from walloc_data.signals.images import ImageReader
 from walloc_data.signals.signal import Cutting, Reader, Signal, Window
 from walloc_data.signals.told import Told, told
+from walloc_data.signals.video import VideoReader
 
-__all__ = ["AudioReader", "Cutting", "ImageReader", "Reader", "Signal", "Told", "Window", "reader_for", "told"]
+__all__ = [
+    "AudioReader",
+    "Cutting",
+    "ImageReader",
+    "Reader",
+    "Signal",
+    "Told",
+    "VideoReader",
+    "Window",
+    "reader_for",
+    "told",
+]

@@ -67,6 +67,11 @@ class AudioReader:
         if self.rate is not None:
             need("soxr", "audio")
 
+    @property
+    def windows(self) -> str | None:
+        """What its windows are; None without a `segment`."""
+        return None if self.segment is None else f"windows of {self.segment:g} seconds"
+
     def config(self) -> dict[str, Any]:
         """Its options, for the manifest: channels, and what differs from the defaults."""
         options = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}

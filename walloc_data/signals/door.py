@@ -7,10 +7,11 @@ from walloc_data.errors import SourceError
 from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.images import ImageReader
 from walloc_data.signals.signal import Reader
+from walloc_data.signals.video import VideoReader
 
 __all__ = ["reader_for"]
 
-_READERS = (ImageReader, AudioReader)
+_READERS = (ImageReader, AudioReader, VideoReader)
 
 
 class _Config(Protocol):

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.framing import Framing
 from walloc_data.signals.image_colors import to_srgb
 from walloc_data.signals.image_formats import image_formats, image_suffixes, most_pixels
 from walloc_data.signals.image_modes import flatten, settle
@@ -20,7 +21,7 @@ from walloc_data.signals.signal import Signal
 
 __all__ = ["ImageReader"]
 
-_RESIZES, _CROPS, _COLORS = ("shorter", "squash", "none"), ("center", "none"), ("srgb", "stored")
+_COLORS = ("srgb", "stored")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -69,12 +70,9 @@ class ImageReader:
                 raise SourceError(f"{name}={value!r} is not a whole number") from error
         if self.channels not in (1, 3):
             raise SourceError(f"images are read with 1 or 3 channels, and the codec wants {self.channels}")
-        if self.resize not in _RESIZES or self.crop not in _CROPS:
-            raise SourceError(f"resize is one of {_RESIZES} and crop one of {_CROPS}")
+        Framing(self.size, self.resize, self.crop)
         if self.color not in _COLORS:
             raise SourceError(f"color is one of {_COLORS}")
-        if self.size is not None and not (isinstance(self.size, int) and 1 <= self.size <= 1 << 15):
-            raise SourceError(f"size={self.size!r} is not in 1 to {1 << 15} pixels")
         if not isinstance(self.max_pixels, int) or self.max_pixels < 1:
             raise SourceError(f"max_pixels={self.max_pixels!r} is no number of pixels, or would refuse every image")
 
@@ -136,7 +134,7 @@ class ImageReader:
         if image.format == "PNG":
             image.load()  # its EXIF may follow the picture, whose faults must not pass for faults of the EXIF
         turn = _orientation(image)
-        size = self._resized(width, height)
+        size = Framing(self.size, self.resize, self.crop).resized(width, height)
         if self.crop == "none" and size[0] * size[1] > self.max_pixels:
             raise SampleError(f"{size[0]} x {size[1]} pixels once resized: more than the limit of {self.max_pixels}")
         convert = to_srgb(image) if self.color == "srgb" else None
@@ -162,20 +160,9 @@ class ImageReader:
         mode = "L" if self.channels == 1 else "RGB"
         return flat if flat.mode == mode else flat.convert(mode)
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height after resizing, before cropping."""
-        if self.size is None or self.resize == "none":
-            return width, height
-        if self.resize == "squash":
-            return self.size, self.size
-        scale = self.size / min(width, height)
-        return max(self.size, round(width * scale)), max(self.size, round(height * scale))
-
     def _resize_and_crop(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         """The middle of `image` as it would be were it resized to `size` first; only the middle is."""
-        width, height = size
-        if self.size is not None and self.crop == "center":
-            width, height = min(width, self.size), min(height, self.size)
+        width, height = Framing(self.size, self.resize, self.crop).cropped(*size)
         if (width, height) == image.size:
             return image
         span = image.width * width / size[0], image.height * height / size[1]

@@ -65,15 +65,15 @@ class Window(NamedTuple):
 
 @runtime_checkable
 class Cutting(Protocol):
-    """A reader that may cut recordings into windows of `segment` seconds (None: it does not).
+    """A reader that may cut recordings into windows.
 
     It takes the `Path` of a file for its bytes, so that of a long one no more is read than a window, and gives each
     signal's window for a `Window`.
     """
 
     @property
-    def segment(self) -> float | None:
-        """Seconds of a window."""
+    def windows(self) -> str | None:
+        """What its windows are, for people, such as `windows of 4 seconds`; None: it does not cut."""
 
     def starts(self, data: Any, name: str) -> list[float]:
         """Where windows begin, in seconds, without decoding. Raises `SampleError` for what is damaged."""

@@ -1,4 +1,4 @@
-"""Long recordings as samples of a few seconds each."""
+"""Long recordings, of sound or video, as samples of a few seconds each."""
 
 import hashlib
 import os
@@ -17,13 +17,13 @@ __all__ = ["Clips", "cut"]
 
 def cut(source: Source, reader: Reader) -> Source:
     """The windows of a source's recordings, by what their headers say, where a reader cuts them; else the source."""
-    if not isinstance(reader, Cutting) or reader.segment is None:
+    if not isinstance(reader, Cutting) or reader.windows is None:
         return source
     if any(isinstance(split, Clips) for split in source.splits.values()):
         return source  # it is cut already
     splits = {name: Clips.of(split, reader) for name, split in source.splits.items()}
     recordings, windows = (sum(map(len, each.values())) for each in (source.splits, splits))
-    note = f"{recordings:,} recordings are {windows:,} windows of {reader.segment:g} seconds"
+    note = f"{recordings:,} recordings are {windows:,} {reader.windows}"
     return replace(source, splits=splits, notes=[*source.notes, note])
 
 

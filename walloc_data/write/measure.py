@@ -17,15 +17,16 @@ def measured_psnr(
 ) -> float:
     """PSNR in dB of a signal `[C, *space]` decoded from its latents `[c, *space / f]`; of a large one, its middle.
 
-    Behind `length` samples, sound is only filled up, and does not count.
+    Behind `length` samples, sound is only filled up, and video behind so many frames: that does not count.
     """
     side = int(_POSITIONS ** (1 / codec.config.dims))
     taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
-    for positions, size, factor in zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True):
+    axes = zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True)
+    for axis, (positions, size, factor) in enumerate(axes):
         before = (positions * factor - size) // 2  # samples of padding in front
         if positions <= side:
             taken.append(slice(None))
-            true = size if length is None else int(length)
+            true = size if length is None or axis else int(length)
             kept.append(slice(before, before + true))
             original.append(slice(true))
             continue
