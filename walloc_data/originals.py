@@ -24,7 +24,7 @@ class Originals:
         """Raises `DatasetError` where the dataset does not say how they were read."""
         self._config, self._address = dataset.codec.config, os.fspath(address)
         self._reader = _reader(dataset)
-        self._windows = isinstance(self._reader, Cutting) and self._reader.segment is not None
+        self._windows = isinstance(self._reader, Cutting) and self._reader.windows is not None
 
     def signal(self, fields: Mapping[str, Any]) -> Tensor | None:
         """The original of the sample of these columns, as `decode="signal"` would give it: float32 `[C, *size]`.

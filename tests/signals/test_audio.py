@@ -259,7 +259,7 @@ def test_a_codec_finds_its_reader():
     reader = reader_for(config, rate=16000, segment=4)
     assert reader == AudioReader(channels=1, rate=16000, segment=4.0)
     assert reader.config() == {"channels": 1, "rate": 16000, "segment": 4.0}
-    with pytest.raises(SourceError, match="audio is not read with these options"):
+    with pytest.raises(SourceError, match="audio is read without 'size'"):
         reader_for(config, size=256)
 
 

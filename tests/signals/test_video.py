@@ -283,7 +283,7 @@ def test_options():
 def test_codecs_of_video_are_read_by_it():
     config = SimpleNamespace(name="a", kind="video", dims=3, signal_channels=3)
     assert reader_for(config, frames=4) == VideoReader(frames=4)
-    with pytest.raises(SourceError, match="video is not read with these options"):
+    with pytest.raises(SourceError, match="video is read without 'segment': its options are"):
         reader_for(config, segment=4)
 
 
