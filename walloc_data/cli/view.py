@@ -16,12 +16,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         "picture",
         type=Path,
         metavar="PICTURE",
-        help="file to write (.png, .jpg); of sound, WAVs go into a folder of that name without its suffix",
+        help="file to write (.png, .jpg); WAVs of sound and MP4s of video go into a folder of that name without suffix",
     )
     parser.add_argument("--split", help="split to show (default: the first)")
     parser.add_argument("--originals", metavar="SRC", help="what the dataset was made of, to compare with")
     parser.add_argument("--count", type=int, default=12, help="samples to show")
-    parser.add_argument("--columns", type=int, help="samples a row (default: 4; of sound 2)")
+    parser.add_argument("--columns", type=int, help="samples a row (default: 4; of sound 2, of video and arrays 1)")
+    parser.add_argument(
+        "--bands",
+        metavar="R,G,B",
+        help="channels of arrays that are drawn, from 0: three, one, or 'components' for principal ones (default: "
+        "three evenly from all)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -44,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         columns=arguments.columns,
         original_of=None if arguments.originals is None else Originals(dataset, arguments.originals).signal,
         files=picture.with_suffix(""),
+        bands=arguments.bands,
     )
     known = [one.psnr for one in shown if one.psnr is not None]
     if arguments.originals is not None and not known:
@@ -56,6 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{one.key}" + ("" if one.psnr is None else f"  {one.psnr:.2f} dB"))
     if known:
         print(f"mean {sum(known) / len(known):.2f} dB")
-    written = [path for one in shown for path in one.files]
+    if any(one.files is None for one in shown):
+        print("note: MP4s are written with PyAV: pip install 'walloc-data[video]'", file=sys.stderr)
+    written = [path for one in shown for path in one.files or []]
     if written:
         print(f"{len(written)} files, such as {written[0]}")

@@ -9,29 +9,32 @@ from typing import Any, NamedTuple
 from PIL import Image
 from torch import Tensor
 
-from walloc_data.codec import psnr
+from walloc_data.codec import CodecConfig, psnr
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
+from walloc_data.report.array import draw_array
 from walloc_data.report.image import draw_image
 from walloc_data.report.sheet import Cell, draw_sheet
 from walloc_data.report.sound import draw_sound, write_sounds
+from walloc_data.report.video import draw_video, write_video
 
 __all__ = ["Shown", "contact_sheet", "small_picture"]
 
-_COLUMNS = {"image": 4, "sound": 2}  # of a sheet
-_SMALL_COUNT = {"image": 12, "sound": 4}  # of `small_picture`: samples
+_COLUMNS = {"image": 4, "sound": 2, "video": 1, "array": 1}  # of a sheet
+_SMALL_COUNT = {"image": 12, "sound": 4, "video": 3, "array": 3}  # of `small_picture`: samples
+_WRITERS = {"sound": write_sounds, "video": write_video}
 _SMALL_SIDE, _SMALL_BYTES = 256, 300_000  # of `small_picture`: of a sample, and of the file
 _UNSAFE = re.compile(r"[^\w.#-]+")
 
 
 class Shown(NamedTuple):
     """A sample that was drawn: its key, the PSNR of what is decoded in dB (None without an original), and the files
-    that were written of it."""
+    that were written of it (None where that takes a library that is not installed)."""
 
     key: str
     psnr: float | None
-    files: list[Path]
+    files: list[Path] | None
 
 
 def contact_sheet(
@@ -42,54 +45,50 @@ def contact_sheet(
     original_of: Callable[[Mapping[str, Any]], Tensor | None] | None = None,
     side: int | None = None,
     files: Path | None = None,
+    bands: str | None = None,
 ) -> tuple[Image.Image, list[Shown]]:
     """A picture of `count` samples, evenly from the dataset, and what there is to say of each.
 
     `dataset` decodes to signals. Images are drawn as they are, with a side longer than `side` pixels smaller; sound as
-    spectrograms. `original_of` gives the original of a sample of some columns, as it would be decoded: then each stands
+    spectrograms, video as some of its frames, arrays in false colours (of `bands`, as `bands_of` takes them), with
+    curves. `original_of` gives the original of a sample of some columns, as it would be decoded: then each stands
     beside its original or below it; without, or where it gives None, alone, and its PSNR is None. `columns` is samples
-    a row (None: as many as suit). In the folder `files`, which is made, what can be listened to is written: WAVs, also
-    of originals.
+    a row (None: as many as suit). In the folder `files`, which is made, what can be listened to or watched is written:
+    WAVs, MP4s.
 
     Raises `DatasetError` for options that are none, and `SampleError` for an original that cannot be read.
     """
     if dataset.decode not in ("signal", "pixels") or count < 1 or (columns is not None and columns < 1):
         raise DatasetError("a contact sheet takes a dataset with decode='signal', and a count and columns from 1 on")
-    count, what = min(count, len(dataset)), _drawn_as(dataset)
-    if what is None:
-        raise DatasetError(f"codec {dataset.codec.name!r} is for {dataset.codec.config.kind}, which is not drawn")
-    cells, shown = [], []
+    config, count = dataset.codec.config, min(count, len(dataset))
+    what = _drawn_as(config)
+    cells: list[Cell] = []
+    shown: list[Shown] = []
     for number in range(count):
         index = number * len(dataset) // count
         decoded, fields = dataset[index][0], dataset.fields(index)
         original = None if original_of is None else original_of(fields)
         if original is not None and original.shape != decoded.shape:
             original = None
-        quality = None if original is None else psnr(decoded, original, dataset.codec.config.kind)
-        written: list[Path] = []
-        if what == "sound":
-            pictures = draw_sound(decoded, original, fields)
-            if files is not None:
-                files.mkdir(parents=True, exist_ok=True)
-                stem = files / f"{number:02d}-{_UNSAFE.sub('-', fields['key'])[-80:]}"
-                written = write_sounds(stem, decoded, original, fields)
-        else:
-            pictures = [draw_image(image, side) for image in (original, decoded) if image is not None]
-        key = str(fields["key"])
+        key, quality = str(fields["key"]), None
+        if original is not None:
+            quality = psnr(decoded, original, config.kind)
         caption = "/".join(key.split("/")[-2:]) + ("" if quality is None else f"  {quality:.2f} dB")
-        cells.append(Cell(caption, pictures))
+        cells.append(Cell(caption, _pictures(what, decoded, original, fields, side, bands)))
+        written: list[Path] | None = []
+        if files is not None and what in _WRITERS:
+            files.mkdir(parents=True, exist_ok=True)
+            stem = files / f"{number:02d}-{_UNSAFE.sub('-', key)[-80:]}"
+            written = _WRITERS[what](stem, decoded, original, fields)
         shown.append(Shown(key, quality, written))
     return draw_sheet(cells, columns or _COLUMNS[what]), shown
 
 
-def small_picture(folder: Path) -> bytes | None:
-    """A JPEG of decoded samples of a dataset's first split, at most 300 kB; None for signals that are not drawn."""
+def small_picture(folder: Path) -> bytes:
+    """A JPEG of decoded samples of a dataset's first split, at most 300 kB."""
     split = next(iter(Manifest.read(folder).splits))
     dataset = LatentDataset(folder, split, decode="signal")
-    what = _drawn_as(dataset)
-    if what is None:
-        return None
-    sheet, _ = contact_sheet(dataset, count=_SMALL_COUNT[what], side=_SMALL_SIDE)
+    sheet, _ = contact_sheet(dataset, count=_SMALL_COUNT[_drawn_as(dataset.codec.config)], side=_SMALL_SIDE)
     for quality in (85, 70, 50, 30, 10):
         file = io.BytesIO()
         sheet.save(file, "JPEG", quality=quality)
@@ -98,8 +97,25 @@ def small_picture(folder: Path) -> bytes | None:
     return file.getvalue()
 
 
-def _drawn_as(dataset: LatentDataset) -> str | None:
-    config = dataset.codec.config
+def _drawn_as(config: CodecConfig) -> str:
+    """How signals of a codec are drawn: images and video only with the channels of one."""
     if (config.kind, config.dims) == ("audio", 1):
         return "sound"
-    return "image" if (config.kind, config.dims) == ("image", 2) and config.signal_channels in (1, 3) else None
+    if config.kind in ("image", "video") and config.dims > 1 and config.signal_channels in (1, 3):
+        return {2: "image", 3: "video"}[config.dims]
+    return "array"
+
+
+def _pictures(
+    what: str,
+    decoded: Tensor,
+    original: Tensor | None,
+    fields: Mapping[str, Any],
+    side: int | None,
+    bands: str | None,
+) -> list[Image.Image]:
+    if what == "array":
+        return draw_array(decoded, original, bands, side)
+    if what == "image":
+        return [draw_image(image, side) for image in (original, decoded) if image is not None]
+    return {"sound": draw_sound, "video": draw_video}[what](decoded, original, fields)
