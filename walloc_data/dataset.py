@@ -22,7 +22,8 @@ class LatentDataset(Dataset[Any]):
     """Samples `(x, y)` of a split of a dataset, in a folder or at a URL (`hf://user/name`, `https://`, `s3://`).
 
     `decode` says what x is: `"latents"`, int8 `[c, *space / f]`; `"float"`, float32 of the same shape, dequantised;
-    `"signal"`, or of images also `"pixels"`, float32 `[C, *space]` in the range of the codec, without padding. y is the
+    `"signal"`, or of images also `"pixels"`, float32 `[C, *space]` in the range and the units of what was read, without
+    padding; `"native"`, the same in its dtype: uint8 of images and video, int16 of sound, of arrays their own. y is the
     label (int; -1 in a dataset without labels). `transform` and `target_transform` are applied to one x and to one
     label. `channels` is how many of the first channels are read (None: all); `codec` is that of these.
 

@@ -39,7 +39,7 @@ class Originals:
         if self._windows:
             data = Window(data, float(fields["start"]), 0)
         signal = self._reader.read(data, name)
-        x = self._config.to_float(torch.from_numpy(signal.values)[None])[0]
+        x = self._config.in_units(self._config.to_float(torch.from_numpy(signal.values)[None]))[0]
         return x[:, : int(signal.fields["length"])] if "length" in signal.fields else x
 
     def _raw(self, key: str) -> tuple[Any, str] | None:

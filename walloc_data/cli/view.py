@@ -1,6 +1,7 @@
 """The verb `view`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from walloc_data.cli.info import add_dataset

@@ -13,7 +13,7 @@ from torch import Tensor
 from walloc_data.errors import DatasetError, WallocError
 from walloc_data.format import Column
 from walloc_data.read.choice import LATENTS, LENGTH, Choice
-from walloc_data.read.decoding import to_floats, to_signals, to_tensors
+from walloc_data.read.decoding import to_floats, to_native, to_signals, to_tensors
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.samples import Samples
@@ -146,7 +146,8 @@ class Batches:
     def _x(self, found: Samples) -> Tensor | list[Tensor]:
         codec = self.choice.codec
         if self.choice.decoded:
-            return to_signals(found.latents, codec, found.columns["size"], found.columns.get(LENGTH))
+            signals = to_signals(found.latents, codec, found.columns["size"], found.columns.get(LENGTH))
+            return to_native(signals, codec.config) if self.choice.decode == "native" else signals
         return to_tensors(found.latents) if self.choice.decode == "latents" else to_floats(found.latents, codec)
 
 

@@ -12,8 +12,8 @@ from walloc_data.read.pixel_transforms import pixel_transform_in
 __all__ = ["LATENTS", "LENGTH", "Choice"]
 
 LATENTS = "latents"  # what x is called where columns are a mapping
-LENGTH = "length"  # the column of samples of sound before the silence that fills them up
-_DECODES = ("latents", "float", "signal", "pixels")
+LENGTH = "length"  # the column of samples of sound, or frames of video, before what fills them up
+_DECODES = ("latents", "float", "signal", "native", "pixels")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Choice:
     """`columns` behind x, `(x, *columns)`; or by their names in a dict, where `"latents"` stands for x.
 
     `decode` says what x is: `"latents"`, as they are stored; `"float"`, dequantised; `"signal"`, or of images also
-    `"pixels"`, decoded. `transform` is for x. Raises `DatasetError` for what cannot be with this `codec`.
+    `"pixels"`, decoded; `"native"`, decoded to the dtype of files. `transform` is for x. Raises `DatasetError` for what
+    cannot be with this `codec`.
     """
 
     columns: Sequence[str] | Mapping[str, str]
@@ -55,7 +56,7 @@ class Choice:
     @cached_property
     def decoded(self) -> bool:
         """Whether x is the signal."""
-        return self.decode in ("signal", "pixels")
+        return self.decode in ("signal", "native", "pixels")
 
     @cached_property
     def wants_latents(self) -> bool:
@@ -78,7 +79,7 @@ class Choice:
         """Columns that say how large decoded signals are."""
         if not self.decoded:
             return ()
-        return ("size", LENGTH) if self.codec.config.kind == "audio" else ("size",)
+        return ("size", LENGTH) if self.codec.config.kind in ("audio", "video") else ("size",)
 
     def assembled(self, x: Any, columns: Mapping[str, Any]) -> Any:
         """A sample or a batch, of x and columns by name."""

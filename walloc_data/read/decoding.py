@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from walloc_data.codec import Codec, crop, one_thread
+from walloc_data.codec import Codec, CodecConfig, crop, one_thread
 from walloc_data.format import Column
 from walloc_data.read.samples import Latents
 
-__all__ = ["to_floats", "to_signals", "to_tensors"]
+__all__ = ["to_floats", "to_native", "to_signals", "to_tensors"]
 
 _CHUNK = 1 << 20  # samples of signals that are decoded at a time, so that they stay in cache
 
@@ -30,14 +30,32 @@ def to_floats(latents: Latents, codec: Codec) -> Tensor | list[Tensor]:
 def to_signals(latents: Latents, codec: Codec, sizes: Column, lengths: "Column | None" = None) -> Tensor | list[Tensor]:
     """Signals float32 `[N, C, *size]`, or a list of `[C, *size]` where `sizes` (`[N, dims]`, or Nones) differ.
 
-    Those of one shape are decoded together. Of sound, no more than `lengths` samples (`[N]`, or Nones) are given.
+    Those of one shape are decoded together. Of sound and video, no more than `lengths` (`[N]`, or Nones) samples or
+    frames are given: behind them, they are only filled up.
     """
     whole = _to_whole_signals(latents, codec, sizes)
     if lengths is None:
         return whole
     if isinstance(whole, Tensor) and isinstance(lengths, np.ndarray) and len(set(lengths.tolist())) == 1:
-        return whole[..., : int(lengths[0])]
-    return [x if n is None else x[..., : int(n)] for x, n in zip(whole, lengths, strict=True)]
+        return whole[:, :, : int(lengths[0])]
+    return [x if n is None else x[:, : int(n)] for x, n in zip(whole, lengths, strict=True)]
+
+
+def to_native(signals: Tensor | list[Tensor], config: CodecConfig) -> Tensor | list[Tensor]:
+    """Signals in the dtype that data of their kind has in files: uint8, int16 of sound, and of arrays that which the
+    codec was fitted to."""
+    if not isinstance(signals, Tensor):
+        return [_native(signal, config) for signal in signals]
+    return _native(signals, config)
+
+
+def _native(x: Tensor, config: CodecConfig) -> Tensor:
+    if config.kind == "array":
+        dtype: torch.dtype = getattr(torch, config.dtype or "float32")
+        return x if dtype.is_floating_point else x.round().to(dtype)
+    if config.kind == "audio":
+        return (x * 32768).round().clamp(max=32767).to(torch.int16)
+    return (x * 255).round().to(torch.uint8)
 
 
 @one_thread()

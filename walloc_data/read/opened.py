@@ -104,9 +104,12 @@ def _split_hint(root: str | os.PathLike[str], options: StorageOptions | None) ->
 def any_ragged(datasets: Sequence[OpenedDataset], *, decoded: bool = False) -> bool | None:
     """Whether latents of some datasets differ in shape, or what they are `decoded` to; None where that is not known.
 
-    Windows of recordings do once they are decoded, for the last one of each ends where the recording does.
+    Windows of recordings and clips of video do once they are decoded, for the last one of each ends where that does.
     """
-    if decoded and any("segment" in dataset.manifest.options.get("read", {}) for dataset in datasets):
+    if decoded and any(
+        dataset.codec.config.kind == "video" or "segment" in dataset.manifest.options.get("read", {})
+        for dataset in datasets
+    ):
         return True
     shapes = {dataset.shape for dataset in datasets}
     if () in shapes or len(shapes - {None}) > 1:

@@ -72,7 +72,7 @@ def contact_sheet(
             original = None
         key, quality = str(fields["key"]), None
         if original is not None:
-            quality = psnr(decoded, original, config.kind)
+            quality = psnr(decoded, original, config.kind, peaks=config.peaks)
         caption = "/".join(key.split("/")[-2:]) + ("" if quality is None else f"  {quality:.2f} dB")
         cells.append(Cell(caption, _pictures(what, decoded, original, fields, side, bands)))
         written: list[Path] | None = []
