@@ -27,6 +27,14 @@ def test_the_code_for_samples_in_python_runs(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"plain", "split", "mine"}
 
 
+def test_the_code_for_datasets_of_hugging_face_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    section = (DOCS / "sources.md").read_text("utf-8").split("## Hugging Face")[1].split("\n## ")[0]
+    [block] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exec(compile(block, "sources.md", "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "saved", "from-disk"}
+
+
 def test_the_code_for_sound_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "audio.md").read_text("utf-8"), re.DOTALL)

@@ -111,11 +111,16 @@ def test_a_column_of_files_that_is_asked_for(root):
     assert listed(read_list(path, data="scan"))["train"] == [("a.jpg", {"path": "elsewhere"})]
 
 
-def test_whole_paths_are_keys_below_the_list(root, tmp_path):
-    rows = [{"path": str(root / "a.jpg")}, {"path": "./b.jpg"}, {"path": "/nowhere/x.jpg"}]
+def test_whole_paths_are_keys_below_the_list(root, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "x.jpg"
+    elsewhere.write_bytes(b"x")
+    rows = [
+        {"path": path} for path in (str(root / "a.jpg"), "./b.jpg", "/nowhere/x.jpg", str(elsewhere), str(elsewhere))
+    ]
     split = read_list(jsonl(root, *rows)).splits["train"]
-    assert [split.key(i) for i in range(3)] == ["a.jpg", "b.jpg", "/nowhere/x.jpg"]
-    assert (split[0].data, split[1].data) == (b"a.jpg", b"b.jpg")
+    assert [split.key(i) for i in range(3)] == ["a.jpg", "b.jpg", "nowhere/x.jpg"]
+    assert (split[0].data, split[1].data, split[3].data) == (b"a.jpg", b"b.jpg", b"x")
+    assert [split.key(i) for i in (3, 4)] == [f"{elsewhere}"[1:], f"{elsewhere}#2"[1:]]  # joined to a folder, below it
 
 
 def test_splits_and_classes(root):

@@ -39,7 +39,7 @@ def test_the_photographs_in_tables_are_those_of_the_folder(photos, tmp_path, sto
     tables, folder = opened(stored(photos, tmp_path / "tables")), opened(photos)
     assert listed(tables) == listed(folder)
     assert tables.classes == (folder.classes if stored is as_saved else {})
-    assert tables.splits["train"][0].name.endswith("#0/000.jpg")
+    assert tables.splits["train"][0].name.endswith(", row 1, 000.jpg")
     assert tables.digest() == open_source(tmp_path / "tables", suffixes=JPG).digest()
 
 
@@ -184,7 +184,7 @@ def test_nulls_are_samples_that_cannot_be_read(tmp_path):
     split = opened(write(tmp_path / "x.parquet", {"image": [FILES[0], None, nothing, FILES[1]]})).splits["train"]
     assert (split[0].data, split[3].data) == (b"A", b"B")
     for row in (1, 2):
-        with pytest.raises(SampleError, match=rf"x\.parquet#{row}: column 'image' is null"):
+        with pytest.raises(SampleError, match=rf"x\.parquet, row {row + 1}: column 'image' is null"):
             split[row]
 
 
@@ -212,7 +212,7 @@ def test_files_cut_short_or_damaged(tmp_path):
     path.write_bytes(whole[:2000] + b"\xff" * 2000 + whole[4000:])
     split = opened(path).splits["train"]
     assert split[2].data == noise[2]
-    with pytest.raises(SampleError, match=r"x\.parquet#0: row group 0 is damaged"):
+    with pytest.raises(SampleError, match=r"x\.parquet, row 1: row group 1 is damaged"):
         split[0]
     path.unlink()
     with pytest.raises(SourceError, match=r"x\.parquet: cannot be read"):

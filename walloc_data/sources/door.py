@@ -1,6 +1,8 @@
 """Which source an address is of."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,8 @@ def open_source(address: Any, *, suffixes: frozenset[str], data: str | None = No
 def _opened(address: Any, suffixes: frozenset[str], data: str | None) -> Source:
     if is_hugging_face(address):
         return open_hugging_face(address, suffixes=suffixes, data=data)
+    if isinstance(address, Mapping) and address and all(isinstance(one, str | os.PathLike) for one in address.values()):
+        return _by_split({split: os.fspath(one) for split, one in address.items()}, suffixes, data)
     if not isinstance(address, str | os.PathLike):
         _refuse_data(data, "samples in Python")
         return address if isinstance(address, Source) else read_sequence(address)
@@ -76,6 +80,24 @@ def _opened(address: Any, suffixes: frozenset[str], data: str | None) -> Source:
         return _many(text, wanted, suffixes, data)
     _refuse_data(data, f"the files of the folder {text}")
     return scan_folder(text, suffixes=suffixes)
+
+
+def _by_split(addresses: Mapping[str, str], suffixes: frozenset[str], data: str | None) -> Source:
+    """Splits that are an address each: of parquet files, or of a list."""
+    kinds = {suffix_of(address) for address in addresses.values()}
+    if kinds == {".parquet"}:
+        places = [
+            replace(place, split=split)
+            for split, address in addresses.items()
+            for place in find_places(address if is_url(address) else os.path.abspath(address), frozenset(kinds))
+        ]
+        return scan_parquet(places, ", ".join(addresses.values()), suffixes=suffixes, data=data)
+    if kinds <= {*_LISTS, ".parquet"}:
+        return read_list(addresses, data=data)
+    raise SourceError(
+        f"a mapping of splits is to lists (.csv, .jsonl), parquet files, or samples in Python, not to "
+        f"{next(iter(addresses.values()))}: give a folder or tars alone, whose folders and names say the splits"
+    )
 
 
 def _refuse_data(data: str | None, what: str) -> None:

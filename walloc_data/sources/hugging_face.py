@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.sources.listing import split_places
 from walloc_data.sources.packed import Texts
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
@@ -48,7 +49,7 @@ class HuggingFace:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Raw:
-        where = f"{self.split}#{index}"
+        where = f"{self.split}, row {index + 1}"
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
         try:
@@ -108,12 +109,14 @@ def open_hugging_face(
     dataset: Any, name: str = "a dataset of Hugging Face", *, suffixes: frozenset[str], data: str | None = None
 ) -> Source:
     """The rows of a `datasets.Dataset`, or of each split of a `DatasetDict`; in any format, they are read undecoded.
+    A column `split` of texts becomes the splits of one that has no others.
 
     Raises `SourceError` for a dataset that is streamed, and where no column, or no telling which, is of data.
     """
     given = dataset if isinstance(dataset, Mapping) else {_split(dataset): dataset}
     if not all(hasattr(one, "with_format") and hasattr(one, "__len__") for one in given.values()):
         raise SourceError(_ENDLESS)
+    given = _parted(given, name)
     order = {split: place for place, split in enumerate(SPLITS)}
     splits: dict[str, HuggingFace] = {}
     for split in sorted(given, key=lambda split: (order.get(split, len(order)), split)):
@@ -139,6 +142,24 @@ def open_hugging_face(
 def _split(dataset: Any) -> str:
     split = str(getattr(dataset, "split", None) or "train")
     return split if re.fullmatch(r"[A-Za-z0-9_-]+", split) else "train"
+
+
+def _parted(given: Mapping[Any, Any], name: str) -> Mapping[Any, Any]:
+    """What is of one split, by its column `split`, which then goes."""
+    [one, *others] = given.values() or [None]
+    if (
+        others
+        or one is None
+        or getattr((one.features or {}).get("split"), "dtype", "") not in ("string", "large_string")
+    ):
+        return given
+    values = [
+        value
+        for part in one.with_format("arrow").select_columns(["split"])[:].column(0).chunks
+        for value in part.to_pylist()
+    ]
+    rest = one.remove_columns("split")
+    return {split: rest.select(rows) for split, rows in split_places(values, name).items()}
 
 
 def _keys(split: HuggingFace) -> Texts | None:

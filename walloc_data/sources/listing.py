@@ -12,7 +12,7 @@ from walloc_data.sources.packed import Packed, whole
 from walloc_data.sources.source import Source
 from walloc_data.sources.split_names import SPLITS
 
-__all__ = ["classified", "distinct", "numbered_classes", "repeated", "split_places"]
+__all__ = ["classified", "distinct", "numbered_classes", "parted", "repeated", "split_places"]
 
 
 def classified(source: Source) -> Source:
@@ -49,6 +49,12 @@ def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np
         split: np.fromiter((places[value] for value in values), np.int32, len(values))
         for split, values in labels.items()
     }, list(map(whole, classes))
+
+
+def parted(files: Files, where: str, *, unsaid: str | None = None) -> dict[str, Files]:
+    """Files by their field `split`, which they then have no more; `unsaid` is the split of those without a value."""
+    places = split_places([value or unsaid for value in files.fields["split"]], where)
+    return {split: files.chosen(rows).without("split") for split, rows in places.items()}
 
 
 def split_places(values: Packed, where: str) -> dict[str, Sequence[int]]:

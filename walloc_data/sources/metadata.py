@@ -10,7 +10,7 @@ import numpy as np
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.files import Files
-from walloc_data.sources.listing import classified, split_places
+from walloc_data.sources.listing import classified, parted
 from walloc_data.sources.packed import Packed, pack
 from walloc_data.sources.source import Source
 from walloc_data.sources.table import files_column, read_table
@@ -73,8 +73,7 @@ class Metadata:
             )
         if len(splits) == 1 and "split" in self.columns:
             [files] = splits.values()
-            places = split_places([split or "train" for split in files.fields["split"]], lists)
-            splits = {split: files.chosen(rows).without("split") for split, rows in places.items()}
+            splits = parted(files, lists, unsaid="train")
         return classified(replace(source, splits=splits, notes=[*source.notes, *notes]))
 
     def _filled(self, files: Files) -> Files:

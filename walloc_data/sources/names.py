@@ -10,6 +10,7 @@ import numpy as np
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.files import Files
+from walloc_data.sources.listing import parted
 from walloc_data.sources.packed import pack
 from walloc_data.sources.source import Source, Split
 
@@ -24,10 +25,11 @@ def fields_from_names(source: Source, pattern: str) -> Source:
 
     `{label}_{speaker}_*` gives two fields, and `*` is whatever stands there; a pattern with `/` is of as many folders
     besides. `*` takes as much as it can, a field as little, neither over a `/`. Texts of `label` become classes, in
-    order (of numbers, by number); other fields are whole numbers where all are, else texts. They take the place of
-    fields of the same name.
+    order (of numbers, by number); `split` becomes the splits of a source that has one; other fields are whole numbers
+    where all are, else texts. A `label` takes the place of that which folders say, and a note says so.
 
-    Raises `SourceError` for a source that is not of files, a pattern without fields, and names that are not like it.
+    Raises `SourceError` for a source that is not of files, a pattern without fields, names that are not like it, and a
+    field that a list or metadata say already.
     """
     expression = _expression(pattern)
     found: dict[str, dict[str, list[str]]] = {}
@@ -46,6 +48,7 @@ def fields_from_names(source: Source, pattern: str) -> Source:
             f"{source.name}: {len(strange):,} names are not like {pattern!r}, such as {strange[0]}: give a pattern "
             "that all are like"
         )
+    notes = _note_on_labels(source, set(expression.groupindex))
     classes = dict(source.classes)
     if "label" in expression.groupindex:
         labels = {value for fields in found.values() for value in fields["label"]}
@@ -58,7 +61,25 @@ def fields_from_names(source: Source, pattern: str) -> Source:
         if "label" in found[name]:
             fields["label"] = np.array([places[value] for value in found[name]["label"]], np.int32)
         splits[name] = replace(files, fields={**files.fields, **fields})
-    return replace(source, splits=splits, classes=classes)
+    if len(splits) == 1 and "split" in expression.groupindex:
+        [files] = splits.values()
+        splits = parted(files, source.name)
+    return replace(source, splits=splits, classes=classes, notes=[*source.notes, *notes])
+
+
+def _note_on_labels(source: Source, names: set[str]) -> list[str]:
+    """What to say where folders say a label too. Raises `SourceError` where a list or metadata say a field."""
+    notes: list[str] = []
+    for split in source.splits.values():
+        files = _files(source, split)
+        twice = sorted(names & files.fields.keys())
+        if twice and (twice != ["label"] or files.listed is not None):
+            raise SourceError(
+                f"{source.name}: field {twice[0]!r} is said by its list and by the names of its files: take it out of "
+                "the pattern (* is passed over), or out of the list"
+            )
+        notes = ["labels are those in the names of files, not those that folders or metadata say"] if twice else notes
+    return notes
 
 
 def _expression(pattern: str) -> "re.Pattern[str]":

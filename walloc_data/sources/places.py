@@ -17,7 +17,8 @@ _AHEAD = 1 << 20  # bytes that are asked for at once where a file elsewhere is r
 
 @dataclass(frozen=True)
 class Place:
-    """One file. `name` is what splits and keys know it by, with `/` between folders; `where` what messages call it.
+    """One file. `name` is what splits and keys know it by, with `/` between folders; `where` what messages call it;
+    `split` the one that it is said to be of, if it is.
 
     It is the local file at `where`, or the file `member` of a `storage`. Every method raises `SourceError` where the
     machine, the disk or the network says no.
@@ -27,6 +28,7 @@ class Place:
     where: str
     storage: Storage | None = None
     member: str = ""
+    split: str | None = None
 
     @property
     def stem(self) -> str:

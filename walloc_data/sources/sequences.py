@@ -1,30 +1,26 @@
 """Samples that Python holds: lists, arrays, torch datasets, whatever has a length and gives samples by number."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.items import DATA, Columns, Items, field_of, parts_of
-from walloc_data.sources.listing import numbered_classes, repeated
-from walloc_data.sources.lists import read_list
+from walloc_data.sources.listing import numbered_classes, repeated, split_places
 from walloc_data.sources.packed import whole
 from walloc_data.sources.source import Source
-from walloc_data.sources.table import TABLES
 
 __all__ = ["read_sequence"]
 
 
 def read_sequence(samples: Any) -> Source:
     """The samples of what has `len` and `[i]`: a list, an array `[N, ...]`, a torch dataset; or of a mapping of splits
-    to such, or to paths of lists; or of columns, `{"image": images, "label": labels}`.
+    to such; or of columns, `{"image": images, "label": labels}`.
 
     A sample is a path, the bytes of a file, an image of Pillow, an array or a tensor; a pair of such a thing and its
     label, or its fields by name; or a mapping of fields, of which `image`, `audio`, `video`, `data`, `file_name` or
     `path` is such a thing. Keys are the numbers of samples, behind the name of their split in a mapping; in lists and
-    tuples, `key` of a mapping is, and labels that are texts become classes.
+    tuples, `key` of a mapping is, a field `split` becomes the splits, and labels that are texts become classes.
 
     Raises `SourceError` for what has no length, and for two samples of one key.
     """
@@ -32,9 +28,9 @@ def read_sequence(samples: Any) -> Source:
     if isinstance(samples, Mapping):
         if not samples or not all(isinstance(name, str) for name in samples):
             raise SourceError("a mapping is taken for splits by name, such as {'train': [...], 'val': [...]}")
-        if all(isinstance(one, str | os.PathLike) and Path(one).suffix.lower() in TABLES for one in samples.values()):
-            return read_list(samples)
         splits = {name: _items(_columns(one), name, f"{name}/") for name, one in samples.items()}
+    elif (found := _by_split(samples)) is not None:
+        splits = {name: _items(one, name, f"{name}/") for name, one in found.items()}
     else:
         splits = {"train": _items(samples, type(samples).__name__, "")}
     return _with_classes(_with_keys(splits))
@@ -59,6 +55,29 @@ def _columns(samples: Any) -> Any:
     if len(set(lengths.values())) > 1 or len(lengths) < len(samples):
         raise SourceError(f"columns of samples are of one length each, not {lengths or 'none'}")
     return Columns(samples)
+
+
+def _by_split(samples: Any) -> dict[str, Any] | None:
+    """Samples at hand by their field `split`, which they then have no more; None where none has one."""
+    if not isinstance(samples, list | tuple | Columns):
+        return None
+    values = [_field(samples[index], "split") for index in range(len(samples))]
+    if not any(value is not None for value in values):
+        return None
+    places = split_places(values, type(samples).__name__)
+    if isinstance(samples, Columns):
+        rest = {name: column for name, column in samples.columns.items() if name != "split"}
+        return {
+            split: Columns({name: [column[row] for row in rows] for name, column in rest.items()})
+            for split, rows in places.items()
+        }
+    return {split: [_without_split(samples[row]) for row in rows] for split, rows in places.items()}
+
+
+def _without_split(sample: Any) -> Any:
+    if isinstance(sample, Mapping):
+        return {name: value for name, value in sample.items() if name != "split"}
+    return sample[0], _without_split(sample[1])
 
 
 def _all(items: Items) -> Iterator[Any]:
@@ -110,7 +129,7 @@ def _with_classes(splits: dict[str, Items]) -> Source:
     labels = {}
     for name, items in splits.items():
         if isinstance(items.samples, list | tuple | Columns):
-            labels[name] = [_label(one) for one in _all(items)]
+            labels[name] = [_field(one, "label") for one in _all(items)]
     found = numbered_classes(labels) if len(labels) == len(splits) else None
     classes: dict[str, list[str]] = {}
     if found is not None:
@@ -123,9 +142,9 @@ def _with_classes(splits: dict[str, Items]) -> Source:
     return Source(", ".join(items.name for items in splits.values()), splits, classes)
 
 
-def _label(sample: Any) -> Any:
+def _field(sample: Any, name: str) -> Any:
     try:
-        return field_of(parts_of(sample)[1].get("label"))
+        return field_of(parts_of(sample)[1].get(name))
     except SampleError:
         return None
 

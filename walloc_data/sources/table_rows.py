@@ -25,13 +25,14 @@ _FILE = frozenset(("bytes", "path"))  # the fields of a file in a table, as the 
 class Columns:
     """Columns by what they mean: that of `data`, that of a `key` if there is one, and names of `classes` by column.
 
-    `named` says that a column `label` holds names of classes.
+    `named` says that a column `label` holds names of classes, `parted` that a column `split` holds names.
     """
 
     data: str
     key: str | None = None
     classes: Mapping[str, list[str]] = field(default_factory=dict)
     named: bool = False
+    parted: bool = False
 
 
 def columns_of(schema: Any, where: str, *, suffixes: frozenset[str], data: str | None = None) -> Columns:
@@ -47,8 +48,8 @@ def columns_of(schema: Any, where: str, *, suffixes: frozenset[str], data: str |
     elif data not in names:
         raise SourceError(f"{where}: has no column {data!r}; its columns are {', '.join(names) or 'none'}")
     texts = [name for name in names if _holds_texts(schema.field(name).type)]
-    named = "label" in names and data != "label" and _holds_texts(schema.field("label").type)
-    return Columns(data, next((name for name in _KEYS if name in texts), None), _classes(schema), named)
+    named, parted = (name in texts and name != data for name in ("label", "split"))
+    return Columns(data, next((name for name in _KEYS if name in texts), None), _classes(schema), named, parted)
 
 
 def raw_of(table: Any, row: int, columns: Columns, where: str, *, folder: str | None, anywhere: bool = False) -> Raw:
@@ -73,7 +74,7 @@ def raw_of(table: Any, row: int, columns: Columns, where: str, *, folder: str | 
         found = _array(found, table.schema.field(columns.data).type)
     path = cell.get("path") if isinstance(cell, dict) else cell if isinstance(cell, str) else None
     fields = {name: files.content(value) if _is_file(value) else value for name, value in values.items()}
-    return Raw(found, f"{where}/{path}" if path else where, fields)
+    return Raw(found, f"{where}, {path}" if path else where, fields)
 
 
 def names_files(schema: Any, data: str | None) -> bool:

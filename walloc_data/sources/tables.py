@@ -1,6 +1,7 @@
 """Parquet files as sources: a row a sample, row groups read when they are wanted."""
 
 import hashlib
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.addresses import split_of
+from walloc_data.sources.listing import split_places
 from walloc_data.sources.lists import read_list
-from walloc_data.sources.packed import Texts
+from walloc_data.sources.packed import Texts, some
 from walloc_data.sources.places import Place
 from walloc_data.sources.source import Raw, Source
 from walloc_data.sources.split_names import SPLITS
@@ -32,7 +34,8 @@ _KEPT = 1 << 28  # bytes of row groups that a process keeps; one at least
 def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str], data: str | None = None) -> Source:
     """The rows of parquet files, by what their footers say.
 
-    Splits are those that the names of the files say; columns mean what `columns_of` makes of them. Raises
+    Splits are those that are said of places, or else in the names of the files, or where these are one, in a column
+    `split` of texts; columns mean what `columns_of` makes of them. Raises
     `SourceError` for what is no parquet file, or one that was cut short, and for files that lack the column of data.
     Tables without bytes whose rows name files are lists of these: see `read_list`.
     """
@@ -43,17 +46,18 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
     names = NamedLabels()
     first: _Listed | None = None
     for place in places:
-        split = split_of(place.name) or "train"
+        split = _split(place) or "train"
         listed = _listed(place, suffixes, first.columns.data if first else data, split, names)
         first = first or listed
         if listed.columns.named != first.columns.named:
             raise SourceError(f"{place.where}: column 'label' is of names here or in {first.place.where}, not in both")
         found.setdefault(split, []).append(listed)
-    unsaid = [place.where for place in places if split_of(place.name) is None]
+    unsaid = [place.where for place in places if _split(place) is None]
     notes = []
     if 0 < len(unsaid) < len(places):
         notes.append(f"{len(unsaid):,} files whose names say no split are of train, such as {unsaid[0]}")
-    kept = {split: [one for one in found[split] if one.rows] for split in SPLITS if split in found}
+    in_order = [*(split for split in SPLITS if split in found), *(split for split in found if split not in SPLITS)]
+    kept = {split: [one for one in found[split] if one.rows] for split in in_order}
     named = any(one.columns.key for listed in kept.values() for one in listed)
     keys, more = keys_if_distinct({split: [one.keys for one in kept[split]] for split in kept}) if named else ({}, [])
     notes += _note_on_groups([one for listed in kept.values() for one in listed])
@@ -65,8 +69,15 @@ def scan_parquet(places: Sequence[Place], name: str, *, suffixes: frozenset[str]
     }
     if first is None or not splits:
         raise SourceError(f"{name} holds no rows")
+    if len(splits) == 1 and all(one.columns.parted for listed in kept.values() for one in listed):
+        [whole] = splits.values()
+        splits = whole.parted(name)
     classes = joined_classes({one.place.where: one.columns for listed in kept.values() for one in listed})
     return Source(name, splits, classes | ({"label": of_labels} if of_labels else {}), notes + more)
+
+
+def _split(place: Place) -> str | None:
+    return place.split or split_of(place.name)
 
 
 def _lists(places: Sequence[Place], data: str | None) -> Any:
@@ -77,7 +88,7 @@ def _lists(places: Sequence[Place], data: str | None) -> Any:
                 return None
     if len(places) == 1:
         return places[0].where
-    splits = {split_of(place.name) or "train": place.where for place in places}
+    splits = {_split(place) or "train": place.where for place in places}
     if len(splits) < len(places):
         raise SourceError(f"{places[0].where}: lists of files are one a split, and there are {len(places)}: join them")
     return splits
@@ -160,8 +171,8 @@ class Parquet:
     """A `Split` of the rows of parquet files, in order.
 
     Row group g is the one of number `groups[g, 1]` in `places[groups[g, 0]]`, behind `groups[g, 2]` rows of that file;
-    its last row is the one before `ends[g]`. Without `keys`, a key is the split and the number of the row; `labels`
-    take the place of names in column `label`.
+    its last row is the one before `ends[g]`. It has all `rows`, or these, without column `split`, that says so. Without
+    `keys`, a key is the split and the number of the sample; `labels` take the place of names in column `label`.
     """
 
     split: str
@@ -172,6 +183,7 @@ class Parquet:
     schemas: str
     keys: Texts | None = None
     labels: NDArray[np.int32] | None = None
+    rows: NDArray[np.int64] | None = None
     _kept: _Groups = field(default_factory=_Groups, repr=False, compare=False)
 
     @classmethod
@@ -187,14 +199,33 @@ class Parquet:
         columns = {one.place.where: one.columns for one in listed}
         return cls(split, [one.place for one in listed], np.array(groups, np.int64), ends, columns, schemas)
 
+    def parted(self, where: str) -> "dict[str, Parquet]":
+        """All rows by column `split`. Raises `SourceError`, which says `where`, for what is no name of a split."""
+        values: list[Any] = []
+        for place in self.places:
+            with _opened(place) as file:
+                values += (value and sys.intern(value) for part in _column(file, "split") for value in part.to_pylist())
+        return {
+            split: replace(
+                self,
+                split=split,
+                rows=np.array(rows, np.int64),
+                keys=None if self.keys is None else some(self.keys, rows),
+                labels=None if self.labels is None else self.labels[rows],
+            )
+            for split, rows in split_places(values, where).items()
+        }
+
     def __len__(self) -> int:
-        return int(self.ends[-1])
+        return int(self.ends[-1]) if self.rows is None else len(self.rows)
 
     def __getitem__(self, index: int) -> Raw:
         group, row = self._find(index)
         place = self.places[self.groups[group, 0]]
-        where = f"{place.where}#{self.groups[group, 2] + row}"
+        where = f"{place.where}, row {self.groups[group, 2] + row + 1}"
         raw = raw_of(self._read(group, where), row, self.columns[place.where], where, folder=place.folder)
+        if self.rows is not None:
+            del raw.fields["split"]
         if self.labels is not None:
             raw.fields["label"] = int(self.labels[index])
         return raw
@@ -213,13 +244,15 @@ class Parquet:
         digest = hashlib.sha256(self.schemas.encode() + self.ends.astype("<i8").tobytes())
         for content in self.keys.content() if self.keys is not None else ():
             digest.update(content)
-        digest.update(b"" if self.labels is None else self.labels.tobytes())
+        for part in (self.labels, self.rows):
+            digest.update(b"" if part is None else part.tobytes())
         return digest.hexdigest()
 
     def _find(self, index: int) -> tuple[int, int]:
         """The row group of a row, and the row in it."""
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
+        index = index if self.rows is None else int(self.rows[index])
         group = int(np.searchsorted(self.ends, index, "right"))
         return group, index - (int(self.ends[group - 1]) if group else 0)
 
@@ -234,7 +267,7 @@ class Parquet:
                 except (ValueError, OSError) as error:  # what pyarrow finds damaged has no number of the system
                     if getattr(error, "errno", None):
                         raise SourceError(f"{place.where}: cannot be read ({_line(error)})") from error
-                    raise SampleError(f"{where}: row group {number} is damaged ({_line(error)})") from error
+                    raise SampleError(f"{where}: row group {number + 1} is damaged ({_line(error)})") from error
         self._kept[group] = table
         while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT:
             self._kept.popitem(last=False)
