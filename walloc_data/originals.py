@@ -16,6 +16,8 @@ from walloc_data.sources import Files, Split, open_source
 
 __all__ = ["Originals"]
 
+_OF_THE_CODEC = {"channels", "dims", "dtype"}  # options of readers
+
 
 class Originals:
     """The originals of a dataset's samples in the source it was made of: a folder, tars, a table or a list."""
@@ -32,12 +34,13 @@ class Originals:
         None where it is gone. Raises `SampleError` for one that cannot be read as it was.
         """
         key = str(fields["key"])
-        found = self._raw(key.rpartition("#")[0] if self._windows else key)
+        whole, _, start = key.rpartition("#")
+        found = self._raw(whole if self._windows else key)
         if found is None:
             return None
         data, name = found
-        if self._windows:
-            data = Window(data, float(fields["start"]), 0)
+        if self._windows:  # of which seconds stand in a column too, with all of their digits
+            data = Window(data, float(start if self._config.kind == "array" else fields["start"]), 0)
         signal = self._reader.read(data, name)
         x = self._config.in_units(self._config.to_float(torch.from_numpy(signal.values)[None]))[0]
         return x[:, : int(signal.fields["length"])] if "length" in signal.fields else x
@@ -68,8 +71,7 @@ def _reader(dataset: LatentDataset) -> Reader:
     """How the originals were read, so that they can be compared with."""
     try:
         options = dict(dataset.manifest.options["read"])
-        options.pop("channels", None)
-        return reader_for(dataset.codec.config, **options)
+        return reader_for(dataset.codec.config, **{name: options[name] for name in options.keys() - _OF_THE_CODEC})
     except (KeyError, TypeError, ValueError, SourceError) as error:
         raise DatasetError(
             f"{dataset.root}: its originals cannot be read as they were when it was made ({error})"

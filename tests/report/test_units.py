@@ -2,6 +2,13 @@
 
 import re
 
+import numpy as np
+import pytest
+import torch
+
+from tests.written import write_dataset
+from walloc_data import CodecConfig, fit
+from walloc_data.format import Summary
 from walloc_data.report.info import describe_dataset
 
 
@@ -26,3 +33,36 @@ def test_images_are_told_in_pixels(dataset):
 def test_images_of_their_own_sizes_are_too(ragged_dataset):
     pixels = sum((40 + 3 * number) * (52 - number % 5) for number in range(12))
     assert line(ragged_dataset, "images").startswith(f"images  {pixels / 1e6:.3g} megapixels in all: ")
+
+
+def test_clips_are_told_in_frames_and_arrays_in_values(tmp_path):
+    rng = np.random.default_rng(0)
+    for kind, dtype in (("video", torch.float32), ("array", torch.uint16), ("array", torch.float32)):
+        x = torch.from_numpy(rng.uniform(0, 1, (3, 3, 8, 16, 12))).float()
+        x = x if dtype == torch.float32 else (x * 4000).to(dtype)
+        config = CodecConfig(name="t", kind=kind, signal_channels=3, dims=3, levels=1, wavelet="10/18")
+        codec = fit([one[None] for one in x], config, channels=8)
+        columns = {
+            "key": ["a", "b", "c"],
+            "size": np.array([(8, 16, 12)] * 3, np.int32),
+            "rate": np.array([5.0, 5.0, 10.0]),
+            "length": np.array([8, 4, 6], np.int32),
+        }
+        out, latents = tmp_path / f"{kind}{dtype}", codec.encode(x).numpy()
+        facts = {"summary": Summary(samples=3, latents=latents.size)}
+        write_dataset(out, codec, list(latents), columns, **facts)
+        total = sum(path.stat().st_size for path in out.iterdir())
+        told = line(out, kind)
+        numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", told.replace(",", ""))]
+        if kind == "video":
+            pixels, seconds = 18 * 16 * 12, 8 / 5 + 4 / 5 + 6 / 10
+            assert numbers[:5] == [5, 10, 4, 8, 18]
+            assert numbers[5:-1] == pytest.approx(
+                [seconds / 60, 8 * total / seconds / 1000, 8 * total / pixels, 3 * pixels / total], rel=0.01, abs=0.05
+            )
+        else:
+            values, raw = 3 * 3 * 8 * 16 * 12, 2 if dtype == torch.uint16 else 4
+            assert told.endswith(str(dtype).removeprefix("torch."))
+            assert numbers[:4] == pytest.approx(
+                [3, values / 1e6, 8 * total / values, raw * values / total], rel=0.01, abs=0.05
+            )

@@ -3,9 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from walloc_data.signals.video import VideoReader
+
 __all__ = ["Told", "told"]
 
-_CHANNELS = {("image", 1): "gray", ("image", 3): "RGB", ("audio", 1): "mono", ("audio", 2): "stereo"}
+_CHANNELS = {
+    ("image", 1): "gray",
+    ("image", 3): "RGB",
+    ("video", 1): "gray",
+    ("video", 3): "RGB",
+    ("audio", 1): "mono",
+    ("audio", 2): "stereo",
+}
+_AXES = ("depth", "height", "width")
+_SPACE = {("audio", 1): ("samples",), ("video", 3): ("frames", "height", "width"), ("array", 1): ("positions",)}
 
 
 class _Config(Protocol):
@@ -15,6 +26,8 @@ class _Config(Protocol):
     def dims(self) -> int: ...
     @property
     def signal_channels(self) -> int: ...
+    @property
+    def dtype(self) -> str | None: ...
 
 
 class Told(NamedTuple):
@@ -26,15 +39,21 @@ class Told(NamedTuple):
 
 def told(config: _Config, reading: Mapping[str, Any]) -> Told:
     """Of a codec's configuration, and of the options by which raw data were read."""
-    channels = config.signal_channels
+    channels, rate = config.signal_channels, _number(reading, "rate")
     of = _CHANNELS.get((config.kind, channels), f"{channels} channels")
-    if config.kind == "audio" and config.dims == 1:
-        rate, segment = (_number(reading, name) for name in ("rate", "segment"))
-        samples = f"sound, {of}{f', {rate:,} Hz' if rate else ''}{f', windows of {segment:g} s' if segment else ''}"
-        return Told(samples, f"float32 [{channels}, samples] in [-1, 1]")
-    if config.kind == "image" and config.dims == 2:
-        return Told(f"images, {of}", f"float32 [{channels}, height, width] in [0, 1]")
-    return Told(f"signals, {of}", f"float32 [{channels}, {config.dims} dimensions of space]")
+    space = "[" + ", ".join([str(channels), *_SPACE.get((config.kind, config.dims), _AXES[-config.dims :])]) + "]"
+    if config.kind == "audio":
+        segment = _number(reading, "segment")
+        told = ["sound", of, f"{rate:,} Hz" if rate else "", f"windows of {segment:g} s" if segment else ""]
+        return Told(", ".join(filter(None, told)), f"float32 {space} in [-1, 1]")
+    if config.kind == "video":
+        frames = _number(reading, "frames") or VideoReader.frames
+        told = ["video", of, f"clips of {frames:,} frames", f"{rate:g} frames a second" if rate else ""]
+        return Told(", ".join(filter(None, told)), f"float32 {space} in [0, 1]")
+    if config.kind == "array":
+        dtype = config.dtype or "numbers"
+        return Told(f"arrays of {dtype}, {of}", f"float32 {space} in the units of the data")
+    return Told(f"images, {of}", f"float32 {space} in [0, 1]")
 
 
 def _number(reading: Mapping[str, Any], name: str) -> Any:

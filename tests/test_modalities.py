@@ -1,0 +1,297 @@
+"""What holds of every kind of signal, from its files to a training batch, a web server and the Hub: a row each."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pytest
+import torch
+from PIL import Image
+from pyarrow import parquet
+from torch.utils.data import DataLoader
+
+from tests.films import film
+from tests.http_server import FileServer
+from tests.photographs import window
+from tests.sounds import file_of, sound
+from tests.sources.archives import write_tar
+from walloc_data import (
+    AudioReader,
+    Codec,
+    CodecConfig,
+    ImageReader,
+    LatentDataset,
+    Options,
+    StreamingLatentDataset,
+    VideoReader,
+    fit,
+    shard_dataset,
+)
+from walloc_data.cli import main
+from walloc_data.hub.push import push_dataset
+from walloc_data.transforms import RandomCrop, flip
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # as the Hub's client has it
+COUNT = 6  # files, of two classes
+
+
+def photograph(number: int) -> bytes:
+    file = io.BytesIO()
+    window("chelsea", number, (40 + 8 * number, 64)).save(file, "PNG")
+    return file.getvalue()
+
+
+def recording(number: int) -> bytes:
+    return file_of(sound(0.6 + 0.05 * number, 8000, 2, number), 8000, "FLAC")
+
+
+def clip(number: int) -> bytes:
+    time, rows, columns = np.meshgrid(np.arange(10 + number), np.arange(48), np.arange(64), indexing="ij")
+    frames = np.stack([128 + 80 * np.sin((time + k * rows + columns + number) / 9) for k in range(3)], -1)
+    return film(list(frames.astype(np.uint8)))
+
+
+@dataclass(frozen=True)
+class Modality:
+    """Files of a kind of signal, how they are read and kept, and what is said of them."""
+
+    column: str  # of a table
+    suffix: str
+    data: Callable[[int], bytes]
+    reader: Callable[[], Any]
+    codec: dict[str, Any]
+    decoded: tuple[torch.dtype, torch.dtype, float, float]  # dtypes of "signal" and "native", and the range
+    axis: int  # that a flip reverses
+    told: str  # by the card
+    units: str  # by the card
+    info: str
+    quality: float = 24.0  # dB, at least
+
+
+UNIT, FULL = (torch.float32, torch.uint8, 0.0, 1.0), (torch.float32, torch.int16, -1.0, 1.0)
+MODALITIES = {
+    "images of one size": Modality(
+        column="image",
+        suffix=".png",
+        data=photograph,
+        reader=lambda: ImageReader(size=32),
+        codec={"kind": "image", "signal_channels": 3, "dims": 2, "levels": 2, "channels": 24},
+        decoded=UNIT,
+        axis=-1,
+        told="images, RGB",
+        units="float32 [3, height, width] in [0, 1]",
+        info="images ",
+    ),
+    "images of their own sizes": Modality(
+        column="image",
+        suffix=".png",
+        data=photograph,
+        reader=lambda: ImageReader(resize="none", crop="none"),
+        codec={"kind": "image", "signal_channels": 3, "dims": 2, "levels": 2, "channels": 24},
+        decoded=UNIT,
+        axis=0,
+        told="images, RGB",
+        units="float32 [3, height, width] in [0, 1]",
+        info="images ",
+    ),
+    "windows of sound": Modality(
+        column="audio",
+        suffix=".flac",
+        data=recording,
+        reader=lambda: AudioReader(channels=2, rate=8000, segment=0.25),
+        codec={"kind": "audio", "signal_channels": 2, "dims": 1, "levels": 4, "channels": 16},
+        decoded=FULL,
+        axis=0,
+        told="sound, stereo, 8,000 Hz, windows of 0.25 s",
+        units="float32 [2, samples] in [-1, 1]",
+        info="sound   8,000 Hz, samples of ",
+    ),
+    "whole recordings": Modality(
+        column="audio",
+        suffix=".flac",
+        data=recording,
+        reader=lambda: AudioReader(channels=1, mix="mean"),
+        codec={"kind": "audio", "signal_channels": 1, "dims": 1, "levels": 4, "channels": 8},
+        decoded=FULL,
+        axis=0,
+        told="sound, mono",
+        units="float32 [1, samples] in [-1, 1]",
+        info="sound   8,000 Hz, samples of 0.6 to 0.85 s",
+    ),
+    "clips of video": Modality(
+        column="video",
+        suffix=".mp4",
+        data=clip,
+        reader=lambda: VideoReader(frames=8, size=32),
+        codec={"kind": "video", "signal_channels": 3, "dims": 3, "levels": (1, 2, 2), "channels": 48},
+        decoded=UNIT,
+        axis=0,
+        told="video, RGB, clips of 8 frames",
+        units="float32 [3, frames, height, width] in [0, 1]",
+        info="video   10 frames a second, clips of 2 to 8 frames",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """Files below `root`, and the dataset `out` of them."""
+
+    kind: Modality
+    root: Path
+    codec: Codec
+    out: Path
+
+    def shard(self, source: Any, out: Path) -> Path:
+        shard_dataset(source, out, codec=self.codec, reader=self.kind.reader(), options=Options(block=4))
+        return out
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.root.rglob("*") if path.is_file())
+
+    def as_parquet(self, path: Path) -> Path:
+        files = self.files()
+        rows = {
+            self.kind.column: [{"bytes": file.read_bytes(), "path": file.name} for file in files],
+            "label": ["ab".index(file.parent.name) for file in files],
+            "key": [file.relative_to(self.root).as_posix() for file in files],
+        }
+        parquet.write_table(pyarrow.table(rows), path)
+        return path
+
+    def as_tar(self, path: Path) -> Path:
+        return write_tar(path, [(f"{file.parent.name}/{file.name}", file.read_bytes()) for file in self.files()])
+
+
+@pytest.fixture(scope="module", params=MODALITIES)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    kind, root = MODALITIES[request.param], tmp_path_factory.mktemp("modality")
+    for number in range(COUNT):
+        path = root / "files" / "ab"[number % 2] / f"{number}{kind.suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(kind.data(number))
+    config = {"name": "small", "wavelet": "10/18", **kind.codec}
+    channels = config.pop("channels")
+    reader = kind.reader()
+    signals = [reader.read(path.read_bytes(), path.name).values for path in sorted((root / "files").rglob("*.*"))]
+    codec = fit([torch.from_numpy(values)[None] for values in signals], CodecConfig(**config), channels=channels)
+    one = Made(kind, root / "files", codec, root / "out")
+    one.shard(one.root, one.out)
+    return one
+
+
+def by_key(batches: Any) -> dict[str, tuple[torch.Tensor, int]]:
+    """x and label of each sample of batches `(x, labels, keys)`."""
+    found = {}
+    for xs, labels, keys in batches:
+        assert len(xs) == len(labels) == len(keys)
+        found |= {key: (x, int(label)) for x, label, key in zip(xs, labels, keys, strict=True)}
+    return found
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Latents are to the last integer; what is decoded but for rounding, which depends on what is decoded together."""
+    return one.keys() == other.keys() and all(
+        label == other[key][1]
+        and x.shape == other[key][0].shape
+        and (x.double() - other[key][0].double()).abs().max() <= {torch.int8: 0, torch.float32: 1e-5}.get(x.dtype, 1)
+        for key, (x, label) in one.items()
+    )
+
+
+def streamed(root: Any, **options: Any) -> dict[str, tuple[torch.Tensor, int]]:
+    return by_key(StreamingLatentDataset(root, batch_size=4, columns=("label", "key"), **options))
+
+
+def test_a_table_and_a_tar_give_what_the_folder_gives(made, tmp_path):
+    folder = streamed(made.out)
+    assert len({key.partition("#")[0] for key in folder}) == COUNT
+    assert {key: label for key, (_, label) in folder.items()} == {key: "ab".index(key[0]) for key in folder}
+    assert same(folder, streamed(made.shard(made.as_parquet(tmp_path / "train.parquet"), tmp_path / "table")))
+    tars = streamed(made.shard(made.as_tar(tmp_path / "train.tar"), tmp_path / "tar"))
+    assert sorted(x.numpy().tobytes() for x, _ in tars.values()) == sorted(
+        x.numpy().tobytes() for x, _ in folder.values()
+    )
+
+
+def test_both_doors_give_the_same(made):
+    for decode in ("latents", "float", "signal", "native"):
+        samples = LatentDataset(made.out, decode=decode, columns=("label", "key"))
+        loader = DataLoader(samples, batch_size=4, collate_fn=LatentDataset.collate)
+        assert same(by_key(loader), streamed(made.out, decode=decode))
+    buckets = StreamingLatentDataset(made.out, batch_size=4, columns=("label", "key"), decode="signal", buckets=True)
+    several = [batch for step in buckets for batch in step]
+    assert all(isinstance(x, torch.Tensor) for x, _, _ in several)
+    assert same(by_key(several), streamed(made.out, decode="signal"))
+
+
+def test_what_is_decoded_has_the_range_the_length_and_the_dtype(made):
+    signal, native, least, most = made.kind.decoded
+    floats, whole = (LatentDataset(made.out, decode=decode) for decode in ("signal", "native"))
+    stored = LatentDataset(made.out)
+    for number in range(len(stored)):
+        fields, (z, _) = stored.fields(number), stored[number]
+        x, files = floats[number][0], whole[number][0]
+        size = [fields.get("length", fields["size"][0]), *fields["size"][1:]]
+        assert (x.dtype, files.dtype, list(x.shape[1:])) == (signal, native, size)
+        assert x.shape == files.shape
+        assert torch.equal(x, made.codec.decode(z[None], fields["size"])[0][:, : size[0]])
+        assert least <= float(x.min()) < float(x.max()) <= most
+        scale = {torch.uint8: 255, torch.int16: 32768}[native]
+        assert (files.double() / scale - x).abs().max() <= 1 / scale
+
+
+def test_flips_and_crops_of_latents_are_those_of_signals(made):
+    z = LatentDataset(made.out)[0][0][None]
+    axis = made.kind.axis
+    dims = made.codec.config.dims
+    reversed_signal = made.codec.decode(flip(z, made.codec, axis))
+    expected = made.codec.decode(z).flip(axis % dims + 2)
+    torch.testing.assert_close(reversed_signal, expected, atol=1e-5, rtol=0)
+    size = tuple(max(1, n // 2) for n in z.shape[2:])
+    stream = StreamingLatentDataset(made.out, batch_size=4, transform=RandomCrop(made.codec, size))
+    assert {tuple(x.shape[1:]) for x, _ in stream} == {(made.codec.channels, *size)}
+
+
+def test_over_http(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("WALLOC_CACHE", str(tmp_path))
+    with FileServer(made.out) as server:
+        for decode in ("latents", "signal"):
+            assert same(streamed(server.url, decode=decode), streamed(made.out, decode=decode))
+        remote, local = (LatentDataset(root, decode="signal") for root in (server.url, made.out))
+        assert torch.equal(remote[1][0], local[1][0])
+        assert remote.fields(1) == local.fields(1)
+
+
+def test_pushed_with_a_card_that_says_what_it_is(made, hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", hub.token("ann"))
+    monkeypatch.setenv("WALLOC_CACHE", str(tmp_path))
+    push_dataset(made.out, "ann/signals")
+    files = hub.dataset("ann/signals").files()
+    for card in (files["README.md"].data.decode(), (made.out / "README.md").read_text()):
+        assert f"samples ({made.kind.told}) as small integer latents" in card
+        assert f"Decoded, a sample is {made.kind.units}:" in card
+    with Image.open(io.BytesIO(files["samples.jpg"].data)) as picture:
+        assert (picture.format, min(picture.size) > 40) == ("JPEG", True)
+    assert same(streamed("hf://ann/signals"), streamed(made.out))
+
+
+def test_info_and_view(made, tmp_path, capsys):
+    assert main(["info", str(made.out)]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith(made.kind.info)]
+    assert " times less than " in line
+    assert main(["check", str(made.out)]) == 0
+    capsys.readouterr()
+    for number, source in enumerate((made.root, made.as_parquet(tmp_path / "train.parquet"))):
+        view = ["view", str(made.out), str(tmp_path / f"{number}.png"), "--originals", str(source), "--count", "3"]
+        assert main(view) == 0
+        told = capsys.readouterr().out
+        qualities = [float(line.split()[-2]) for line in told.splitlines() if line.endswith(" dB")]
+        assert len(qualities) == 4
+        assert min(qualities) > made.kind.quality
+        with Image.open(tmp_path / f"{number}.png") as picture:
+            assert min(picture.size) > 40
