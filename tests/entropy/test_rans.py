@@ -261,6 +261,19 @@ def test_the_twin_notices_the_same_damage(fitted: tuple[RansCoder, tuple[int, ..
             assert (twin.decode(coder, payload, shape) == value[0]).all()
 
 
+@pytest.mark.parametrize("samples", range(1, 10))
+def test_batches_of_any_size_after_damage(fitted: tuple[RansCoder, tuple[int, ...]], samples: int) -> None:
+    """Several samples are decoded at a time, in memory that the batch before has left: also one that was damaged."""
+    coder, shape = fitted
+    latents = photographic((samples, *shape), seed=samples)
+    latents[samples // 2] = np.random.default_rng(0).integers(-128, 128, shape)  # stored as it is
+    payloads = coder.encode(latents)
+    damaged = [payload[:40] + bytes(len(payload) - 40) for payload in payloads]
+    with pytest.raises(CoderError, match="damaged"):
+        decoded(coder, [damaged[0] if samples > 1 else payloads[0][:-1], *payloads[1:]], shape)
+    np.testing.assert_array_equal(decoded(coder, payloads, shape), latents)
+
+
 @pytest.mark.parametrize("segment", [(0, 1 << 40), (1 << 63, 8), ((1 << 64) - 8, 16), (100_000, 0), (1, 1 << 63)])
 def test_segments_beyond_the_buffer(fitted: tuple[RansCoder, tuple[int, ...]], segment: tuple[int, int]) -> None:
     coder, shape = fitted

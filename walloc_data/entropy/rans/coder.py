@@ -7,6 +7,7 @@ Duda, "Asymmetric numeral systems", 2013 (rANS); Giesen, "Interleaved entropy co
 """
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy.rans.context import CONTEXTS, ERROR_TAPS, MEAN_TAPS, RANKS, REFERENCES, ranks
-from walloc_data.entropy.rans.decoding import STEP, decode_batch, decode_prefix
+from walloc_data.entropy.rans.decoding import decode_batch
 from walloc_data.entropy.rans.encoding import encode_batch, gather, tally
 from walloc_data.entropy.rans.fit import MAXIMUM, fit_distributions, fit_weights
-from walloc_data.entropy.rans.layout import Plan, plan_of, shape_of, workspace_of
-from walloc_data.entropy.rans.stream import ESCAPE, MARGIN, RANGES, TOTAL
+from walloc_data.entropy.rans.layout import STEP, Plan, Workspace, plan_of, shape_of, workspace_of
+from walloc_data.entropy.rans.stream import ESCAPE, RANGES, TOTAL
 from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
 
+_LAST = threading.local()  # a plan and its workspace, of each thread
+_KEPT = 1 << 24  # bytes of a workspace, at most
 _CELLS = 1 << 30  # of the workspace a sample, 2 bytes each; hostile shapes could ask for any number
 
 
@@ -65,7 +68,8 @@ class RansCoder:
         self.mean, self.error, self.references = mean, error, references
         self.starts, self.reaches, self.frequencies = starts, reaches, frequencies
         self.distributions = _distributions(reaches, frequencies)
-        self._lookup = (np.searchsorted(starts, ranks(), side="right") - 1).astype(np.int32) * (RANGES + TOTAL)
+        self._runs = np.searchsorted(starts, ranks(), side="right") - 1  # by context, the distribution
+        self._lookup = np.append(self._runs, runs).astype(np.int32) * (RANGES + TOTAL)  # the last is of `NOTHING`
         self._tables = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
@@ -162,16 +166,13 @@ class RansCoder:
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
         plan = self._plan(upright.shape[2:], kept)
         size = len(self.mean) * math.prod(space)
-        streams = np.empty((STEP, size // 4 + MARGIN), np.uint32)
-        decode = decode_batch if kept == len(self.mean) else decode_prefix
-        bad = decode(
+        bad = decode_batch(
             data,
             np.ascontiguousarray(segments),
             self._tables,
             self._lookup,
             plan,
-            workspace_of(plan, min(STEP, max(2, len(out) + len(out) % 2))),
-            streams,
+            _workspace(plan, size // 4),
             target.reshape(-1),
             size,
         )
@@ -187,7 +188,6 @@ class RansCoder:
 
     def bits_by_channel(self, latents: Sequence[NDArray[np.int8]]) -> NDArray[np.float64]:
         """Mean bits that a latent's code takes, float64 `[c]`, of int8 arrays `[c, *space]`: by its distribution."""
-        run = self._lookup // (RANGES + TOTAL)
         escapes = 8 + np.log2(TOTAL / self.distributions[:, ESCAPE, None])
         costs = np.where(self.distributions > 0, np.log2(TOTAL / np.maximum(self.distributions, 1)), escapes)
         costs[:, ESCAPE] = escapes[:, 0]
@@ -197,7 +197,7 @@ class RansCoder:
             upright = np.ascontiguousarray(_upright(sample[None])[0])
             plan, size = self._plan(upright.shape[1:], len(self.mean)), sample.size
             contexts, coded = np.empty(size, np.int16), np.empty(size, np.uint16)
-            tally(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, costs[run], bits, size)
+            tally(upright.reshape(-1), plan, workspace_of(plan), contexts, coded, costs[self._runs], bits, size)
             places += sample[0].size
         return bits / places
 
@@ -270,8 +270,24 @@ def _distributions(reaches: NDArray[np.uint8], frequencies: NDArray[np.uint16]) 
     return spread
 
 
+def _workspace(plan: Plan, words: int) -> Workspace:
+    """A workspace to decode in, that of the last batch if it was of this plan: a new one costs a page fault a page."""
+    if getattr(_LAST, "plan", None) is plan:
+        found: Workspace = _LAST.work
+        return found
+    work = workspace_of(plan, STEP, words)
+    if work.space.nbytes <= _KEPT:
+        _LAST.plan, _LAST.work = plan, work
+    return work
+
+
 def _compiled(distributions: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """A distribution after the other: by symbol, its frequency and first slot; by slot, the symbol found there."""
+    """A distribution after the other: by symbol, its frequency and first slot; by slot, the symbol found there.
+
+    Behind them lies one that has one symbol, 0, in all its slots, so that it may be drawn and nothing is taken.
+    """
+    nothing = np.eye(1, 256, dtype=np.uint32) * np.uint32(TOTAL)
+    distributions = np.concatenate([distributions, nothing])
     first = np.cumsum(distributions, 1, dtype=np.uint32) - distributions
     ranges = np.asarray(distributions << 16 | first, np.uint32)
     symbols = np.tile(np.arange(256, dtype=np.uint8), len(distributions))

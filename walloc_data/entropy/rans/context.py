@@ -49,6 +49,7 @@ __all__ = [
     "LEVELS",
     "MEAN_TAPS",
     "NEAR",
+    "NOTHING",
     "OTHERS",
     "RANKS",
     "REFERENCES",
@@ -75,6 +76,7 @@ LEVELS = 11 * STEPS  # from 0 to all that 15 bits hold
 FINE = 32  # levels whose bins are told apart
 ROOM = 7  # bits of a level, and the literal in `_write_mean`: bins lie 128 contexts apart
 CONTEXTS = BINS << ROOM
+NOTHING = CONTEXTS  # the context of a place that there is not
 RANKS = (BINS - 1) * FINE + LEVELS
 OTHERS = 2 + REFERENCES  # taps of the error that lie in other planes
 TAPS = 2 * NEAR + 2 + OTHERS
@@ -119,12 +121,12 @@ def _gradient(space, here, stride):  # pragma: no cover
 
 
 @_inline
-def _write_mean(mean, level, chunk, at):  # pragma: no cover
+def _write_mean(mean, level, chunk, at, count):  # pragma: no cover
     mean = clip(mean, -8192, 8191)
     guess = shifted(plus(mean, spread(32)), 6)
     fraction = minus(mean, shifted(guess, -6))
     flip = shifted(fraction, 15)
-    store(chunk, at, plus(level, shifted(shifted(xor(fraction, flip), 3), -7)))
+    store(chunk, at, masked(plus(level, shifted(shifted(xor(fraction, flip), 3), -7)), count, NOTHING))
     store(chunk, at + WIDTH, guess)
     store(chunk, at + 2 * WIDTH, flip)
     store(chunk, at + 3 * WIDTH, mean)
@@ -132,9 +134,9 @@ def _write_mean(mean, level, chunk, at):  # pragma: no cover
 
 @_inline
 def expect(
-    space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, at
+    space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, at, count
 ):  # pragma: no cover
-    """Contexts of `WIDTH` places from `cell` of a plane on, whether they lie in it or not.
+    """Contexts of `count` places from `cell` of a plane on, and `NOTHING` for what lies behind them.
 
     Fills `chunk`, int16 `[4 * WIDTH]`, with contexts and, where the channel has a mean at all (`moved`),
     with predictions, signs (0 or -1) and means in 64ths.
@@ -150,9 +152,9 @@ def expect(
         mean = times(mean, _gradient(space, values + cell, stride), weights[taps + NEAR])
         if counts[2 * row]:
             mean = times(mean, load(space, cell + offsets[(OTHERS + 1) * row]), weights[taps + NEAR + 1])
-        _write_mean(mean, level, chunk, at)
+        _write_mean(mean, level, chunk, at, count)
     else:
-        store(chunk, at, level)
+        store(chunk, at, masked(level, count, NOTHING))
 
 
 @_inline
@@ -169,13 +171,13 @@ def settle(space, values, errors, cell, count, moved, chunk, at, symbols):  # pr
     else:
         value = shifted(value, -8)
         _keep(shifted(value, 2), space, errors + cell, count)
-    store(space, values + cell, masked(value, count))
+    store(space, values + cell, masked(value, count, 0))
 
 
 @_inline
 def _keep(difference, space, here, count):  # pragma: no cover
     """An error in 512ths, below 64, of a difference in 64ths."""
-    store(space, here, masked(shifted(clip(magnitude(difference), 0, 4095), -3), count))
+    store(space, here, masked(shifted(clip(magnitude(difference), 0, 4095), -3), count, 0))
 
 
 @_inline

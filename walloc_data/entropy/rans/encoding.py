@@ -4,7 +4,7 @@
 import numpy as np
 
 from walloc_data.entropy.rans.context import expect, jit, rows_of, smooth, unsettle
-from walloc_data.entropy.rans.lanes import WIDTH, address, word
+from walloc_data.entropy.rans.lanes import WIDTH, address, number_of, word
 from walloc_data.entropy.rans.stream import BITS, ESCAPE, FIRST, HEADER, SLOT_BITS, STATES, WORD, pointers_of
 
 __all__ = ["encode_batch", "gather", "tally"]
@@ -35,7 +35,10 @@ def _analyse(latents, at, shape, channels, pointers, space, chunk, symbols, cont
                 for first in range(low, high, WIDTH):
                     cell = (front + 4) * stride + 2 + first
                     count = min(high - first, WIDTH)
-                    expect(space, values, errors, stride, cell, row, moved, counts, offsets, weights, biases, chunk, 0)
+                    expect(
+                        space, values, errors, stride, cell, row, moved, counts,
+                        offsets, weights, biases, chunk, 0, count,
+                    )  # fmt: skip
                     unsettle(space, values, errors, cell, count, moved, chunk, 0, symbols)
                     for i in range(count):
                         contexts[done] = chunk[i]
@@ -59,7 +62,7 @@ def encode_batch(
     pointers = pointers_of(plan)
     channels = len(plan.watched)
     source, target, stream, states_ = address(latents), address(payloads), address(words), address(work.states)
-    table = address(distributions)
+    table = number_of(address(distributions))
     each_context, each_symbol = address(contexts), address(coded)
     for sample in range(len(lengths)):
         _analyse(
@@ -69,12 +72,12 @@ def encode_batch(
         escaped = 0
         for i in range(size):
             symbol = np.int64(each_symbol[i] & 255)
-            base = np.int64(lookup[each_context[i]])
-            if symbol == ESCAPE or word(table, base + 4 * symbol) >> 16 == 0:
+            base = table + np.uint64(lookup[each_context[i]])
+            if symbol == ESCAPE or word(base, np.uint64(symbol)) >> 16 == 0:
                 escapes[escaped] = symbol
                 escaped += 1
                 symbol = ESCAPE
-            entries[i] = word(table, base + 4 * symbol)
+            entries[i] = word(base, np.uint64(symbol))
         for lane in range(STATES):
             states_[lane] = FIRST
         top = len(words)

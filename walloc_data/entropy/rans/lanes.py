@@ -16,6 +16,7 @@ from numba.extending import models, register_model
 __all__ = [
     "WIDTH",
     "address",
+    "byte",
     "clip",
     "holds",
     "joined",
@@ -24,6 +25,7 @@ __all__ = [
     "masked",
     "med",
     "minus",
+    "number_of",
     "octave",
     "plus",
     "shifted",
@@ -105,14 +107,31 @@ def load(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]
 
 
 @intrinsic
-def word(typing: Any, pointer: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
-    """The uint32 that starts at byte `index`, which the machine's order of bytes is for."""
-    wide = ir.IntType(32)
+def number_of(typing: Any, pointer: Any) -> tuple[Any, Callable[..., Any]]:
+    """An address as an integer, for `byte` and `word`."""
+    wide = ir.IntType(64)
+    return types.uint64(pointer), lambda context, builder, signature, args: builder.ptrtoint(args[0], wide)
+
+
+@intrinsic
+def byte(typing: Any, start: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """The uint8 that lies `index` bytes behind an address."""
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        return builder.load(builder.bitcast(builder.gep(args[0], [args[1]]), wide.as_pointer()), align=4)
+        return builder.load(builder.gep(builder.inttoptr(args[0], ir.IntType(8).as_pointer()), [args[1]]))
 
-    return types.uint32(pointer, types.intp), build
+    return types.uint8(types.uint64, types.uint64), build
+
+
+@intrinsic
+def word(typing: Any, start: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """The uint32 that lies `index` of them behind an address, which the machine's order of bytes is for."""
+
+    def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        pointer = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
+        return builder.load(builder.gep(pointer, [args[1]]), align=4)
+
+    return types.uint32(types.uint64, types.uint64), build
 
 
 @intrinsic
@@ -248,12 +267,12 @@ def magnitude(typing: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
 
 
 @intrinsic
-def masked(typing: Any, value: Any, count: Any) -> tuple[Any, Callable[..., Any]]:
-    """The first `count` lanes, and 0 in the others."""
+def masked(typing: Any, value: Any, count: Any, other: Any) -> tuple[Any, Callable[..., Any]]:
+    """The first `count` lanes, and an integer in the others."""
 
     def build(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         numbers = ir.Constant(_VECTOR, [ir.Constant(_INT, i) for i in range(WIDTH)])
         inside = builder.icmp_signed("<", numbers, _splat(builder, args[1]))
-        return builder.select(inside, args[0], _same(_VECTOR, 0))
+        return builder.select(inside, args[0], _splat(builder, args[2]))
 
-    return _lanes(_lanes, types.int64), build
+    return _lanes(_lanes, types.int64, types.int64), build

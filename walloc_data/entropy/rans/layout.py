@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.entropy.rans.context import NEAR, OTHERS, TAPS
+from walloc_data.entropy.rans.context import CONTEXTS, NEAR, OTHERS, TAPS
 from walloc_data.entropy.rans.lanes import WIDTH
 
-__all__ = ["Plan", "Shape", "Workspace", "plan_of", "shape_of", "workspace_of"]
+__all__ = ["STEP", "Plan", "Shape", "Workspace", "plan_of", "shape_of", "workspace_of"]
+
+STEP = 4  # samples that are decoded at a time: while one waits for memory, a core gets on with the others
 
 _LINE = 128  # bytes: a cache line, and the one that the processor fetches beside it
 _FOLD = 16  # rows that one space dimension is folded into
@@ -73,16 +75,26 @@ class Workspace(NamedTuple):
     symbols: NDArray[np.int8]
     states: NDArray[np.uint64]
     samples: NDArray[np.int64]
+    bases: NDArray[np.uint64]  # by context: where its distribution is
+    words: NDArray[np.uint32]  # [samples, room]: payloads
 
 
-def workspace_of(plan: Plan, samples: int = 1) -> Workspace:
-    """A `Workspace` for so many samples of this plan at a time."""
+def workspace_of(plan: Plan, samples: int = 1, words: int = 0) -> Workspace:
+    """A `Workspace` for so many samples of this plan at a time, and payloads of so many words.
+
+    Behind these lie as many as a plane can take before anyone looks whether there were so many: a chunk takes one each
+    two places, rounded up to four places, and one more is looked at.
+    """
+    _, rows, columns, _, fronts, _, _ = plan.shape
+    words += rows * columns // 2 + 2 * fronts * -(-rows // WIDTH) + 1
     return Workspace(
         np.zeros(samples * plan.cells, np.int16),
         _apart(np.zeros(samples * 4 * WIDTH, np.int16)),
         _apart(np.zeros(WIDTH, np.int8)),
         _apart(np.zeros(2 * samples, np.uint64)),
         _apart(np.zeros((5, samples), np.int64)),
+        _apart(np.zeros(CONTEXTS + 1, np.uint64)),
+        np.zeros((samples, words), np.uint32),
     )
 
 

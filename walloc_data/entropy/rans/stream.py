@@ -6,8 +6,8 @@ pairs of places, which the states take by turns; a state is refilled after its p
 two symbols take no more than 20 of its 58 bits. Escaped residuals are bytes at the payload's end, the last one first.
 Nothing that a payload says can reach beyond an array:
 
-- a chunk takes at most one word a pair, words are copied to where `MARGIN` zeros lie behind them, and the cursor is
-  held to the payload's words after every chunk; escapes end where their payload begins;
+- a chunk takes at most one word a pair, words are copied to where there is room behind them for all that a plane may
+  take, and the cursor is held to the payload's words after every plane; escapes end where their payload begins;
 - a state stays within 64 bits (it is below `TOP` to begin with and after a refill, and frequencies do not exceed
   `TOTAL`), and a distribution's slot is its low bits;
 - a context is made of a level and a bin that are clamped to `LEVELS` and `BINS`, and `RansCoder` has checked that
@@ -17,7 +17,7 @@ Nothing that a payload says can reach beyond an array:
 import numpy as np
 
 from walloc_data.entropy.rans.context import jit
-from walloc_data.entropy.rans.lanes import WIDTH, address
+from walloc_data.entropy.rans.lanes import address
 
 __all__ = [
     "BITS",
@@ -25,7 +25,6 @@ __all__ = [
     "FIRST",
     "HEADER",
     "LOW",
-    "MARGIN",
     "RANGES",
     "SLOT_BITS",
     "SLOT_MASK",
@@ -43,7 +42,6 @@ TOTAL = 1 << BITS  # slots of a distribution
 RANGES = 4 * 256  # bytes of a distribution's ranges, uint32 each, before the symbols of its slots
 STATES = 2
 HEADER = 8 * STATES  # bytes
-MARGIN = WIDTH + 1  # words behind a payload: more than one each two places of a chunk, and the one that is looked at
 START = 1 << 26  # of every state in the encoder, so where the decoder must end
 ESCAPE = 128  # stands for -128, and for a residual that a distribution has no slot for
 
