@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from walloc_data.errors import WallocError
     from walloc_data.neighbours import latent_decoder
     from walloc_data.shard import shard_dataset
-    from walloc_data.signals import AudioReader, ImageReader, VideoReader
+    from walloc_data.signals import ArrayReader, AudioReader, ImageReader, VideoReader
     from walloc_data.sources import Files, Source, open_source, read_list
     from walloc_data.storage import StorageOptions
     from walloc_data.streaming import StreamingLatentDataset
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from walloc_data.zoo import load_codec, save_codec, zoo_names
 
 __all__ = [
+    "ArrayReader",
     "AudioReader",
     "Codec",
     "CodecConfig",
@@ -46,7 +47,7 @@ _ROOMS = {
     "errors": ("WallocError",),
     "neighbours": ("latent_decoder",),
     "shard": ("shard_dataset",),
-    "signals": ("AudioReader", "ImageReader", "VideoReader"),
+    "signals": ("ArrayReader", "AudioReader", "ImageReader", "VideoReader"),
     "sources": ("Files", "Source", "open_source", "read_list"),
     "storage": ("StorageOptions",),
     "streaming": ("StreamingLatentDataset",),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _KINDS = {"rgb": ("image", 3), "gray": ("image", 1), "stereo": ("audio", 2), "mono": ("audio", 1)}
+_KINDS["array"] = ("array", 0)  # with bands and dimensions as the first sample
 _DEFAULTS = {"image": (2, 3, 12, 12), "audio": (1, 8, 54, 108)}  # dims, levels, channels of one, and of more channels
 
 
@@ -25,17 +26,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc fit`."""
     parser.add_argument("source", metavar="SRC", help="raw samples, as `walloc-shard` takes them")
     parser.add_argument("out", type=Path, metavar="OUT", help="file for the codec (.safetensors)")
-    parser.add_argument("--kind", choices=tuple(_KINDS), default="rgb", help="what samples are: images, or sound")
+    parser.add_argument("--kind", choices=tuple(_KINDS), default="rgb", help="what samples are: images, sound, arrays")
     parser.add_argument("--gray", action="store_const", const="gray", dest="kind", help="the same as --kind gray")
     parser.add_argument(
-        "--channels", type=int, help="channels of the latents (default: 12 of images, 54 a channel of sound)"
+        "--channels",
+        type=int,
+        help="channels of the latents (default: 12 of images, 54 a channel of sound; of "
+        "arrays 16 times fewer numbers, or 4 times in one dimension, and at most 64)",
     )
     parser.add_argument(
         "--levels",
         type=_levels,
         metavar="N[,N...]",
         help="levels of wavelet packets: 2**levels pixels a side, or samples, make a position; one number, or one for "
-        "each dimension, such as 2,3,3 for time, height and width (default: 3 of images, 8 of sound)",
+        "each dimension, such as 2,3,3 for time, height and width (default: 3 of images, 8 of sound; of arrays 4, 3 "
+        "or 2 in one, two or three dimensions)",
     )
     parser.add_argument("--wavelet", default="10/18", help="10/18, or a discrete wavelet of PyWavelets")
     parser.add_argument(
@@ -46,6 +51,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0,
         help="how much more detail counts: 0 for pixels, 0.5 for detail where channels are few",
+    )
+    parser.add_argument(
+        "--common-scale",
+        action="store_true",
+        help="arrays: errors of all bands count alike in their units, not each by the spread of its band",
     )
     parser.add_argument("--limit", type=int, default=300, metavar="N", help="at most N samples, evenly from the source")
     parser.add_argument("--images", help=argparse.SUPPRESS)
@@ -70,6 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise SourceError("--limit is a whole number from 1 on")
     if arguments.out.suffix != ".safetensors":
         raise SourceError(f"{arguments.out}: the file of a codec ends with .safetensors")
+    from walloc_data.cli.fit_arrays import LEVELS, array_shape, latent_channels
     from walloc_data.codec import CodecConfig, fit  # heavy, as all that follows
     from walloc_data.signals import reader_for
     from walloc_data.sources import open_source
@@ -77,7 +88,12 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.zoo import save_codec
 
     kind, signal_channels = _KINDS[arguments.kind]
-    dims, levels, *channels = _DEFAULTS[kind]
+    options = arguments.read or {}
+    if kind == "array":
+        signal_channels, dims = array_shape(arguments.source, data=arguments.data, options=options)
+        levels = LEVELS[dims]
+    else:
+        dims, levels, *channels = _DEFAULTS[kind]
     config = CodecConfig(
         name=arguments.out.stem,
         kind=kind,
@@ -86,11 +102,22 @@ def run(arguments: argparse.Namespace) -> None:
         levels=levels if arguments.levels is None else arguments.levels,
         wavelet=arguments.wavelet,
     )
-    reader = reader_for(config, **arguments.read or {})
+    reader = reader_for(config, **options)
     source = cut(open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data), reader)
     signals = _Signals(source, reader, arguments.limit, arguments.quiet)
-    wanted = channels[signal_channels > 1] if arguments.channels is None else arguments.channels
-    codec = fit(signals, config, channels=wanted, knee=arguments.knee, emphasis=arguments.emphasis)
+    if arguments.channels is not None:
+        wanted = arguments.channels
+    else:
+        array = kind == "array"
+        wanted = latent_channels(config.packet_channels, dims) if array else channels[signal_channels > 1]
+    codec = fit(
+        signals,
+        config,
+        channels=wanted,
+        knee=arguments.knee,
+        emphasis=arguments.emphasis,
+        common_scale=arguments.common_scale,
+    )
     save_codec(codec, arguments.out)
     widened = int((codec.steps > codec.steps.min()).sum())
     if signals.reasons:
@@ -116,7 +143,7 @@ class _Signals:
 
         self.passes += 1
         for split, index in tqdm(
-            self.samples, desc=f"pass {self.passes} of 3", unit=" samples", leave=False, disable=self.quiet or None
+            self.samples, desc=f"pass {self.passes}", unit=" samples", leave=False, disable=self.quiet or None
         ):
             try:
                 raw = split[index]

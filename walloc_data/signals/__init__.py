@@ -1,13 +1,16 @@
 """What raw bytes mean: readers that turn them into signals."""
 
+from walloc_data.signals.arrays import ArrayReader
 from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.door import reader_for
+from walloc_data.signals.gaps import unpack_mask
 from walloc_data.signals.images import ImageReader
 from walloc_data.signals.signal import Cutting, Reader, Signal, Window
 from walloc_data.signals.told import Told, told
 from walloc_data.signals.video import VideoReader
 
 __all__ = [
+    "ArrayReader",
     "AudioReader",
     "Cutting",
     "ImageReader",
@@ -18,4 +21,5 @@ __all__ = [
     "Window",
     "reader_for",
     "told",
+    "unpack_mask",
 ]

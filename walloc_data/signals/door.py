@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 from walloc_data.errors import SourceError
+from walloc_data.signals.arrays import ArrayReader
 from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.images import ImageReader
 from walloc_data.signals.signal import Reader
@@ -11,7 +12,7 @@ from walloc_data.signals.video import VideoReader
 
 __all__ = ["reader_for"]
 
-_READERS = (ImageReader, AudioReader, VideoReader)
+_READERS = (ArrayReader, AudioReader, ImageReader, VideoReader)
 
 
 class _Config(Protocol):
@@ -23,6 +24,8 @@ class _Config(Protocol):
     def dims(self) -> int: ...
     @property
     def signal_channels(self) -> int: ...
+    @property
+    def dtype(self) -> str | None: ...
 
 
 def reader_for(config: _Config, **options: Any) -> Reader:
@@ -30,15 +33,18 @@ def reader_for(config: _Config, **options: Any) -> Reader:
 
     Raises `SourceError` where there is none, or for options that it does not have.
     """
+    given: dict[str, Any] = {"channels": config.signal_channels}
+    if config.kind == ArrayReader.kind:
+        given |= {"dims": config.dims, "dtype": config.dtype}
     for reader in _READERS:
-        if (reader.kind, reader.dims) == (config.kind, config.dims):
-            known = {entry.name for entry in fields(reader) if entry.init} - {"channels"}
+        if reader.kind == config.kind and (reader is ArrayReader or reader.dims == config.dims):
+            known = {entry.name for entry in fields(reader) if entry.init} - given.keys()
             unknown = ", ".join(map(repr, sorted(options.keys() - known)))
             if unknown:
                 raise SourceError(
                     f"{config.kind} is read without {unknown}: its options are {', '.join(sorted(known))}"
                 )
-            return reader(channels=config.signal_channels, **options)
+            return reader(**given, **options)
     raise SourceError(
         f"codec {config.name!r} is for {config.kind} of {config.dims} dimensions, which nothing here reads"
     )

@@ -40,8 +40,11 @@ class Reader(Protocol):
     """
 
     kind: ClassVar[str]
-    dims: ClassVar[int]
     suffixes: ClassVar[frozenset[str]]
+
+    @property
+    def dims(self) -> int:
+        """Dimensions of space of the signals it gives."""
 
     @property
     def channels(self) -> int:
@@ -55,8 +58,8 @@ class Reader(Protocol):
 
 
 class Window(NamedTuple):
-    """A part of a long recording: its `data` as a reader takes it, where the part begins, in seconds, and its share of
-    the bytes."""
+    """A part of a long recording: its `data` as a reader takes it, where the part begins, in seconds (of arrays: which
+    it is), and its share of the bytes."""
 
     data: Any
     start: float
@@ -76,4 +79,5 @@ class Cutting(Protocol):
         """What its windows are, for people, such as `windows of 4 seconds`; None: it does not cut."""
 
     def starts(self, data: Any, name: str) -> list[float]:
-        """Where windows begin, in seconds, without decoding. Raises `SampleError` for what is damaged."""
+        """Where windows begin, in seconds (of arrays: 0, 1, 2 ...), without decoding. Raises `SampleError` for what is
+        damaged."""

@@ -16,7 +16,7 @@ from walloc_data.sources.source import Raw
 
 __all__ = ["DATA", "Columns", "Items", "field_of", "parts_of"]
 
-DATA = ("image", "audio", "video", "data", "file_name", "path")  # what a mapping may call the sample itself
+DATA = ("image", "audio", "video", "array", "data", "file_name", "path")  # what a mapping may call the sample itself
 _DIGITS = 8  # of keys that are numbers, so that they stay when more samples come
 
 
@@ -133,6 +133,8 @@ def _read(data: Any) -> Any:
         return bytes(data)
     if isinstance(data, Mapping) and "bytes" in data:  # as Hugging Face datasets give what they do not decode
         return _read(data["bytes"] if data["bytes"] is not None else data["path"])
+    if isinstance(data, np.ma.MaskedArray):  # whose mask says which values are none
+        return data
     return _array(data) if hasattr(data, "__array__") else data
 
 

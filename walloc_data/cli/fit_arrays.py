@@ -1,0 +1,35 @@
+"""What arrays `walloc fit` is given: as the first that can be read."""
+
+from typing import Any
+
+from walloc_data.errors import SampleError, SourceError
+
+__all__ = ["LEVELS", "array_shape", "latent_channels"]
+
+LEVELS = {1: 4, 2: 3, 3: 2}  # by dimensions of space
+_TRIED = 32  # samples, before they are taken for no arrays
+_MOST_CHANNELS = 64
+
+
+def array_shape(source: str, *, data: str | None, options: dict[str, Any]) -> tuple[int, int]:
+    """Bands and dimensions of space of the arrays of a source, by the first that `options` lets be read."""
+    from walloc_data.signals import ArrayReader
+    from walloc_data.sources import Files, open_source
+
+    found = open_source(source, suffixes=ArrayReader.suffixes, data=data)
+    reasons: list[str] = []
+    for split in found.splits.values():
+        for index in range(min(len(split), _TRIED)):
+            try:
+                there = isinstance(split, Files) and split.path(index).is_file()
+                raw = split.unread(index) if isinstance(split, Files) and there else split[index]
+                reader = ArrayReader.like(raw.data, raw.name, **options)
+                return reader.channels, reader.dims
+            except SampleError as error:
+                reasons.append(str(error))
+    raise SourceError(f"none of the first {len(reasons)} samples can be read, such as {reasons[0]}")
+
+
+def latent_channels(packets: int, dims: int) -> int:
+    """How many channels latents have unless it is said: 16 times fewer numbers, or 4 times in one dimension."""
+    return max(1, min(_MOST_CHANNELS, packets // (4 if dims == 1 else 16)))
