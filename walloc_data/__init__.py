@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from walloc_data.codec import Codec, CodecConfig, fit
     from walloc_data.dataset import LatentDataset
+    from walloc_data.decoder import replace_decoder
     from walloc_data.errors import WallocError
     from walloc_data.neighbours import latent_decoder
     from walloc_data.shard import shard_dataset
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from walloc_data.sources import Files, Source, open_source, read_list
     from walloc_data.storage import StorageOptions
     from walloc_data.streaming import StreamingLatentDataset
+    from walloc_data.train import TrainOptions, train_codec
     from walloc_data.write.plan import Options
     from walloc_data.zoo import load_codec, save_codec, zoo_names
 
@@ -28,6 +30,7 @@ __all__ = [
     "Source",
     "StorageOptions",
     "StreamingLatentDataset",
+    "TrainOptions",
     "VideoReader",
     "WallocError",
     "fit",
@@ -35,8 +38,10 @@ __all__ = [
     "load_codec",
     "open_source",
     "read_list",
+    "replace_decoder",
     "save_codec",
     "shard_dataset",
+    "train_codec",
     "zoo_names",
 ]
 
@@ -44,6 +49,7 @@ __all__ = [
 _ROOMS = {
     "codec": ("Codec", "CodecConfig", "fit"),
     "dataset": ("LatentDataset",),
+    "decoder": ("replace_decoder",),
     "errors": ("WallocError",),
     "neighbours": ("latent_decoder",),
     "shard": ("shard_dataset",),
@@ -51,6 +57,7 @@ _ROOMS = {
     "sources": ("Files", "Source", "open_source", "read_list"),
     "storage": ("StorageOptions",),
     "streaming": ("StreamingLatentDataset",),
+    "train": ("TrainOptions", "train_codec"),
     "write.plan": ("Options",),
     "zoo": ("load_codec", "save_codec", "zoo_names"),
 }

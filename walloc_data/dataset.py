@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
 from walloc_data.read.batches import Batches, collate
 from walloc_data.read.choice import Choice
-from walloc_data.read.opened import open_dataset
+from walloc_data.read.opened import decoded_by, open_dataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.storage import StorageOptions
 
@@ -37,7 +38,9 @@ class LatentDataset(Dataset[Any]):
 
     The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch. Give it
     `collate_fn=LatentDataset.collate` where columns or latents differ in shape between samples: those come as lists.
-    `storage` says how what is remote is fetched and cached.
+    `codec` decodes in the place of the dataset's own: one of the same latents with a better decoder (of `walloc train
+    --decoder-only`), or what `load_codec` takes; prefixes of channels are decoded linearly. `storage` says how what is
+    remote is fetched and cached.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
     `DatasetError` for one that cannot be reached or has no such split, and for options that do not go together. A
@@ -57,13 +60,14 @@ class LatentDataset(Dataset[Any]):
         decode: str = "latents",
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
+        codec: Codec | str | os.PathLike[str] | None = None,
         storage: StorageOptions | None = None,
     ) -> None:
         if not isinstance(split, str):
             raise DatasetError(
                 f"split is a name, such as 'train', not {split!r}: a transform is given as transform=..."
             )
-        opened = open_dataset(root, storage)
+        opened = decoded_by(open_dataset(root, storage), codec)
         self.split, self.decode = split, decode
         self.transform, self.target_transform = transform, target_transform
         self.root, self.manifest = opened.storage.url, opened.manifest

@@ -8,6 +8,7 @@ __all__ = [
     "MissingError",
     "SampleError",
     "SourceError",
+    "TrainError",
     "WallocError",
 ]
 
@@ -48,3 +49,7 @@ class DatasetError(WallocError, ValueError):
 
 class MissingError(DatasetError):
     """A file of a dataset, or the end of one, that its place says it has not: no retry helps."""
+
+
+class TrainError(WallocError, ValueError):
+    """A training that cannot begin, go on, or end as asked."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset
 
+from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
 from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
@@ -17,7 +18,7 @@ from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
 from walloc_data.read.loader import StreamingLoader
-from walloc_data.read.opened import OpenedDataset, any_ragged, open_dataset
+from walloc_data.read.opened import OpenedDataset, any_ragged, decoded_by, open_dataset
 from walloc_data.read.ranks import Ranks, UnknownRank
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.step_batches import StepBatches
@@ -45,15 +46,15 @@ class StreamingLatentDataset(IterableDataset[Any]):
     whose data or order differ are refused.
 
     `columns` are given behind x, in their order, or by name in a dict, `channels` are how many of the first are read,
-    `where` says which samples there are, and `decode` what x is: as in `LatentDataset`, with numbers as tensors of
-    their dtype and all else as lists. `transform` is applied to each x; what it draws from torch's generator is a
-    function of `seed`, epoch, step and rank alone. Where samples of the datasets differ in shape, x is a list of
-    tensors `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each shape there is in it.
-    `on_damage` is `"stop"`, or `"skip"`, which leaves damaged samples out, logs them and counts them in `damaged`; what
-    may pass, such as a server that is down, stops in any case. Where all of a batch is damaged, samples that come later
-    in the split stand in, so that every rank has its step. Each process reads batches ahead in `threads` threads, up to
-    `ahead_bytes` (None: in one; but in none where workers read local files, since a loader has batches made ahead by
-    itself). `storage` says how what is remote is fetched and cached.
+    `where` says which samples there are, `decode` what x is, and `codec` by which decoder: as in `LatentDataset`, with
+    numbers as tensors of their dtype and all else as lists. `transform` is applied to each x; what it draws from
+    torch's generator is a function of `seed`, epoch, step and rank alone. Where samples of the datasets differ in
+    shape, x is a list of tensors `[c, *space / f]`; or, with `buckets`, each step is a list of batches, one for each
+    shape there is in it. `on_damage` is `"stop"`, or `"skip"`, which leaves damaged samples out, logs them and counts
+    them in `damaged`; what may pass, such as a server that is down, stops in any case. Where all of a batch is damaged,
+    samples that come later in the split stand in, so that every rank has its step. Each process reads batches ahead in
+    `threads` threads, up to `ahead_bytes` (None: in one; but in none where workers read local files, since a loader has
+    batches made ahead by itself). `storage` says how what is remote is fetched and cached.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
     `DatasetError` for one that cannot be reached, and for options that do not go together.
@@ -82,6 +83,7 @@ class StreamingLatentDataset(IterableDataset[Any]):
         on_damage: str = "stop",
         threads: int | None = None,
         ahead_bytes: int = 1 << 26,
+        codec: Codec | str | os.PathLike[str] | None = None,
         storage: StorageOptions | None = None,
     ) -> None:
         if on_damage not in ("stop", "skip"):
@@ -105,11 +107,11 @@ class StreamingLatentDataset(IterableDataset[Any]):
         if not isinstance(root, str | os.PathLike | Mapping) or not root:
             raise DatasetError("root is a folder, a URL, or several with their weights: {'a': 1, 'b': 1}")
         roots, weights = (list(root), _weights(root)) if isinstance(root, Mapping) else ([root], None)
-        datasets = [open_dataset(each, storage) for each in roots]
-        codec = datasets[0].codec if channels is None else datasets[0].codec.prefix(channels)
-        choice = Choice(columns, decode, transform, codec)
+        datasets = [decoded_by(open_dataset(each, storage), codec) for each in roots]
+        own = datasets[0].codec if channels is None else datasets[0].codec.prefix(channels)
+        choice = Choice(columns, decode, transform, own)
         _check_alike(datasets, choice.names)
-        self.split, self.codec = split, codec
+        self.split, self.codec = split, own
         self.classes = list(datasets[0].manifest.classes.get("label", []))
         reader = SplitReader(datasets, split, channels=channels, where=where, skip=on_damage == "skip")
         orders: list[SplitOrder | FilteredOrder] = []

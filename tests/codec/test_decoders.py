@@ -81,6 +81,17 @@ def test_files_keep_it_and_the_fingerprint_does_not_see_it(codec: Codec, tmp_pat
     assert learned.prefix(2).network.name == "linear"
 
 
+def test_the_margin_of_slices_has_the_reach_of_the_network(codec: Codec) -> None:
+    learned = with_network(codec)
+    margin = learned.margin
+    assert margin == codec.margin + SMALL["blocks"] * (SMALL["kernel"] // 2)
+    length, factor = 2 * margin + 2, learned.config.factors[0]
+    z = latents(codec, *[length + 6, 5, 4][: codec.config.dims])
+    whole, part = learned.decode(z), learned.decode(z[:, :, 3 : 3 + length])
+    inside = slice(margin * factor, (margin + 2) * factor)
+    torch.testing.assert_close(part[:, :, inside], whole[:, :, 3 * factor :][:, :, inside], atol=1e-5, rtol=0)
+
+
 def test_a_file_without_a_decoder_is_of_the_linear_one(tmp_path) -> None:
     save_codec(load_codec("rgb-f8c12"), tmp_path / "some.safetensors")
     _, metadata = read_tensors(tmp_path / "some.safetensors")

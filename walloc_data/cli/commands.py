@@ -17,9 +17,11 @@ __all__ = ["main", "main_shard"]
 _VERBS = {  # each has a module of its name here, with `add` (its arguments), `run`, and what it says when interrupted
     "shard": "Encode raw samples into shards of latents.",
     "fit": "Fit a codec to your own data.",
+    "train": "Train a codec, or a decoder alone, on your own data.",
     "info": "Say what a dataset holds and where its bytes go.",
     "view": "Draw a picture of decoded samples.",
     "check": "Compare every byte of a dataset with its manifest.",
+    "decoder": "Give a dataset a better decoder; no shard is touched.",
     "push": "Push a dataset to the Hugging Face Hub.",
     "zoo": "List the codecs shipped with the package.",
 }

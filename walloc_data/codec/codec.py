@@ -96,7 +96,8 @@ class Codec:
         >>> k, bool((part[:, :, k:-k] == codec.encode(image)[:, :, 8 + k : 24 - k]).all())
         (7, True)
         """
-        return self.config.margin
+        margin, reach = self.config.margin, self.network.reach
+        return tuple(each + reach for each in margin) if isinstance(margin, tuple) else margin + reach
 
     @property
     def parity(self) -> Tensor:

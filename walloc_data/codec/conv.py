@@ -94,6 +94,11 @@ class ConvDecoder:
         """How many numbers it has."""
         return sum(tensor.numel() for tensor in self.tensors.values())
 
+    @property
+    def reach(self) -> int:
+        """How many positions away something may change what is added to one."""
+        return int(self.settings["blocks"] * (self.settings["kernel"] // 2))
+
     def detail(self, f: Tensor) -> Tensor:
         """What is added to the linear decoder's packets, `[B, n, *space]`, given latents `[B, c, *space]`."""
         key = (f.device, f.dtype)

@@ -23,6 +23,10 @@ class Decoder(Protocol):
     def parameters(self) -> int:
         """How many numbers it has of its own."""
 
+    @property
+    def reach(self) -> int:
+        """How many positions away something may change what is added to one."""
+
     def detail(self, f: Tensor) -> Tensor | None:
         """What is added, `[B, packets, *space]`, given `f` `[B, c, *space]`: latents times their steps, as floats."""
 
@@ -41,6 +45,7 @@ class LinearDecoder:
 
     name: ClassVar[str] = "linear"
     parameters = 0
+    reach = 0
 
     def detail(self, f: Tensor) -> None:
         return None

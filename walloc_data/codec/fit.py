@@ -19,7 +19,7 @@ from walloc_data.codec.units import with_units
 from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
 
-__all__ = ["fit"]
+__all__ = ["fit", "subband_weights"]
 
 _HEADROOM = 1.05  # over the largest value seen, where a channel needs a wider step
 _SILENCE = 1e-12  # variance of a sample; below it is the rounding of float32
@@ -87,7 +87,7 @@ def fit(
     if not 1 <= channels <= config.packet_channels:
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
     classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
-    weights = _weights(config, emphasis)
+    weights = subband_weights(config, emphasis)
     mean, covariances = _covariances(signals, config, classes, weights)
     encoder, odd, kept, total = _principal(covariances, classes, weights, channels)
     if not total > _SILENCE * config.packet_channels:
@@ -119,7 +119,7 @@ def _packets(batch: Tensor, config: CodecConfig, mean: Tensor) -> Tensor:
     return y.transpose(0, 1).flatten(1).double()
 
 
-def _weights(config: CodecConfig, emphasis: float) -> Tensor:
+def subband_weights(config: CodecConfig, emphasis: float) -> Tensor:
     """Float64 `[packets]`: what errors of a subband count, its centre frequency to the power of `emphasis` times
     the L2 norm of its synthesis function."""
     weights, frequencies = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
+from walloc_data.errors import CodecError, DatasetError, FormatError, MissingError, WallocError
 from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, no_manifest, parse_index
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
+from walloc_data.zoo import load_codec
 
-__all__ = ["OpenedDataset", "any_ragged", "column_types", "open_dataset", "read_entries"]
+__all__ = ["OpenedDataset", "any_ragged", "column_types", "decoded_by", "open_dataset", "read_entries"]
 
 _TYPE = re.compile(r"str|bytes|json|(bool|u?int(8|16|32|64)|float(16|32|64))(\[\d+(,\d+)*\])?")
 
@@ -75,6 +76,20 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
         raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
     return OpenedDataset(storage, manifest, codec, coder)
+
+
+def decoded_by(dataset: OpenedDataset, codec: Codec | str | os.PathLike[str] | None) -> OpenedDataset:
+    """A dataset with the decoder of `codec`, a codec or what `load_codec` takes; None leaves its own.
+
+    Raises `DatasetError` for a codec of other latents, and `CodecError` for what is no codec.
+    """
+    if codec is None:
+        return dataset
+    codec = codec if isinstance(codec, Codec) else load_codec(codec)
+    try:
+        return replace(dataset, codec=dataset.codec.with_decoder(codec))
+    except CodecError as error:
+        raise DatasetError(f"{dataset.storage.url}: {error}") from error
 
 
 def read_entries(storage: Storage, shard: ShardInfo) -> NDArray[np.void]:

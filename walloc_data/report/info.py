@@ -43,6 +43,8 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
         f"{summary.source_bytes / total:.1f} times smaller than the source files",
         f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
         f"{config.signal_channels} channels to {codec.channels}, {_positions(config.factors)} to 1",
+        f"decoder {codec.network.name}"
+        + (f", {codec.network.parameters:,} parameters" if codec.network.parameters else ""),
         *_shapes(drawn),
         *in_its_units(opened, drawn, total),
         f"coder   {manifest.coder}, {summary.bits_per_latent:.3f} bits a latent; layout {manifest.layout}",

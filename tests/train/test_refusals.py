@@ -1,0 +1,147 @@
+"""What is wrong with a training, its samples, its checkpoint or its machine is said in a sentence."""
+
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.photographs import window
+from tests.train.test_training import READER, SMALL
+from walloc_data.cli import main
+from walloc_data.codec import read_tensors, write_tensors
+from walloc_data.errors import TrainError
+from walloc_data.train import TrainOptions, train_codec
+
+
+@pytest.fixture(scope="module")
+def begun(photos, tmp_path_factory):
+    """A training that has a checkpoint after its first step."""
+    out = tmp_path_factory.mktemp("begun") / "some.safetensors"
+    train_codec(photos, out, reader=READER, options=replace(SMALL, minutes=1e-9))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensors, facts: tensors.pop("averages.encoder"), "'averages.encoder' is missing"),
+        (lambda tensors, facts: tensors.update({"first.input": torch.ones(3, 3)}), "'first.input' has shape"),
+        (lambda tensors, facts: facts.update(kind="walloc-codec"), "no checkpoint"),
+        (lambda tensors, facts: facts.pop("step"), "damaged"),
+        (lambda tensors, facts: facts["identity"].update(width=9), "of another training.*width 9 then, 8 now"),
+    ],
+)
+def test_a_checkpoint_that_is_damaged_or_of_another_training(change, said, begun, photos, tmp_path):
+    out = tmp_path / "some.safetensors"
+    tensors, facts = read_tensors(begun.with_suffix(".checkpoint.safetensors"))
+    change(tensors, facts)
+    write_tensors(out.with_suffix(".checkpoint.safetensors"), tensors, facts)
+    with pytest.raises(TrainError, match=said):
+        train_codec(photos, out, reader=READER, options=SMALL)
+    assert not out.exists()
+
+
+def test_a_checkpoint_that_is_cut_short(begun, photos, tmp_path):
+    out = tmp_path / "some.safetensors"
+    data = begun.with_suffix(".checkpoint.safetensors").read_bytes()
+    out.with_suffix(".checkpoint.safetensors").write_bytes(data[:1000])
+    with pytest.raises(TrainError, match="delete it to begin anew"):
+        train_codec(photos, out, reader=READER, options=SMALL)
+
+
+def test_numbers_that_are_not_finite_stop_it_and_leave_the_last_checkpoint(photos, tmp_path, monkeypatch):
+    from walloc_data.train.model import Model
+
+    out, loss = tmp_path / "some.safetensors", Model.loss
+    calls = []
+
+    def poisoned(self, *arguments):
+        calls.append(1)
+        found = loss(self, *arguments)
+        return found._replace(total=found.total * float("nan")) if len(calls) == 4 + 14 else found
+
+    monkeypatch.setattr(Model, "loss", poisoned)  # four are for the unit of losses
+    with pytest.raises(TrainError, match=r"not finite at step 13: the last checkpoint, .*, is kept"):
+        train_codec(photos, out, reader=READER, options=SMALL)
+    kept, facts = read_tensors(out.with_suffix(".checkpoint.safetensors"))
+    assert facts["step"] == 10
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in kept.values())
+    assert not out.exists()
+    monkeypatch.setattr(Model, "loss", loss)
+    assert train_codec(photos, out, reader=READER, options=SMALL).complete
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(begun, photos, tmp_path):
+    out = tmp_path / "some.safetensors"
+    checkpoint = out.with_suffix(".checkpoint.safetensors")
+    checkpoint.write_bytes(begun.with_suffix(".checkpoint.safetensors").read_bytes())
+    before = checkpoint.read_bytes()
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+
+    code = (
+        "import sys; from tests.train.test_training import READER, SMALL; from walloc_data.train import train_codec\n"
+        "from walloc_data.errors import TrainError\n"
+        f"try: train_codec({str(photos)!r}, {str(out)!r}, reader=READER, options=SMALL)\n"
+        "except TrainError as error: sys.exit(str(error))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], check=False, capture_output=True, text=True, preexec_fn=limit
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"cannot write {checkpoint}: File too large. The last checkpoint is kept")
+    assert checkpoint.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["some.checkpoint.safetensors", "some.jsonl"]
+
+
+def test_too_few_images_and_too_small_ones(tmp_path, capsys):
+    few, small = tmp_path / "few", tmp_path / "small"
+    for root, count, size in ((few, 3, (80, 64)), (small, 8, (40, 40))):
+        root.mkdir()
+        for number in range(count):
+            window("chelsea", number, size).save(root / f"{number}.png")
+    for root, said in ((few, "2 samples to train on"), (small, "0 samples to train on and 1 to judge by")):
+        line = [
+            "train",
+            str(root),
+            str(tmp_path / "out.safetensors"),
+            "--window",
+            "6",
+            "--read",
+            "resize=none,crop=none",
+        ]
+        assert main([*line, "--quiet"]) == 1
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_gpu_that_is_not_there(photos, tmp_path):
+    for device in ("cuda", "tpu"):
+        with pytest.raises(TrainError, match="is not there or cannot be used"):
+            train_codec(photos, tmp_path / "out.safetensors", options=replace(SMALL, device=device))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"steps": 0}, {"kernel": 4}, {"rate": -1.0}, {"learning_rate": 0.0}, {"precision": "half"}, {"minutes": 0.0}],
+)
+def test_options_out_of_range(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainOptions(**wrong)
+
+
+def test_the_command(photos, tmp_path, capsys):
+    out = tmp_path / "mine.safetensors"
+    line = ["train", str(photos), str(out), "--steps", "3", "--width", "8", "--blocks", "1", "--precision", "float32"]
+    assert main([*line, "--quiet", "--read", "size=64"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"{out}: Codec('mine'")
+    assert "bits a latent before" in text
+    assert main(["train", str(photos), str(tmp_path / "mine.pt")]) == 1
+    assert "ends with .safetensors" in capsys.readouterr().err

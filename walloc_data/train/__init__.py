@@ -1,0 +1,6 @@
+"""Training codecs: encoder and decoder together, or a decoder alone."""
+
+from walloc_data.train.options import TrainOptions
+from walloc_data.train.run import TrainedCodec, train_codec
+
+__all__ = ["TrainOptions", "TrainedCodec", "train_codec"]

@@ -1,0 +1,102 @@
+"""One step of a training after another: the schedule, the moments, and the averages."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from walloc_data.train.options import TrainOptions
+
+__all__ = ["FROZEN", "Optimiser", "frozen_from"]
+
+FROZEN = 0.7  # of the steps, after which latents are rounded and the encoder stays
+_WARM_UP = 200  # steps, or a tenth of all
+_LAST = 0.01  # of the rate of learning
+_ENCODER = 0.1  # of it: rows are near where they belong
+_CLIP = 1.0
+_AVERAGED = 0.999
+
+
+def frozen_from(options: TrainOptions) -> int:
+    """The step from which the encoder stays as it is."""
+    return 0 if options.decoder_only else round(options.steps * FROZEN)
+
+
+class Optimiser:
+    """Adam on `tensors`, with a warm-up, a cosine and clipped gradients; `averages` follow them exponentially."""
+
+    def __init__(self, tensors: dict[str, Tensor], options: TrainOptions) -> None:
+        self.tensors, self.options = tensors, options
+        self.averages = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        for tensor in tensors.values():
+            tensor.requires_grad_()
+        groups = [
+            {"params": [tensors["encoder"]], "scale": _ENCODER},
+            {"params": [tensor for name, tensor in tensors.items() if name not in ("encoder", "gain")], "scale": 1.0},
+        ]
+        tensors["gain"].requires_grad_(False)
+        self._adam = torch.optim.Adam(groups, lr=options.learning_rate, betas=(0.9, 0.99))
+
+    def step(self, number: int, loss: Tensor) -> None:
+        """Make a loss smaller; `number` counts from 0."""
+        rate = self._rate(number)
+        for group in self._adam.param_groups:
+            group["lr"] = rate * group["scale"]
+        self._adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_([tensor for tensor in self.tensors.values() if tensor.grad is not None], _CLIP)
+        self._adam.step()
+        keep = min(_AVERAGED, (1 + number) / (10 + number))
+        with torch.no_grad():
+            for name, average in self.averages.items():
+                average.lerp_(self.tensors[name], 1 - keep)
+
+    def freeze(self) -> None:
+        """The encoder stays, from here on, and takes no gradient."""
+        self.tensors["encoder"].requires_grad_(False)
+
+    def settle(self) -> None:
+        """Go on from the averages."""
+        with torch.no_grad():
+            for name, average in self.averages.items():
+                self.tensors[name].copy_(average)
+
+    def moments(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The first and second moments of each tensor; zeros where there are none yet."""
+        found: list[dict[str, Tensor]] = []
+        for key in ("exp_avg", "exp_avg_sq"):
+            each = {name: self._adam.state[tensor].get(key) for name, tensor in self.tensors.items()}
+            found.append({n: torch.zeros_like(self.tensors[n]) if m is None else m for n, m in each.items()})
+        return found[0], found[1]
+
+    def restore(
+        self,
+        number: int,
+        tensors: Mapping[str, Tensor],
+        averages: Mapping[str, Tensor],
+        first: Mapping[str, Tensor],
+        second: Mapping[str, Tensor],
+    ) -> None:
+        """As after `number` steps."""
+        frozen = frozen_from(self.options)
+        for name, tensor in self.tensors.items():
+            with torch.no_grad():
+                tensor.copy_(tensors[name])
+                self.averages[name].copy_(averages[name])
+            taken = min(number, frozen) if name == "encoder" else number
+            if taken and name != "gain":
+                self._adam.state[tensor] = {
+                    "step": torch.tensor(float(taken)),
+                    "exp_avg": first[name].to(tensor),
+                    "exp_avg_sq": second[name].to(tensor),
+                }
+
+    def _rate(self, number: int) -> float:
+        steps, most = self.options.steps, self.options.learning_rate
+        warm = min(_WARM_UP, max(1, steps // 10))
+        if number < warm:
+            return most * (number + 1) / warm
+        done = (number - warm) / max(1, steps - warm)
+        return most * (_LAST + (1 - _LAST) * (1 + math.cos(math.pi * done)) / 2)

@@ -1,0 +1,69 @@
+"""What a training is told."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from walloc_data.errors import TrainError
+from walloc_data.numbers import whole_number
+
+__all__ = ["TrainOptions"]
+
+_PRECISIONS = ("auto", "float32", "tf32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How long, how large, and for what.
+
+    `steps` of `batch` windows each, `window` positions of latents a side (None: 256, 24 or 8 in 1, 2 or 3 dimensions,
+    or as many as the samples have). The network has `blocks` of `width` channels. `rate` is the price of a bit: 1 is
+    the one at which a linear codec would keep its steps, less buys quality with bits. `emphasis` is how much more
+    errors of high frequencies count, as in `fit`. With `decoder_only` the encoder stays as it is, and so do latents and
+    fingerprint. `limit` samples at most are trained on, evenly from the source. `device` is `"auto"` (a GPU if there is
+    one), `"cpu"` or `"cuda"`; `precision` is `"float32"`, `"tf32"`, `"bfloat16"` or `"auto"`: the one that is fastest
+    on the device, by a measurement. `minutes` ends a run early: the next one goes on from its checkpoint. A checkpoint
+    is written every `checkpoint_steps`.
+
+    Raises `TrainError` for what is out of range.
+    """
+
+    steps: int = 20_000
+    batch: int = 8
+    window: int | None = None
+    width: int = 128
+    blocks: int = 6
+    kernel: int = 5
+    rate: float = 1.0
+    emphasis: float = 0.0
+    learning_rate: float = 2e-3
+    decoder_only: bool = False
+    limit: int = 1000
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    minutes: float | None = None
+    checkpoint_steps: int = 500
+    validate_steps: int = 2000
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "width", "blocks", "kernel", "limit", "checkpoint_steps", "validate_steps"):
+            whole_number(name, getattr(self, name), least=1)
+        whole_number("seed", self.seed)
+        if self.window is not None:
+            whole_number("window", self.window, least=1)
+        if self.kernel % 2 == 0:
+            raise TrainError(f"kernel={self.kernel} is not an odd number")
+        for name, least in (("rate", 0.0), ("emphasis", 0.0), ("learning_rate", None), ("minutes", None)):
+            value = getattr(self, name)
+            if name == "minutes" and value is None:
+                continue
+            if not isinstance(value, int | float) or not (value > 0 or value == least) or not math.isfinite(value):
+                raise TrainError(f"{name}={value!r} is not a number {'above 0' if least is None else 'from 0 on'}")
+        if self.precision not in _PRECISIONS:
+            raise TrainError(f"precision={self.precision!r} is not one of {', '.join(_PRECISIONS)}")
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same training: all but where, and for how long at a time."""
+        passing = ("device", "precision", "minutes", "checkpoint_steps", "validate_steps")
+        return {name: value for name, value in asdict(self).items() if name not in passing}

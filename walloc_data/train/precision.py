@@ -1,0 +1,71 @@
+"""Where and how precisely to compute: what is there, and what is fastest there."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from walloc_data.errors import TrainError
+
+__all__ = ["autocast_dtype", "chosen_device", "fastest_precision", "precisely"]
+
+_REPEATS = 2
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device that is meant. Raises `TrainError` for one that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainError(
+            f"device {name!r} is not there or cannot be used: take 'cpu', or 'auto', which takes a GPU where one is"
+        ) from error
+    return device
+
+
+@contextmanager
+def precisely(precision: str) -> Iterator[None]:
+    """Products of float32 matrices computed as `"tf32"` or, as otherwise, in full."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def autocast_dtype(precision: str) -> torch.dtype | None:
+    """What the network computes in where that is not float32."""
+    return torch.bfloat16 if precision == "bfloat16" else None
+
+
+def fastest_precision(device: torch.device, run: Callable[[str], None]) -> str:
+    """The precision with which `run` takes least time; measured, since processors differ by far more than they say.
+
+    One that takes more than thrice as long as the best so far is not run again.
+    """
+    candidates = ("float32", "bfloat16") if device.type == "cpu" else ("float32", "tf32", "bfloat16")
+    best, least = candidates[0], float("inf")
+    for precision in candidates:
+        run(precision)  # what is prepared once, such as kernels, does not count
+        for _ in range(_REPEATS):
+            seconds = _seconds(device, run, precision)
+            if seconds < least:
+                best, least = precision, seconds
+            elif seconds > 3 * least:
+                break
+    return best
+
+
+def _seconds(device: torch.device, run: Callable[[str], None], precision: str) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    run(precision)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

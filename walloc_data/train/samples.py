@@ -1,0 +1,139 @@
+"""Samples of a source as packets to train on, and signals to judge by."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from walloc_data.codec import Codec, one_thread
+from walloc_data.codec.fused import encode_linear
+from walloc_data.codec.padding import pad
+from walloc_data.errors import SampleError, TrainError
+from walloc_data.signals import Reader
+from walloc_data.sources import Source, Split
+from walloc_data.train.options import TrainOptions
+
+__all__ = ["Samples", "positions", "read_samples"]
+
+_WINDOW = {1: 256, 2: 24, 3: 8}  # positions a side
+_VALUES = 1 << 20  # of a sample; of a larger one the middle is taken
+_ALL_VALUES = 1 << 29  # of all samples, in half precision a gigabyte
+_JUDGED, _EVERY = 12, 16  # samples that are kept to judge by, and of how many one is, where no split is for that
+_FEWEST = 4  # samples to train on
+_SPLITS = ("val", "validation", "valid", "dev", "test")
+
+
+@dataclass
+class Samples:
+    """`packets` of samples to train on, float16 `[*grid, n]`, of at least `window` positions; `judged`, signals
+    `[1, C, *space]` that are not trained on; `notes` on what was passed over."""
+
+    packets: list[Tensor]
+    judged: list[Tensor]
+    window: tuple[int, ...]
+    notes: list[str] = field(default_factory=list)
+
+    def to(self, device: torch.device) -> "Samples":
+        """With the packets on a device."""
+        return Samples([each.to(device) for each in self.packets], self.judged, self.window, self.notes)
+
+
+@one_thread()
+def read_samples(source: Source, reader: Reader, codec: Codec, options: TrainOptions, *, progress: bool) -> Samples:
+    """Read what is trained on. Raises `TrainError` where too few samples can be read, or are large enough."""
+    training, judged = _divided(source)
+    reasons: list[str] = []
+    held = [] if not judged else _signals(_evenly(judged, _JUDGED), reader, codec, reasons)
+    packets: list[Tensor] = []
+    values = 0
+    chosen = _evenly(training, options.limit)
+    for split, index in tqdm(chosen, desc="reading", unit=" samples", leave=False, disable=not progress or None):
+        for signal in _signals([(split, index)], reader, codec, reasons):
+            packets.append(_packets(signal, codec))
+            values += packets[-1].numel()
+        if values > _ALL_VALUES:
+            break
+    notes = []
+    if reasons:
+        notes.append(f"{len(reasons):,} samples were passed over, such as {reasons[0]}")
+    if values > _ALL_VALUES:
+        notes.append(
+            f"trained on {len(packets):,} of {len(chosen):,} samples: more would not fit the memory kept for them"
+        )
+    window = _window(packets, codec.config.dims, options.window)
+    large = [each for each in packets if all(n >= m for n, m in zip(each.shape, window, strict=False))]
+    if len(large) < _FEWEST or not held:
+        raise TrainError(
+            f"{source.name}: {len(large)} samples to train on and {len(held)} to judge by, of {window} positions "
+            f"({'x'.join(str(n * f) for n, f in zip(window, codec.config.factors, strict=True))} values) or more: "
+            f"{_FEWEST} and 1 are the fewest. Give more or larger samples, or a smaller window"
+            + (f"; {notes[0]}" if reasons else "")
+        )
+    if len(large) < len(packets):
+        notes.append(f"{len(packets) - len(large):,} samples are smaller than a window of {window} positions")
+    return Samples(large, held, window, notes)
+
+
+def _divided(source: Source) -> tuple[list[tuple[Split, int]], list[tuple[Split, int]]]:
+    """Samples to train on, and to judge by: those of a split for that, or each sixteenth."""
+    for name in _SPLITS:
+        if name in source.splits and len(source.splits) > 1 and len(source.splits[name]):
+            others = [split for other, split in source.splits.items() if other not in _SPLITS]
+            if others:
+                kept = source.splits[name]
+                return [(split, i) for split in others for i in range(len(split))], [
+                    (kept, i) for i in range(len(kept))
+                ]
+    every = [(split, i) for split in source.splits.values() for i in range(len(split))]
+    return [one for i, one in enumerate(every) if i % _EVERY], every[::_EVERY]
+
+
+def _evenly(samples: Sequence[Any], most: int) -> list[Any]:
+    count = min(most, len(samples))
+    return [samples[number * len(samples) // count] for number in range(count)]
+
+
+def _signals(samples: Sequence[tuple[Split, int]], reader: Reader, codec: Codec, reasons: list[str]) -> list[Tensor]:
+    """Signals `[1, C, *space]`, large ones cut to their middle."""
+    found = []
+    for split, index in samples:
+        try:
+            raw = split[index]
+            signal = torch.from_numpy(reader.read(raw.data, raw.name).values)[None]
+        except SampleError as error:
+            reasons.append(str(error))
+            continue
+        side = int((_VALUES / signal.shape[1]) ** (1 / codec.config.dims))
+        for axis, factor in enumerate(codec.config.factors, 2):
+            most = max(factor, side // factor * factor)
+            if signal.shape[axis] > most:
+                signal = signal.narrow(axis, (signal.shape[axis] - most) // 2, most)
+        found.append(signal.contiguous())
+    return found
+
+
+def _packets(signal: Tensor, codec: Codec) -> Tensor:
+    """Float16 `[*grid, n]`."""
+    config = codec.config
+    x = pad(config.to_float(signal), config.factors)
+    x = x - codec.mean.to(x).reshape(1, -1, *[1] * config.dims)
+    odd = torch.zeros(1, config.dims, dtype=torch.bool)
+    y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=None, odd=odd)
+    return y[0].movedim(0, -1).half().contiguous()
+
+
+def _window(packets: Sequence[Tensor], dims: int, wanted: int | None) -> tuple[int, ...]:
+    """Positions a side: those asked for, or as many as half of the samples have."""
+    if wanted is not None or not packets:
+        return (wanted or _WINDOW[dims],) * dims
+    sides = [sorted(each.shape[axis] for each in packets) for axis in range(dims)]
+    return tuple(min(_WINDOW[dims], side[(len(side) - 1) // 2]) for side in sides)
+
+
+def positions(packets: Sequence[Tensor]) -> Tensor:
+    """Float64 `[samples]`: how many positions each has."""
+    return torch.tensor([math.prod(each.shape[:-1]) for each in packets], dtype=torch.float64)
