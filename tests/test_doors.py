@@ -257,9 +257,9 @@ def test_flips_of_pixels_are_refused_for_latents(many, codec, name):
     compose.transforms = [torch.nn.Identity(), wrong]
     for transform in (wrong, compose):
         for decode in ("latents", "float"):
-            with pytest.raises(DatasetError, match=rf"torchvision's {name} is for pixels"):
+            with pytest.raises(DatasetError, match=rf"torchvision's {name} is for signals"):
                 LatentDataset(many, transform=transform, decode=decode)
-            with pytest.raises(DatasetError, match=rf"torchvision's {name} is for pixels"):
+            with pytest.raises(DatasetError, match=rf"torchvision's {name} is for signals"):
                 StreamingLatentDataset(many, batch_size=4, transform=transform, decode=decode)
         assert LatentDataset(many, transform=transform, decode="pixels")
     assert LatentDataset(many, transform=torch.nn.Sequential(torch.nn.Identity()))

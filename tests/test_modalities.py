@@ -1,6 +1,7 @@
 """What holds of every kind of signal, from its files to a training batch, a web server and the Hub: a row each."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,6 +279,15 @@ def test_pushed_with_a_card_that_says_what_it_is(made, hub, tmp_path, monkeypatc
     with Image.open(io.BytesIO(files["samples.jpg"].data)) as picture:
         assert (picture.format, min(picture.size) > 40) == ("JPEG", True)
     assert same(streamed("hf://ann/signals"), streamed(made.out))
+
+
+def test_the_lines_of_the_card_run(made):
+    card = (made.out / "README.md").read_text().replace("path/to/this/folder", str(made.out))
+    found: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", card, re.DOTALL):
+        exec(block.replace("num_workers=4", "num_workers=0"), found)
+    assert found["signal"].shape[0] == made.kind.codec["signal_channels"]
+    assert all(z.dtype == torch.float32 for z in found["x"])
 
 
 def test_info_and_view(made, tmp_path, capsys):

@@ -128,7 +128,8 @@ class LatentDataset(Dataset[Any]):
         return self.samples
 
     def fields(self, index: int) -> dict[str, Any]:
-        """What else is stored of a sample: `label`, `key`, `size` as encoded and `original_size`, both (H, W)."""
+        """What else is stored of a sample: `label`, `key`, its `size` as encoded and its `original_size`, both in space
+        (H, W of an image), and whatever its reader and its source said."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} out of range of {len(self)} samples")
         return self._reader.columns(index % len(self))

@@ -21,9 +21,11 @@ latents, label = dataset[0]  # int8 [c, *space / f], and an int
 
 stream = StreamingLatentDataset("{place}", split="{split}", batch_size=256)
 for latents, labels in stream.loader(num_workers=4):
-    x = dataset.codec.dequantize(latents)  # float32 of the same shape, ready for a model
+    {x}
 ```
 """
+_X = "x = dataset.codec.dequantize(latents)  # float32 of the same shape, ready for a model"
+_X_OF_EACH = "x = [dataset.codec.dequantize(z) for z in latents]  # float32 of the same shapes, which differ"
 _LOAD_SIGNALS = """\
 Decoded, a sample is {decoded}:
 
@@ -82,7 +84,8 @@ def dataset_card(
         of = "" if column == "label" else f" of {_plain(column)}"
         parts.append(f"{len(classes)} classes{of}: {shown}{more}\n")
     place = f"hf://{repo}" if repo else _HERE
-    parts.append(_LOAD.format(place=place, split=split))
+    ragged = manifest.columns.get("latents") == "json"
+    parts.append(_LOAD.format(place=place, split=split, x=_X_OF_EACH if ragged else _X))
     if decoded is not None:
         parts.append(_LOAD_SIGNALS.format(place=place, split=split, decoded=decoded))
     if repo is not None:

@@ -49,8 +49,8 @@ class Choice:
         wrong = None if self.decoded else pixel_transform_in(self.transform)
         if wrong:
             raise DatasetError(
-                f"{wrong} is for pixels, and would give latents of no image: use walloc_data.transforms, whose "
-                "RandomFlip negates odd channels, or decode='pixels'"
+                f"{wrong} is for signals, and would give latents of none: use walloc_data.transforms, whose "
+                "RandomFlip negates odd channels, or decode='signal'"
             )
 
     @cached_property

@@ -1,15 +1,17 @@
-"""Transforms of pixels that would spoil latents unnoticed: they mirror, turn or warp without knowing of parity."""
+"""Transforms of signals that would spoil latents unnoticed: they mirror, turn or warp without knowing of parity."""
 
 from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["pixel_transform_in"]
 
-_LIBRARIES = ("torchvision", "kornia", "timm")
+_LIBRARIES = ("torchvision", "kornia", "timm", "torchaudio")
 _WRONG = {
     "RandomHorizontalFlip", "RandomVerticalFlip", "RandomRotation", "RandomRotation90", "RandomAffine",
     "RandomPerspective", "ElasticTransform", "RandomElasticTransform", "Hflip", "Vflip", "Rot180",
     "RandAugment", "AutoAugment", "TrivialAugmentWide", "AugMix",
+    "RandomHorizontalFlip3D", "RandomVerticalFlip3D", "RandomDepthicalFlip3D", "RandomRotation3D", "RandomAffine3D",
+    "RandomPerspective3D", "Resample", "PitchShift", "Speed", "SpeedPerturbation", "TimeStretch",
     "hflip", "vflip", "horizontal_flip", "vertical_flip", "rotate", "affine", "perspective", "elastic",
 }  # fmt: skip
 
