@@ -21,6 +21,7 @@ from tests.photographs import window
 from tests.sounds import file_of, sound
 from tests.sources.archives import write_tar
 from walloc_data import (
+    ArrayReader,
     AudioReader,
     Codec,
     CodecConfig,
@@ -54,6 +55,33 @@ def clip(number: int) -> bytes:
     time, rows, columns = np.meshgrid(np.arange(10 + number), np.arange(48), np.arange(64), indexing="ij")
     frames = np.stack([128 + 80 * np.sin((time + k * rows + columns + number) / 9) for k in range(3)], -1)
     return film(list(frames.astype(np.uint8)))
+
+
+def saved(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def waves(number: int, channels: int, *space: int) -> np.ndarray:
+    """Smooth numbers in -1 to 1, float32 `[channels, *space]`."""
+    places = np.stack(np.meshgrid(*map(np.arange, space), indexing="ij"))
+    turns = np.random.default_rng(number).uniform(0.05, 0.4, (channels, len(space)))
+    return np.sin(np.tensordot(turns, places, 1) + number).astype(np.float32)
+
+
+def cube(number: int) -> bytes:
+    """Ten bands of reflectance, 12 bits in uint16."""
+    return saved((2000 + 1900 * waves(number, 10, 24, 20 + 4 * (number % 3))).astype(np.uint16))
+
+
+def volume(number: int) -> bytes:
+    """Densities below 0, as CT has them."""
+    return saved((-1000 + 500 * waves(number, 1, 8, 16, 16)[0]).astype(np.int16))
+
+
+def electrodes(number: int) -> bytes:
+    return saved(80e-6 * waves(number, 5, 300 + 40 * number))
 
 
 @dataclass(frozen=True)
@@ -134,6 +162,42 @@ MODALITIES = {
         told="video, RGB, clips of 8 frames",
         units="float32 [3, frames, height, width] in [0, 1]",
         info="video   10 frames a second, clips of 2 to 8 frames",
+    ),
+    "cubes of bands": Modality(
+        column="array",
+        suffix=".npy",
+        data=cube,
+        reader=lambda: ArrayReader(channels=10, dims=2, dtype="uint16"),
+        codec={"kind": "array", "signal_channels": 10, "dims": 2, "levels": 1, "channels": 16},
+        decoded=(torch.float32, torch.uint16, 0, 65535),
+        axis=-1,
+        told="arrays of uint16, 10 channels",
+        units="float32 [10, height, width] in the units of the data",
+        info="arrays  10 channels, ",
+    ),
+    "tiles of volumes": Modality(
+        column="array",
+        suffix=".npy",
+        data=volume,
+        reader=lambda: ArrayReader(channels=1, dims=3, dtype="int16", bands="none", tile="8x12x16"),
+        codec={"kind": "array", "signal_channels": 1, "dims": 3, "levels": 1, "channels": 6},
+        decoded=(torch.float32, torch.int16, -32768, 32767),
+        axis=0,
+        told="arrays of int16, 1 channel, tiles of 8x12x16 values",
+        units="float32 [1, depth, height, width] in the units of the data",
+        info="arrays  1 channel, ",
+    ),
+    "electrodes": Modality(
+        column="array",
+        suffix=".npy",
+        data=electrodes,
+        reader=lambda: ArrayReader(channels=5, dims=1, dtype="float32"),
+        codec={"kind": "array", "signal_channels": 5, "dims": 1, "levels": 3, "channels": 12},
+        decoded=(torch.float32, torch.float32, -1e-4, 1e-4),
+        axis=0,
+        told="arrays of float32, 5 channels",
+        units="float32 [5, positions] in the units of the data",
+        info="arrays  5 channels, ",
     ),
 }
 
@@ -242,8 +306,8 @@ def test_what_is_decoded_has_the_range_the_length_and_the_dtype(made):
         assert x.shape == files.shape
         assert torch.equal(x, made.codec.decode(z[None], fields["size"])[0][:, : size[0]])
         assert least <= float(x.min()) < float(x.max()) <= most
-        scale = {torch.uint8: 255, torch.int16: 32768}[native]
-        assert (files.double() / scale - x).abs().max() <= 1 / scale
+        scale = {"image": 255, "video": 255, "audio": 32768}.get(made.codec.config.kind, 1)
+        assert (files.double() / scale - x).abs().max() <= (0 if native.is_floating_point else 1 / scale)
 
 
 def test_flips_and_crops_of_latents_are_those_of_signals(made):
@@ -252,7 +316,7 @@ def test_flips_and_crops_of_latents_are_those_of_signals(made):
     dims = made.codec.config.dims
     reversed_signal = made.codec.decode(flip(z, made.codec, axis))
     expected = made.codec.decode(z).flip(axis % dims + 2)
-    torch.testing.assert_close(reversed_signal, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(reversed_signal, expected, atol=1e-4 * float(expected.std()), rtol=1e-5)
     size = tuple(max(1, n // 2) for n in z.shape[2:])
     stream = StreamingLatentDataset(made.out, batch_size=4, transform=RandomCrop(made.codec, size))
     assert {tuple(x.shape[1:]) for x, _ in stream} == {(made.codec.channels, *size)}

@@ -64,8 +64,9 @@ def _arrays(drawn: Drawn, share: float, total: int, config: CodecConfig) -> list
     values, dtype = share * _positions(drawn) * config.signal_channels, np.dtype(config.dtype or np.float32)
     if not values:
         return []
+    channels = f"{config.signal_channels:,} channel{'s' if config.signal_channels > 1 else ''}"
     return [
-        f"arrays  {config.signal_channels:,} channels, {values / 1e6:,.3g} million values in all: "
+        f"arrays  {channels}, {values / 1e6:,.3g} million values in all: "
         f"{8 * total / values:.3g} bits a value, {dtype.itemsize * values / total:.1f} times less than {dtype.name}"
     ]
 

@@ -1,5 +1,6 @@
 """What signals are, for people: what was read, and what is decoded."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -40,7 +41,7 @@ class Told(NamedTuple):
 def told(config: _Config, reading: Mapping[str, Any]) -> Told:
     """Of a codec's configuration, and of the options by which raw data were read."""
     channels, rate = config.signal_channels, _number(reading, "rate")
-    of = _CHANNELS.get((config.kind, channels), f"{channels} channels")
+    of = _CHANNELS.get((config.kind, channels), f"{channels} channel{'s' if channels > 1 else ''}")
     space = "[" + ", ".join([str(channels), *_SPACE.get((config.kind, config.dims), _AXES[-config.dims :])]) + "]"
     if config.kind == "audio":
         segment = _number(reading, "segment")
@@ -51,8 +52,9 @@ def told(config: _Config, reading: Mapping[str, Any]) -> Told:
         told = ["video", of, f"clips of {frames:,} frames", f"{rate:g} frames a second" if rate else ""]
         return Told(", ".join(filter(None, told)), f"float32 {space} in [0, 1]")
     if config.kind == "array":
-        dtype = config.dtype or "numbers"
-        return Told(f"arrays of {dtype}, {of}", f"float32 {space} in the units of the data")
+        tile = str(reading.get("tile", ""))
+        tiles = f", tiles of {tile} values" if re.fullmatch(r"\d+(x\d+)*", tile) else ""
+        return Told(f"arrays of {config.dtype or 'numbers'}, {of}{tiles}", f"float32 {space} in the units of the data")
     return Told(f"images, {of}", f"float32 {space} in [0, 1]")
 
 
