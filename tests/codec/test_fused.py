@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from walloc_data.codec import line
 from walloc_data.codec.fused import TILE, encode_linear, synthesize_fast
 from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import has_parity
@@ -98,6 +99,7 @@ def test_reversal_is_exact_to_the_last_bit_where_tiles_cut_evenly(
         ((1, 0, 3), (6, 3, TILE + 8)),
         ((2, 0, 0), (8, 3, 1)),
         ((1, 2, 2), (4, 8, 12)),
+        ((1, 6), (2, 1088)),
     ],
 )
 def test_levels_of_each_axis(wavelet: str, levels: tuple[int, ...], size: tuple[int, ...]) -> None:
@@ -115,7 +117,29 @@ def test_levels_of_each_axis(wavelet: str, levels: tuple[int, ...], size: tuple[
     for axis in range(len(size) if has_parity(wavelet) else 0):
         signs = (1 - 2 * odd[:, axis].double()).reshape(-1, *[1] * len(size))
         turned = encode_linear(x.flip(2 + axis), wavelet=wavelet, levels=levels, weight=weight, odd=odd)
-        assert size[axis] > TILE or torch.equal(turned, mixed.flip(2 + axis) * signs)
+        assert max(size) > TILE or torch.equal(turned, mixed.flip(2 + axis) * signs)
+
+
+@pytest.mark.parametrize("size", [(256,), (256 * 7,), (256 * 10,)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_of_sound_reversal_is_exact_to_the_last_bit_wherever_it_is_cut(
+    size: tuple[int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "_AT_ONCE", 2 * 512)  # two positions at a time
+    odd, weight, x = latent_parity(7, 1), noise(7, 256, dtype=dtype), noise(2, 2, *size, dtype=dtype)
+    y = encode_linear(x, wavelet="10/18", levels=8, weight=weight, odd=odd)
+    turned = encode_linear(x.flip(2), wavelet="10/18", levels=8, weight=weight, odd=odd)
+    assert torch.equal(turned, y.flip(2) * (1 - 2 * odd.to(dtype)))
+    expected = spread_rows(weight, odd, 2, 8, wavelet="10/18") @ analyze(x, wavelet="10/18", levels=8)
+    torch.testing.assert_close(y, expected, atol=1e-3 if dtype == torch.float32 else 1e-11, rtol=0)
+
+
+def test_gradients_reach_the_encoder_and_what_is_decoded() -> None:
+    weight, odd = noise(2, 4, dtype=torch.float64).requires_grad_(), latent_parity(2, 1)
+    x = noise(1, 1, 24, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda w: encode_linear(x, wavelet="10/18", levels=3, weight=w, odd=odd), weight)
+    y = analyze(x, wavelet="10/18", levels=3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda y: synthesize_fast(y, wavelet="10/18", levels=3), y)
 
 
 def test_channels_of_one_parity_alone() -> None:
@@ -141,7 +165,7 @@ def test_a_view_is_read_as_its_copy() -> None:
 
 
 @pytest.mark.parametrize("wavelet", ["10/18", "bior4.4"])
-def test_many_levels_of_a_long_axis_go_level_by_level_and_give_the_same(wavelet: str) -> None:
+def test_many_levels_of_a_long_axis_give_the_same(wavelet: str) -> None:
     x = torch.randn(1, 1, 128 * 96, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     packets = analyze(x, wavelet=wavelet, levels=7)
     classes = parity_classes(1, 7, 1, wavelet=wavelet)

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.levels import Levels, each_axis
-from walloc_data.codec.packets import analyze, parity_classes, subband_parity, synthesize
+from walloc_data.codec.line import encode_line, synthesize_line
+from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
 __all__ = ["encode_linear", "synthesize_fast"]
@@ -47,6 +48,10 @@ def encode_linear(x: Tensor, *, wavelet: str, levels: Levels, weight: Tensor | N
         axis, rest = _others(each)
         odd = torch.cat([odd[:, :axis], odd[:, axis + 1 :]], 1)
         return _along_others(partial(encode_linear, wavelet=wavelet, levels=rest, weight=weight, odd=odd), x, axis)
+    if len(each) == 1:
+        if weight is not None and has_parity(wavelet):
+            weight = spread_rows(weight, odd, x.shape[1], each, wavelet=wavelet)
+        return encode_line(x, wavelet=wavelet, levels=each[0], weight=weight, odd=odd[:, 0])
     factors = [2**level for level in each]
     plans = [_plan(n, wavelet, level) for n, level in zip(x.shape[2:], each, strict=True)]
     if _is_long(plans, factors):
@@ -77,6 +82,8 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
     if 0 in each:
         axis, rest = _others(each)
         return _along_others(partial(synthesize_fast, wavelet=wavelet, levels=rest), y, axis)
+    if dims == 1:
+        return synthesize_line(y, wavelet=wavelet, levels=each[0])
     if _is_long(plans, factors):
         return synthesize(y, wavelet=wavelet, levels=each)
     y = y.reshape(y.shape[0], y.shape[1] // math.prod(factors), *factors, *sizes)
