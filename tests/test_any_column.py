@@ -78,6 +78,8 @@ def check(batch: Any) -> None:
 def test_all_arrive_in_a_batch_of_both_doors(many: Path) -> None:
     for size in (1, 4, 9):
         dataset = LatentDataset(many, columns=NAMES)
+        for batch in DataLoader(dataset, batch_size=size):
+            check(batch)
         for batch in DataLoader(dataset, batch_size=size, collate_fn=LatentDataset.collate):
             check(batch)
         for batch in StreamingLatentDataset(many, batch_size=size, columns=NAMES, seed=2):

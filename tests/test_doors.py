@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from tests.http_server import FileServer
 from tests.written import write_dataset
@@ -65,7 +65,7 @@ def check_batch(batch, first):
 def test_columns_of_every_kind_are_alike_at_both_doors(many, workers):
     stream = StreamingLatentDataset(many, batch_size=10, shuffle=False, columns=NAMES)
     dataset = LatentDataset(many, columns=NAMES)
-    loader = DataLoader(dataset, batch_size=10, collate_fn=LatentDataset.collate, num_workers=workers)
+    loader = DataLoader(dataset, batch_size=10, num_workers=workers)
     batches = list(zip(stream.loader(num_workers=workers), loader, strict=True))
     assert len(batches) == 6
     for number, (one, other) in enumerate(batches[:5]):
@@ -244,10 +244,15 @@ class TestRagged:
 
     def test_a_loader_collates_them(self, ragged_dataset):
         dataset = LatentDataset(ragged_dataset, columns=("label", "key"))
-        [(x, y, keys)] = DataLoader(dataset, batch_size=12, collate_fn=LatentDataset.collate)
-        assert isinstance(x, list)
-        assert y.tolist() == [-1] * 12
-        assert keys == [key for key, _ in dataset.samples]
+        for options in ({}, {"collate_fn": LatentDataset.collate}):
+            [(x, y, keys)] = DataLoader(Subset(dataset, range(12)), batch_size=12, **options)
+            assert isinstance(x, list)
+            assert y.tolist() == [-1] * 12
+            assert keys == [key for key, _ in dataset.samples]
+        named = LatentDataset(ragged_dataset, columns={"pixel_values": "latents", "labels": "label"})
+        [batch] = DataLoader(named, batch_size=12)
+        assert [x.shape for x in batch["pixel_values"]] == [x.shape for x, *_ in dataset]
+        assert (type(named[0]["pixel_values"]), batch["labels"].tolist()) == (torch.Tensor, [-1] * 12)
 
 
 @pytest.mark.parametrize("name", ["RandomHorizontalFlip", "RandomRotation"])

@@ -10,9 +10,10 @@ from torch.utils.data import Dataset
 
 from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
-from walloc_data.read.batches import Batches, collate
+from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
-from walloc_data.read.opened import decoded_by, open_dataset
+from walloc_data.read.collating import collate
+from walloc_data.read.opened import any_ragged, decoded_by, open_dataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.storage import StorageOptions
 
@@ -36,8 +37,8 @@ class LatentDataset(Dataset[Any]):
     `and`, `or`, `not` and `is None`, or a function of a dict of them. Those kept are numbered from 0, in their order.
     To find them, the columns of all records are read when the dataset is opened, but no payload.
 
-    The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch. Give it
-    `collate_fn=LatentDataset.collate` where columns or latents differ in shape between samples: those come as lists.
+    The `DataLoader` asks for whole batches (`__getitems__`), so each record is opened once a batch. What differs in
+    shape between samples, and is neither number nor text, comes as lists there (`LatentDataset.collate`).
     `codec` decodes in the place of the dataset's own: one of the same latents with a better decoder (of `walloc train
     --decoder-only`), or what `load_codec` takes; prefixes of channels are decoded linearly. `storage` says how what is
     remote is fetched and cached.
@@ -73,7 +74,8 @@ class LatentDataset(Dataset[Any]):
         self.root, self.manifest = opened.storage.url, opened.manifest
         self.codec = opened.codec if channels is None else opened.codec.prefix(channels)
         self._reader = SplitReader([opened], split, channels=channels, where=where)
-        self._batches = Batches(self._reader, Choice(columns, decode, transform, self.codec))
+        choice = Choice(columns, decode, transform, self.codec)
+        self._batches = Batches(self._reader, choice, ragged=any_ragged([opened], decoded=choice.decoded))
 
     def __repr__(self) -> str:
         return f"LatentDataset({self.root!r}, split={self.split!r}): {len(self)} samples, codec {self.codec.name}"

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,13 +13,14 @@ from torch import Tensor
 from walloc_data.errors import DatasetError, WallocError
 from walloc_data.format import Column
 from walloc_data.read.choice import LATENTS, LENGTH, Choice
+from walloc_data.read.collating import UnevenDict, UnevenTuple, is_uneven
 from walloc_data.read.decoding import to_floats, to_native, to_signals, to_tensors
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.samples import Samples
 from walloc_data.read.tally import Tally
 
-__all__ = ["Batches", "collate"]
+__all__ = ["Batches"]
 
 Change: TypeAlias = "Callable[[Any], Any] | None"
 _LOG = logging.getLogger("walloc_data")
@@ -45,6 +46,7 @@ class Batches:
         skip: bool = False,
     ) -> None:
         self.reader, self.choice, self.ragged, self.buckets, self.skip = reader, choice, ragged, buckets, skip
+        self._uneven = is_uneven(choice, reader.types, ragged)
         self._damaged = Tally() if skip else None
         self._said: set[str] = set()
         self._checked = bool(reader.types)
@@ -97,10 +99,13 @@ class Batches:
             x = self._x(found)
             xs = x.unbind() if isinstance(x, Tensor) else x
             xs = xs if transform is None else [transform(sample) for sample in xs]
-        if choice.names == choice.columns == ("label",):
+        if choice.names == choice.columns == ("label",) and not self._uneven:
             return list(zip(xs, columns["label"], strict=True))
         rows = zip(*columns.values(), strict=True) if columns else [()] * len(numbers)
-        return [choice.assembled(x, dict(zip(columns, row, strict=True))) for x, row in zip(xs, rows, strict=True)]
+        samples = [choice.assembled(x, dict(zip(columns, row, strict=True))) for x, row in zip(xs, rows, strict=True)]
+        if not self._uneven:
+            return samples
+        return list(map(UnevenDict if isinstance(choice.columns, Mapping) else UnevenTuple, samples))
 
     def _read(self, numbers: NDArray[np.int64], empty: Empty) -> Samples:
         choice = self.choice
@@ -165,22 +170,3 @@ def _values(name: str, column: Column) -> list[Any]:
         return labels
     values: Any = _tensor(column)
     return list(values.unbind()) if isinstance(values, Tensor) else list(values)
-
-
-def collate(samples: Sequence[Any]) -> Any:
-    """Samples of `LatentDataset`, tuples or dicts, as a batch: what is of one shape as a tensor, all else as lists.
-
-    Torch's own collating refuses tensors of different shapes, and takes lists and dicts of a sample apart.
-    """
-    first = samples[0]
-    if isinstance(first, dict):
-        return {name: _together([sample[name] for sample in samples]) for name in first}
-    if isinstance(first, tuple):
-        return tuple(_together(list(values)) for values in zip(*samples, strict=True))
-    return _together(list(samples))
-
-
-def _together(values: list[Any]) -> Any:
-    if all(isinstance(value, Tensor) for value in values):
-        return torch.stack(values) if len({value.shape for value in values}) == 1 else values
-    return torch.tensor(values) if all(type(value) in (int, float, bool) for value in values) else values
