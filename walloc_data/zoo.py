@@ -7,7 +7,7 @@ from pathlib import Path
 
 from walloc_data.codec import Codec, read_tensors, write_tensors
 from walloc_data.errors import CodecError
-from walloc_data.storage import hub_failures
+from walloc_data.storage import hub_failures, hub_unreachable
 
 __all__ = ["load_codec", "save_codec", "twice_as_coarse", "zoo_names"]
 
@@ -95,5 +95,7 @@ def _download(address: str) -> Path:
     except setting as error:
         reason = f"{error}; check HF_ENDPOINT, and the proxy in https_proxy or all_proxy"
         raise CodecError(f"cannot get {_HUB_FILE} of {address}: {reason}") from error
+    except huggingface_hub.errors.LocalEntryNotFoundError as error:
+        raise CodecError(f"cannot get {_HUB_FILE} of {hub_unreachable(address, error)}") from error
     except failures as error:
         raise CodecError(f"cannot get {_HUB_FILE} of {address}: {' '.join(str(error).split())}") from error

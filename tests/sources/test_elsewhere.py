@@ -3,6 +3,7 @@
 import pickle
 
 import fsspec
+import huggingface_hub
 import pytest
 
 from tests.http_server import FileServer
@@ -104,3 +105,9 @@ def test_tars_of_an_object_store(tars, photos, address):
         system.rm("/bucket", recursive=True)
     with pytest.raises(SourceError, match="memory://bucket/tars"):
         opened(address)
+
+
+def test_a_hub_that_is_not_to_be_asked(monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(SourceError, match=r"^hf://ann/photos: not in the cache, and HF_HUB_OFFLINE is set: unset it$"):
+        opened("hf://ann/photos/data")

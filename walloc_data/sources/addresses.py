@@ -10,7 +10,7 @@ from walloc_data.errors import SourceError, WallocError
 from walloc_data.sources.places import Place
 from walloc_data.sources.split_names import split_named
 from walloc_data.sources.walk import list_files
-from walloc_data.storage import hub_failures, hub_refusal, open_storage
+from walloc_data.storage import hub_failures, hub_refusal, hub_unreachable, open_storage
 from walloc_data.storage.urls import shown
 
 __all__ = ["expand_braces", "find_places", "is_url", "split_of", "suffix_of"]
@@ -136,7 +136,7 @@ def _list_hub(repo: str, revision: str | None) -> list[str]:
         answer = getattr(error, "response", None)
         page = f"{constants.ENDPOINT}/datasets/{repo}"
         if answer is None:
-            raise SourceError(f"{page}: cannot be reached ({error}): check the network and HF_ENDPOINT") from error
+            raise SourceError(hub_unreachable(f"hf://{repo}", error)) from error
         code, message = (answer.headers.get(f"X-Error-{name}", "") for name in ("Code", "Message"))
         known = "Authorization" in getattr(answer.request, "headers", {})
         raise SourceError(

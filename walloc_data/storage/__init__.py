@@ -1,7 +1,7 @@
 """The files of a dataset, wherever they are."""
 
 from walloc_data.storage.door import Storage, open_storage
-from walloc_data.storage.hub_refusal import hub_failures, hub_refusal
+from walloc_data.storage.hub_refusal import hub_failures, hub_refusal, hub_unreachable
 from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.parsed import read_parsed
 from walloc_data.storage.retry import UnreachableError
@@ -12,6 +12,7 @@ __all__ = [
     "UnreachableError",
     "hub_failures",
     "hub_refusal",
+    "hub_unreachable",
     "open_storage",
     "read_parsed",
 ]

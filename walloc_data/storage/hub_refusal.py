@@ -3,7 +3,7 @@
 import sys
 from typing import NamedTuple
 
-__all__ = ["HubFailures", "hub_failures", "hub_refusal"]
+__all__ = ["HubFailures", "hub_failures", "hub_refusal", "hub_unreachable"]
 
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
@@ -39,6 +39,18 @@ def hub_refusal(
     if status >= 500:
         return f"{page}: the Hub has trouble of its own ({message or status}): run again later"
     return f"{page}: the Hub refused ({status} {message})"
+
+
+def hub_unreachable(where: str, error: BaseException) -> str:
+    """One sentence about a Hub that does not answer, or is not to be asked."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return f"{where}: not in the cache, and HF_HUB_OFFLINE is set: unset it"
+    reason: BaseException = error
+    while reason.__cause__ is not None:
+        reason = reason.__cause__
+    return f"{where}: the Hub cannot be reached ({' '.join(str(reason).split())}): check the network and HF_ENDPOINT"
 
 
 class HubFailures(NamedTuple):
