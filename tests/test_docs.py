@@ -54,3 +54,12 @@ def test_the_code_for_training_runs(photos, tmp_path, monkeypatch):
     assert small != block
     exec(compile(small, "training.md", "exec"), {})
     assert {path.name for path in tmp_path.iterdir()} > {"mine.safetensors", "mine.jsonl", "mine.png"}
+
+
+@pytest.mark.parametrize("name", ["arrays", "video"])
+def test_the_code_of_a_page_that_makes_its_data_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text("utf-8"), re.DOTALL):
+        exec(compile(block, f"{name}.md", "exec"), namespace)
+    assert namespace["x"].shape == {"arrays": (4, 16, 16, 16), "video": (4, 24, 8, 16, 16)}[name]
