@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.photographs import contents
 from tests.sounds import sound, write
 from tests.test_sound import RATE, fitted
 from walloc_data import AudioReader, LatentDataset, shard_dataset
@@ -43,12 +44,12 @@ def test_windows_beside_their_originals(windows, recordings, tmp_path, capsys):
     status = main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(recordings), "--count", "5"])
     said = capsys.readouterr().out
     assert (status, said.count(" dB\n"), said.count("#")) == (0, 6, 6)
-    assert f"10 files, such as {tmp_path / 'v'}" in said
+    assert f"10 files, such as {tmp_path / 'v-files'}" in said
     dataset = LatentDataset(windows, decode="signal")
     for number in range(5):
         index = number * len(dataset) // 5
         fields = dataset.fields(index)
-        [path] = (tmp_path / "v").glob(f"{number:02d}-*[0-9].wav")
+        [path] = (tmp_path / "v-files").glob(f"{number:02d}-*[0-9].wav")
         rate, values = pcm(path)
         assert (rate, values.shape) == (RATE, (2, fields["length"]))
         assert np.abs(values / 32768 - dataset[index][0].numpy()).max() < 1e-4
@@ -63,13 +64,20 @@ def test_windows_beside_their_originals(windows, recordings, tmp_path, capsys):
 def test_without_originals_and_with_what_is_no_folder_of_ours(windows, recordings, tmp_path, capsys):
     assert main(["view", str(windows), str(tmp_path / "v.png"), "--count", "2"]) == 0
     assert "dB" not in capsys.readouterr().out
-    assert len(list((tmp_path / "v").iterdir())) == 2
+    assert len(list((tmp_path / "v-files").iterdir())) == 2
     (tmp_path / "empty").mkdir()
     assert main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(tmp_path / "empty")]) == 1
     assert "originals: " in capsys.readouterr().err
     write(tmp_path / "others" / "c.wav", sound(1, RATE, 2))
     assert main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(tmp_path / "others")]) == 1
     assert "holds none of these samples' originals" in capsys.readouterr().err
+
+
+def test_a_picture_called_as_the_dataset_leaves_it_alone(windows, tmp_path):
+    before = contents(windows)
+    assert main(["view", str(windows), f"{windows}.png", "--count", "1"]) == 0
+    assert contents(windows) == before
+    assert len(list(windows.with_name(f"{windows.name}-files").iterdir())) == 1
 
 
 def test_originals_in_tars(recordings, tmp_path):

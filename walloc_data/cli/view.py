@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "picture",
         type=Path,
         metavar="PICTURE",
-        help="file to write (.png, .jpg); WAVs of sound and MP4s of video go into a folder of that name without suffix",
+        help="file to write (.png, .jpg); WAVs of sound and MP4s of video go into a folder beside it, such as view-files",
     )
     parser.add_argument("--split", help="split to show (default: the first)")
     parser.add_argument("--originals", metavar="SRC", help="what the dataset was made of, to compare with")
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         count=arguments.count,
         columns=arguments.columns,
         original_of=None if arguments.originals is None else Originals(dataset, arguments.originals).signal,
-        files=picture.with_suffix(""),
+        files=picture.with_name(f"{picture.stem}-files"),
         bands=arguments.bands,
     )
     known = [one.psnr for one in shown if one.psnr is not None]
