@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "picture",
         type=Path,
         metavar="PICTURE",
-        help="file to write (.png, .jpg); WAVs of sound and MP4s of video go into a folder beside it, such as view-files",
+        help="file to write (.png, .jpg); sound and video go as files into a folder beside it, such as view-files",
     )
     parser.add_argument("--split", help="split to show (default: the first)")
     parser.add_argument("--originals", metavar="SRC", help="what the dataset was made of, to compare with")
