@@ -10,7 +10,7 @@ import pytest
 from benchmarks import results
 
 ROOT = Path(results.__file__).parents[1]
-PEERS = ("constriction", "imagecodecs", "matplotlib")
+PEERS = ("constriction", "imagecodecs", "matplotlib", "scipy", "tifffile")
 COMMANDS = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in sorted((ROOT / "benchmarks").rglob("*.py"))

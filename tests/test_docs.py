@@ -1,9 +1,13 @@
 """Pages of docs whose code runs as it stands, on photographs of the tests."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from walloc_data import LatentDataset
+from walloc_data.cli import main
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -63,3 +67,25 @@ def test_the_code_of_a_page_that_makes_its_data_runs(name, tmp_path, monkeypatch
     for block in re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text("utf-8"), re.DOTALL):
         exec(compile(block, f"{name}.md", "exec"), namespace)
     assert namespace["x"].shape == {"arrays": (4, 16, 16, 16), "video": (4, 24, 8, 16, 16)}[name]
+
+
+def test_the_commands_for_sensors_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    section = (DOCS / "arrays.md").read_text("utf-8").split("## By sensor")[1].split("\n## ")[0]
+    [block] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exec(compile("import numpy as np\n" + block, "arrays.md", "exec"), {})
+    [lines] = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    for line in filter(None, lines.splitlines()):
+        command, *arguments = shlex.split(line)
+        verb = {"walloc": [], "walloc-shard": ["shard"]}[command]
+        assert main([*verb, *arguments]) == 0, capsys.readouterr().err
+    shapes = {
+        name: LatentDataset(f"{name}-latents")[0][0].shape for name in ("cubes", "bands", "cells", "scans", "eeg")
+    }
+    assert shapes == {
+        "cubes": (64, 8, 8),
+        "bands": (16, 8, 8),
+        "cells": (24, 8, 8),
+        "scans": (4, 4, 8, 8),
+        "eeg": (64, 32),
+    }
