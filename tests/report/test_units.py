@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.written import write_dataset
+from tests.report.given import dataset_of
 from walloc_data import CodecConfig, fit
-from walloc_data.format import Summary
 from walloc_data.report.info import describe_dataset
 
 
@@ -42,15 +41,8 @@ def test_clips_are_told_in_frames_and_arrays_in_values(tmp_path):
         x = x if dtype == torch.float32 else (x * 4000).to(dtype)
         config = CodecConfig(name="t", kind=kind, signal_channels=3, dims=3, levels=1, wavelet="10/18")
         codec = fit([one[None] for one in x], config, channels=8)
-        columns = {
-            "key": ["a", "b", "c"],
-            "size": np.array([(8, 16, 12)] * 3, np.int32),
-            "rate": np.array([5.0, 5.0, 10.0]),
-            "length": np.array([8, 4, 6], np.int32),
-        }
-        out, latents = tmp_path / f"{kind}{dtype}", codec.encode(x).numpy()
-        facts = {"summary": Summary(samples=3, latents=latents.size)}
-        write_dataset(out, codec, list(latents), columns, **facts)
+        columns = {"rate": [5.0, 5.0, 10.0], "length": [8, 4, 6]}
+        out = dataset_of(tmp_path / f"{kind}{dtype}", codec, dict(zip("abc", x, strict=True)), columns)
         total = sum(path.stat().st_size for path in out.iterdir())
         told = line(out, kind)
         numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", told.replace(",", ""))]

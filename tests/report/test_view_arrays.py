@@ -2,13 +2,14 @@
 
 import builtins
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.written import write_dataset
+from tests.report.given import dataset_of
 from walloc_data import CodecConfig, LatentDataset, fit
 from walloc_data.cli import main
 from walloc_data.errors import DatasetError
@@ -27,14 +28,12 @@ def smooth(channels: int, space: tuple[int, ...], seed: int) -> torch.Tensor:
     return torch.from_numpy((x - x.min()) / (x.max() - x.min())).float()
 
 
-def dataset(out: Path, channels: int, space: tuple[int, ...], kind: str = "image", **columns: object):
+def dataset(out: Path, channels: int, space: tuple[int, ...], kind: str = "image", **columns: Any):
     """Samples of a codec fitted to themselves, and the signals by key."""
     signals = {f"s{number}": smooth(channels, space, number) for number in range(COUNT)}
     config = CodecConfig(name="t", kind=kind, signal_channels=channels, dims=len(space), levels=1, wavelet="10/18")
     codec = fit([x[None] for x in signals.values()], config, channels=channels * 2 ** len(space))
-    latents = [codec.encode(x[None])[0].numpy() for x in signals.values()]
-    columns = {"key": list(signals), "size": np.array([space] * COUNT, np.int32), **columns}
-    write_dataset(out, codec, latents, columns)
+    dataset_of(out, codec, signals, columns)
     return LatentDataset(out, decode="signal"), signals
 
 
