@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from benchmarks.coders import LAYOUTS, PICTURES, Latents, encode_as, peer, static_ans
 from benchmarks.images import list_images, read_image
 from benchmarks.results import add_save, best_time, show
-from walloc_data import ImageReader, load_codec, zoo_names
+from benchmarks.zoo import ZOO
+from walloc_data import ImageReader, load_codec
 from walloc_data.entropy import Coder, RansCoder, ZstdCoder
 
 Figures = dict[str, tuple[float, float, float]]  # bits a latent, encode and decode speed, by coder
@@ -40,7 +41,7 @@ def main() -> None:
     """Measure, print, and save with a plot if asked."""
     parser = argparse.ArgumentParser(description="Bits and speed of entropy coders on latents.")
     parser.add_argument("--data", type=Path, required=True, nargs="+", help="folders of photographs, 1,000 or so")
-    parser.add_argument("--codecs", nargs="+", default=zoo_names(), help="of the zoo (default: all)")
+    parser.add_argument("--codecs", nargs="+", default=list(ZOO), help="of the zoo (default: all of images)")
     add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

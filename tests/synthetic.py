@@ -11,8 +11,10 @@ from torch import Tensor
 
 from walloc_data import Codec
 from walloc_data.codec.packets import subband_parity
+from walloc_data.zoo import load_codec, zoo_names
 
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
+IMAGE_CODECS = [name for name in zoo_names() if load_codec(name).config.kind == "image"]
 NAMES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 

@@ -14,20 +14,33 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from tests.hub_server import HubServer
-from tests.synthetic import photograph
-from walloc_data.codec import Codec, write_tensors
+from tests.sounds import sound
+from tests.synthetic import IMAGE_CODECS, photograph
+from walloc_data.codec import Codec, psnr, write_tensors
 from walloc_data.codec.tensors import read_tensors
 from walloc_data.errors import CodecError
 from walloc_data.zoo import load_codec, save_codec, zoo_names
 
-NAMES = ["gray-f8c4", "rgb-f16c192", "rgb-f16c48", "rgb-f16c48-detail", "rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c48"]
+SOUND = {"mono-f128c32": 16000, "mono-f64c16": 8000, "stereo-f256c108": 44100, "stereo-f256c27": 44100}  # and rates
 
 
 def test_the_zoo_is_listed_sorted() -> None:
-    assert zoo_names() == NAMES
+    assert zoo_names() == sorted([*IMAGE_CODECS, *SOUND])
+    assert len(IMAGE_CODECS) == 7
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOUND)
+def test_codecs_of_sound_are_what_their_names_say_and_keep_chirps(name: str) -> None:
+    codec, rate = load_codec(name), SOUND[name]
+    signal, _, shape = name.partition("-")
+    factor, channels = (int(n) for n in shape.removeprefix("f").split("c"))
+    x = torch.from_numpy(sound(1, rate, {"stereo": 2, "mono": 1}[signal]))[None]
+    assert codec.latent_shape(x.shape[2:]) == (channels, -(-rate // factor))
+    assert (codec.config.kind, codec.config.wavelet, codec.margin) == ("audio", "10/18", 8)
+    assert psnr(codec.decode(codec.encode(x), x.shape[2:]), x, "audio") > 30
+
+
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_a_codec_is_what_its_name_says(name: str) -> None:
     codec = load_codec(name)
     kind, shape = name.split("-")[:2]
@@ -42,7 +55,7 @@ def test_a_codec_is_what_its_name_says(name: str) -> None:
     assert codec.odd.any()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_files_are_small_and_written_by_this_code(name: str, tmp_path: Path) -> None:
     shipped = files("walloc_data") / "weights" / f"{name}.safetensors"
     save_codec(load_codec(name), tmp_path / "again.safetensors")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.synthetic import NAMES, dense_rows, photograph
+from tests.synthetic import IMAGE_CODECS, NAMES, dense_rows, photograph
 from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
 from walloc_data.codec.packets import analyze
 from walloc_data.codec.padding import crop, pad
@@ -145,7 +145,7 @@ def test_steps_cannot_be_made_finer(times: float) -> None:
         load_codec("rgb-f8c12").coarser(times)
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_dequantised_latents_have_unit_variance_over_all_channels(name: str) -> None:
     codec = load_codec(name)
     mode = "L" if name.startswith("gray") else "RGB"

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tests.synthetic import NAMES, photograph
+from tests.synthetic import IMAGE_CODECS, NAMES, photograph
 from walloc_data.codec import LATENT_MAX
 from walloc_data.transforms import flip
-from walloc_data.zoo import load_codec, zoo_names
+from walloc_data.zoo import load_codec
 
 # Of even sizes only: one of a multiple of 16, one that is padded, one whose tiles are many and end unevenly.
 WINDOWS = [(256, 320), (250, 300), (398, 426)]
@@ -19,7 +19,7 @@ def windows(name: str) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_every_integer_is_equal_in_float64(name: str, axis: int) -> None:
     codec = load_codec(name)
     for x in windows(name)[::2]:
@@ -27,7 +27,7 @@ def test_every_integer_is_equal_in_float64(name: str, axis: int) -> None:
         assert torch.equal(codec.encode(signal.flip(2 + axis)), flip(codec.encode(signal), codec, axis))
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_hardly_any_differ_in_float32_and_by_one(name: str) -> None:
     codec, differing, count = load_codec(name), 0, 0
     for x in windows(name):
@@ -41,7 +41,7 @@ def test_hardly_any_differ_in_float32_and_by_one(name: str) -> None:
     assert differing <= count / 100_000
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_both_axes_together_are_half_a_turn(name: str) -> None:
     codec = load_codec(name)
     signal = windows(name)[0].double() / 255
@@ -49,7 +49,7 @@ def test_both_axes_together_are_half_a_turn(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(249, 301), (17, 5), (1, 1)])
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", IMAGE_CODECS)
 def test_of_an_odd_size_it_is_the_padded_image_that_is_flipped(name: str, size: tuple[int, int]) -> None:
     codec = load_codec(name)
     signal = windows(name)[0][:, :, : size[0], : size[1]].double() / 255

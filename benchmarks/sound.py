@@ -1,0 +1,133 @@
+"""Codecs of sound beside Opus, MP3 and FLAC: `python -m benchmarks.sound --music FOLDER --speech ... --digits ...`.
+
+They were fitted to other recordings. Of music every stereo recording is compared at 44.1 kHz, of speech every one of
+one channel at 16 kHz; of digits, `{digit}_{speaker}_{take}.wav` at 8 kHz, takes 0 to 4 of a speaker as one. Opus and
+MP3 get as many bytes as latents have, coded by `rans` with tables fitted to the recordings' latents, as a dataset of
+them has. Ratios are to 16-bit PCM. Speeds are of one core, in millions of samples a second (those of all channels), to
+encode and to decode.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+
+from benchmarks.results import add_save, best_time, show
+from benchmarks.sound_peers import LOSSY, Sound, decode, encode, flac, near
+from benchmarks.tasks.sound import si_sdr
+from walloc_data import AudioReader, Codec, load_codec
+from walloc_data.codec import psnr
+from walloc_data.entropy import RansCoder
+from walloc_data.errors import SampleError
+
+CODECS = {"music": ("stereo-f256c108", "stereo-f256c27"), "speech": ("mono-f128c32",), "digits": ("mono-f64c16",)}
+RATES = {"music": 44100, "speech": 16000, "digits": 8000}
+_TIMED = 20  # seconds
+_TAKES = 5
+
+
+def main() -> None:
+    """Measure, print, and save if asked."""
+    parser = argparse.ArgumentParser(description="Codecs of sound beside Opus, MP3 and FLAC.")
+    for kind in CODECS:
+        parser.add_argument(f"--{kind}", type=Path, help=f"folder of {kind}")
+    add_save(parser)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    head = ["recording", "seconds", "codec", "ratio", "PSNR, dB", "SI-SDR, dB"]
+    head += [f"{name}: {what}" for name in LOSSY for what in ("ratio", "PSNR", "SI-SDR")]
+    rows: list[tuple[object, ...]] = [(*head, "FLAC: ratio")]
+    speeds: list[dict[str, object]] = []
+    for kind, names in CODECS.items():
+        folder = getattr(arguments, kind)
+        if folder is None:
+            continue
+        recordings = dict(digits(folder) if kind == "digits" else files(folder, kind))
+        for name in names:
+            rows += compare(load_codec(name), recordings, RATES[kind])
+            longest = max(recordings.values(), key=lambda x: x.shape[1])[:, : _TIMED * RATES[kind]]
+            speeds.append({"codec": name, **speed(load_codec(name), longest, RATES[kind])})
+    show("sound", rows, save=arguments.save, speeds=speeds)
+
+
+def files(folder: Path, kind: str) -> Iterator[tuple[str, Sound]]:
+    """Recordings of as many channels as the codecs take, by name; those of speech at their own rate of 16 kHz."""
+    reader = AudioReader(channels=2 if kind == "music" else 1)
+    for path in sorted(path for path in folder.iterdir() if path.suffix in AudioReader.suffixes):
+        try:
+            signal = reader.read(path, path.name)
+        except SampleError:
+            continue
+        rate = int(signal.fields["rate"])
+        if kind == "music" or rate == RATES[kind]:
+            yield path.stem[:24], resampled(as_floats(signal.values), rate, RATES[kind])
+
+
+def digits(folder: Path) -> Iterator[tuple[str, Sound]]:
+    """The first takes of all digits of each speaker, one after the other."""
+    reader = AudioReader(channels=1)
+    for speaker in sorted({path.stem.split("_")[1] for path in folder.glob("*_*_*.wav")}):
+        paths = [folder / f"{digit}_{speaker}_{take}.wav" for digit in range(10) for take in range(_TAKES)]
+        yield speaker, np.concatenate([as_floats(reader.read(path, path.name).values) for path in paths], 1)
+
+
+def compare(codec: Codec, recordings: dict[str, Sound], rate: int) -> Iterator[tuple[object, ...]]:
+    """A row for each recording, and one of their means."""
+    latents = {name: codec.encode(torch.from_numpy(x)[None]) for name, x in recordings.items()}
+    coder = RansCoder.fit([z[0].numpy() for z in latents.values()])
+    table = []
+    for name, x in recordings.items():
+        size, pcm = len(coder.encode(latents[name].numpy())[0]), 2 * x.size
+        numbers = [pcm / size, *quality(codec.decode(latents[name], x.shape[1:])[0].numpy(), x)]
+        for other in LOSSY:
+            its_size, decoded = near(other, x, rate, size)
+            numbers += [pcm / its_size, *quality(decoded, x)]
+        table.append([*numbers, pcm / len(flac(x, rate))])
+        yield (name, f"{x.shape[1] / rate:.0f}", codec.name, *(f"{number:.1f}" for number in table[-1]))
+    yield ("mean", "", codec.name, *(f"{number:.1f}" for number in np.mean(table, 0)))
+
+
+def quality(decoded: Sound, x: Sound) -> tuple[float, float]:
+    """PSNR and SI-SDR in dB, of all channels together."""
+    one, other = torch.from_numpy(np.ascontiguousarray(decoded)), torch.from_numpy(x)
+    return psnr(one, other, "audio"), float(si_sdr(one.flatten(), other.flatten()))
+
+
+def speed(codec: Codec, x: Sound, rate: int) -> dict[str, str]:
+    """Samples a second to encode and to decode, of the codec by itself, with its coder, and of the peers."""
+    signal = torch.from_numpy(x)[None]
+    z = codec.encode(signal)
+    coder = RansCoder.fit([z[0].numpy()])
+    [payload] = coder.encode(z.numpy())
+    segment, out = np.array([[0, len(payload)]], np.uint64), np.empty(z.shape, np.int8)
+    bit_rate = 8 * len(payload) * rate / x.shape[1]
+    calls: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "codec": (partial(codec.encode, signal), partial(codec.decode, z)),
+        "rans": (partial(coder.encode, z.numpy()), partial(coder.decode, payload, segment, out)),
+        "FLAC": (partial(flac, x, rate), partial(AudioReader(channels=len(x)).read, flac(x, rate), "a.flac")),
+    }
+    for name in LOSSY:
+        used = 48000 if name == "Opus" and rate > 16000 else rate
+        data = encode(name, resampled(x, rate, used), used, bit_rate)
+        calls[name] = (partial(encode, name, resampled(x, rate, used), used, bit_rate), partial(decode, data))
+    return {
+        name: " / ".join(f"{x.size / best_time(call, 3) / 1e6:.1f}" for call in pair) for name, pair in calls.items()
+    }
+
+
+def as_floats(values: np.ndarray) -> Sound:
+    """Sound as a reader gives it, as floats."""
+    return np.asarray(values / 32768 if values.dtype == np.int16 else values, np.float32)
+
+
+def resampled(x: Sound, rate: int, other: int) -> Sound:
+    """Sound at another rate."""
+    return x if rate == other else np.ascontiguousarray(np.asarray(soxr.resample(x.T, rate, other), np.float32).T)
+
+
+if __name__ == "__main__":
+    main()
