@@ -1,15 +1,17 @@
-"""Real photographs as the codec reads them: whole, in full size."""
+"""Real photographs as the codec reads them, whole, in full size; and datasets of noise with columns."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from walloc_data import Codec
+from walloc_data import Codec, ImageReader, Options, shard_dataset
 from walloc_data.codec.packets import subband_parity
 from walloc_data.zoo import load_codec, zoo_names
 
@@ -35,3 +37,22 @@ def dense_rows(codec: Codec) -> Tensor:
     rows = torch.zeros(codec.channels, config.packet_channels, dtype=torch.float64)
     rows[(codec.odd[:, None] == subbands).all(-1)] = codec.encoder.double().flatten()
     return rows
+
+
+def sharded(
+    out: Path,
+    codec: Codec,
+    columns: Mapping[str, Sequence[Any]],
+    size: tuple[int, int],
+    *,
+    block: int = 8,
+    shard_samples: int = 20,
+    coder: str = "zstd",
+) -> Path:
+    """A dataset of images of noise, in this order, with columns of so many values."""
+    rng = np.random.default_rng(0)
+    fields = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    samples = [{"image": rng.integers(0, 256, (*size, 3), np.uint8), **each} for each in fields]
+    options = Options(shuffle=False, block=block, shard_samples=shard_samples, coder=coder)
+    shard_dataset(samples, out, codec=codec, reader=ImageReader(size=None, resize="none", crop="none"), options=options)
+    return out

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from tests.http_server import FileServer
-from tests.written import write_dataset
+from tests.synthetic import sharded
 from walloc_data import Codec, LatentDataset, StorageOptions, StreamingLatentDataset, latent_decoder, load_codec
 from walloc_data.errors import DatasetError, FormatError
 from walloc_data.format import Record, read_index
@@ -17,12 +17,6 @@ from walloc_data.transforms import CenterCrop, RandomCrop, RandomFlip, flip
 
 COUNT = 52
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-
-
-def drawn(codec: Codec, count: int = COUNT, space: tuple[int, ...] = (6, 8)) -> np.ndarray:
-    return (
-        np.random.default_rng(0).normal(0, 4, (count, codec.channels, *space)).round().clip(-127, 127).astype(np.int8)
-    )
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +36,9 @@ def many(request, rich, tmp_path_factory) -> Path:
         "caption": [f"number {i}" for i in range(COUNT)],
         "boxes": [[[i, j, 1, 2] for j in range(i % 3)] for i in range(COUNT)],
         "mask": [bytes(range(i)) for i in range(COUNT)],
-        "size": np.tile(np.array([[45, 62]], np.int32), (COUNT, 1)),
     }
     out = tmp_path_factory.mktemp("many") / request.param
-    return write_dataset(out, rich, list(drawn(rich)), columns, coder=request.param)
+    return sharded(out, rich, columns, (45, 62), coder=request.param)
 
 
 NAMES = ("label", "tags", "score", "target", "caption", "boxes", "mask")
@@ -54,7 +47,7 @@ NAMES = ("label", "tags", "score", "target", "caption", "boxes", "mask")
 def check_batch(batch, first):
     x, label, tags, score, target, caption, boxes, mask = batch
     assert (x.dtype, label.dtype, tags.dtype) == (torch.int8, torch.int64, torch.bool)
-    assert (score.dtype, target.dtype) == (torch.float32, torch.float16)
+    assert (score.dtype, target.dtype) == (torch.float64, torch.float16)
     assert (label.shape, tags.shape, score.shape, target.shape) == ((10,), (10, 5), (10,), (10, 2, 3))
     assert caption == [f"number {i}" for i in range(first, first + 10)]
     assert boxes == [[[i, j, 1, 2] for j in range(i % 3)] for i in range(first, first + 10)]
@@ -75,7 +68,7 @@ def test_columns_of_every_kind_are_alike_at_both_doors(many, workers):
             assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
     sample = dataset[3]
     assert type(sample[1]) is int
-    assert (sample[3].dtype, sample[3].shape) == (torch.float32, ())
+    assert (sample[3].dtype, sample[3].shape) == (torch.float64, ())
     assert sample[5] == "number 3"
 
 
@@ -83,12 +76,11 @@ def test_types_are_those_of_the_dataset_whatever_a_record_holds(codec, tmp_path)
     """Records of one sample, which alone look like arrays."""
     columns = {
         "boxes": [[[1, 2, 3, 4]] * (1 + i % 2) for i in range(20)],
-        "wide": [np.int8(1)] * 10 + [np.int32(70_000)] * 10,
+        "wide": [np.array([1], np.int8)] * 10 + [np.array([70_000], np.int32)] * 10,
         "year": [1990 if i < 15 else None for i in range(20)],
         "label": [i if i < 15 else None for i in range(20)],
-        "size": [[45, 62]] * 20,
     }
-    out = write_dataset(tmp_path / "out", codec, list(drawn(codec, 20)), columns, block=1)
+    out = sharded(tmp_path / "out", codec, columns, (45, 62), block=1)
     names = ("boxes", "wide", "year", "label")
     stream = StreamingLatentDataset(out, batch_size=2, shuffle=False, columns=names)
     for number, (_, boxes, wide, year, label) in enumerate(stream):

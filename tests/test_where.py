@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from tests.http_server import FileServer
+from tests.synthetic import sharded
 from tests.test_streaming import damage
-from tests.written import write_dataset
 from walloc_data import LatentDataset, StorageOptions, StreamingLatentDataset, load_codec
 from walloc_data.errors import DatasetError, FormatError
 from walloc_data.order import FilteredOrder
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:De
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
     codec = load_codec("rgb-f8c12")
-    latents = np.random.default_rng(0).normal(0, 4, (COUNT, 12, 4, 4)).round().astype(np.int8)
     columns = {
         "label": LABELS,
         "score": SCORES,
@@ -39,7 +38,7 @@ def scored(tmp_path_factory):
         "tags": np.arange(COUNT)[:, None] % np.array([2, 3]) == 0,
         "year": [None if i % 4 else 1990 + i for i in range(COUNT)],
     }
-    return write_dataset(tmp_path_factory.mktemp("scored") / "out", codec, list(latents), columns, shard_samples=50)
+    return sharded(tmp_path_factory.mktemp("scored") / "out", codec, columns, (32, 32), shard_samples=50)
 
 
 def stream(root, *, batch_size=4, where=EXPRESSION, **options):
@@ -113,7 +112,7 @@ def test_what_is_no_comparison(expression):
 
 def test_what_cannot_be_said_of_the_columns(scored):
     for where, message in (
-        ("lable == 3", "no column lable: there are caption, label, number, score, tags, year"),
+        ("lable == 3", "no column lable: there are caption, key, label, number, original_size, score, size"),
         ("caption > 3", r"cannot be said of caption='a dog'"),
         ("tags[9]", "cannot be said of tags"),
         ("label == 99", "keeps none of the 203 samples$"),
@@ -206,9 +205,8 @@ def test_damaged_columns_stop_or_leave_out_their_record(copy):
 
 def test_remote_columns_are_read_without_payloads(tmp_path):
     codec = load_codec("rgb-f8c12")
-    latents = np.random.default_rng(0).normal(0, 30, (64, 12, 16, 16)).round().clip(-127, 127).astype(np.int8)
     labels = {"label": np.arange(64) % 4}
-    out = write_dataset(tmp_path / "out", codec, list(latents), labels, block=32, shard_samples=64)
+    out = sharded(tmp_path / "out", codec, labels, (256, 256), block=32, shard_samples=64)
     size = (out / "train-00000.tar").stat().st_size
     with FileServer(out) as server:
         options = StorageOptions(cache_dir=tmp_path / "cache")

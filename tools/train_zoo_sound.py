@@ -9,9 +9,9 @@ All may be used for this and passed on (CC BY-SA 3.0 and CC BY 3.0; `walloc_data
 Needed besides are the extras `audio`, and `video` for G.722.
 
 How wavelet, levels and steps were chosen, on tracks and a speaker that the others were fitted without: of 10/18, sym8,
-sym16, db10, bior4.4 and dmey with one level more and one less, 10/18 alone has parity, its filters are short, and at equal
-PSNR its bits are within a tenth of the fewest (of dmey, with 62 taps). Steps are finer than such recordings need, since
-softer ones are encoded with the same: of what is 20 dB softer, finer ones yet would give 0.5 dB back, or less.
+sym16, db10, bior4.4 and dmey with one level more and one less, 10/18 alone has parity, its filters are short, and at
+equal PSNR its bits are within a tenth of the fewest (of dmey, with 62 taps). Steps are finer than such recordings need,
+since softer ones are encoded with the same: of what is 20 dB softer, finer ones yet would give 0.5 dB back, or less.
 """
 
 import argparse

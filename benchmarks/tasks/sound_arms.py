@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.tasks.pairs import Pairs, folder_bytes, store_arrays, store_latents
 from benchmarks.tasks.songs import LENGTH
 from benchmarks.tasks.sound import fold, resample, unfold
-from benchmarks.tasks.stored_sound import Pairs, folder_bytes, store_arrays, store_latents
 from walloc_data import Codec, CodecConfig, fit, load_codec
 from walloc_data.codec import LATENT_MAX
 from walloc_data.codec.fused import encode_linear, synthesize_fast

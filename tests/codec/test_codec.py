@@ -13,7 +13,7 @@ from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
 from walloc_data.codec.packets import analyze
 from walloc_data.codec.padding import crop, pad
 from walloc_data.errors import CodecError
-from walloc_data.zoo import load_codec, save_codec, zoo_names
+from walloc_data.zoo import load_codec, save_codec
 
 
 def batch(*size: int) -> torch.Tensor:
