@@ -97,6 +97,14 @@ def test_minutes_end_a_run_that_the_next_one_goes_on_with(photos, tmp_path):
     assert train_codec(photos, out, reader=READER, options=SMALL).complete
 
 
+def test_as_many_steps_as_take_so_long_are_those_of_the_first_run(photos, tmp_path):
+    out, options = tmp_path / "some.safetensors", replace(SMALL, total_minutes=0.003, steps=1)
+    first = train_codec(photos, out, reader=READER, options=replace(options, minutes=1e-9))
+    assert first.total >= first.steps == 1
+    again = train_codec(photos, out, reader=READER, options=options)
+    assert (again.total, again.complete) == (first.total, True)
+
+
 def test_what_is_trained_may_be_trained_on(learned, photos, tmp_path):
     trained = train_codec(photos, tmp_path / "more.safetensors", codec=learned[1].codec, reader=READER, options=SMALL)
     assert trained.codec.network.parameters == learned[1].codec.network.parameters

@@ -32,6 +32,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, default=20_000, help="of the whole training")
     parser.add_argument(
+        "--total-minutes", type=float, metavar="MINUTES", help="as many steps as take so long, in the place of --steps"
+    )
+    parser.add_argument(
         "--minutes", type=float, help="end this run then; the same command goes on (default: all steps)"
     )
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="windows a step")
@@ -68,7 +71,19 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.train import TrainOptions, train_codec
     from walloc_data.zoo import load_codec
 
-    names = ("steps", "minutes", "batch", "window", "width", "blocks", "rate", "emphasis", "learning_rate", "limit")
+    names = (
+        "steps",
+        "total_minutes",
+        "minutes",
+        "batch",
+        "window",
+        "width",
+        "blocks",
+        "rate",
+        "emphasis",
+        "learning_rate",
+        "limit",
+    )
     options = TrainOptions(
         **{name: getattr(arguments, name) for name in (*names, "seed", "device", "precision", "decoder_only")}
     )
@@ -87,4 +102,4 @@ def run(arguments: argparse.Namespace) -> None:
         f"{after.psnr:.2f} dB at {after.bits:.3f} after {trained.steps:,} steps"
     )
     if not trained.complete:
-        print(f"  stopped at step {trained.steps:,} of {options.steps:,}: run the same command again to go on")
+        print(f"  stopped at step {trained.steps:,} of {trained.total:,}: run the same command again to go on")

@@ -139,19 +139,20 @@ class ConvDecoder:
         }
 
 
-def conv_detail(tensors: Mapping[str, Tensor], f: Tensor) -> Tensor:
+def conv_detail(tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: bool = False) -> Tensor:
     """`ConvDecoder.detail` of any tensors, such as those that are trained.
 
-    Channels are last in memory, where pointwise layers are plain products of matrices. Positions outside the grid
-    count as zero.
+    Channels are last in memory, where pointwise layers are plain products of matrices; `channels_first` has them first
+    for the depthwise convolutions, which some devices want. Positions outside the grid count as zero.
     """
     dims = f.dim() - 2
     convolve, width = _CONVOLUTIONS[dims], len(tensors["input"])
     z = f.movedim(1, -1) * tensors["gain"]
     x = linear(z, tensors["input"])
     for number in range(len(tensors["depthwise"])):
+        grid = x.movedim(-1, 1)
         around = convolve(
-            x.movedim(-1, 1),
+            grid.contiguous() if channels_first else grid,
             tensors["depthwise"][number][:, None],
             tensors["depthwise_bias"][number],
             padding=tensors["depthwise"].shape[-1] // 2,

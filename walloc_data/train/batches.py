@@ -26,19 +26,22 @@ class Batches:
     def __call__(self, step: int) -> Tensor:
         """The batch of a step."""
         draw = torch.Generator().manual_seed(self.seed * _APART + step)
+        places = torch.multinomial(self._weights, self.batch, replacement=True, generator=draw).tolist()
+        starts = torch.rand(self.batch, len(self.samples.window), generator=draw, dtype=torch.float64).tolist()
+        turned = torch.rand(len(self.samples.window), self.batch, generator=draw) < 0.5
         windows = []
-        for place in torch.multinomial(self._weights, self.batch, replacement=True, generator=draw).tolist():
+        for place, at in zip(places, starts, strict=True):
             part = self.samples.packets[place]
             for axis, size in enumerate(self.samples.window):
-                start = int(torch.randint(part.shape[axis] - size + 1, (), generator=draw))
-                part = part.narrow(axis, start, size)
-            part = part.float()
-            if self._signs is not None:
-                for axis in range(len(self.samples.window)):
-                    if torch.rand((), generator=draw) < 0.5:
-                        part = part.flip(axis) * self._signs[axis]
+                part = part.narrow(axis, int(at[axis] * (part.shape[axis] - size + 1)), size)
             windows.append(part)
-        return torch.stack(windows)
+        batch = torch.stack(windows).float()
+        if self._signs is None:
+            return batch
+        for axis, chosen in enumerate(turned.to(batch.device)):
+            chosen = chosen.reshape(-1, *[1] * (batch.dim() - 1))
+            batch = torch.where(chosen, batch.flip(1 + axis) * self._signs[axis], batch)
+        return batch
 
     def noise(self, step: int, like: Tensor) -> Tensor:
         """Uniform in [-1/2, 1/2], as rounding errs."""

@@ -24,7 +24,8 @@ def checkpoint_path(out: Path) -> Path:
 @dataclass
 class Checkpoint:
     """After `step` steps: `tensors`, their `averages`, the optimiser's `first` and `second` moments by name, and the
-    `steps` of the quantiser. `identity` says of what training, and `precision` how it computes."""
+    `steps` of the quantiser. `identity` says of what training, `precision` how it computes, and `total` how many steps
+    it takes."""
 
     step: int
     tensors: Mapping[str, Tensor]
@@ -34,6 +35,7 @@ class Checkpoint:
     steps: Tensor
     identity: dict[str, Any]
     precision: str
+    total: int
 
     def write(self, path: Path) -> None:
         """Whole or not at all: where it cannot be written, the last one stays. Raises `TrainError`."""
@@ -41,6 +43,7 @@ class Checkpoint:
         for group in _GROUPS:
             content |= {f"{group}.{name}": each.detach().cpu() for name, each in getattr(self, group).items()}
         facts = {"kind": _KIND, "step": self.step, "identity": self.identity, "precision": self.precision}
+        facts |= {"total": self.total}
         try:
             write_tensors(path, content, facts)
         except OSError as error:
@@ -90,6 +93,7 @@ class Checkpoint:
                 steps=content["steps"],
                 identity=dict(identity),
                 precision=str(facts["precision"]),
+                total=int(facts["total"]),
                 **groups,
             )
         except (KeyError, TypeError, ValueError) as error:

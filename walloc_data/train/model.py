@@ -41,6 +41,7 @@ class Model:
     tensors: dict[str, Tensor]
     steps: Tensor
     options: TrainOptions
+    channels_first: bool = False
 
     def __post_init__(self) -> None:
         codec, device = self.codec, self.steps.device
@@ -70,7 +71,7 @@ class Model:
         z = y + noise if noise is not None else y.detach().round().clamp(-LATENT_MAX, LATENT_MAX)
         f = z * self.steps
         with torch.autocast(packets.device.type, autocast or torch.bfloat16, enabled=autocast is not None):
-            detail = conv_detail(self.network, f.movedim(-1, 1)).movedim(1, -1)
+            detail = conv_detail(self.network, f.movedim(-1, 1), channels_first=self.channels_first).movedim(1, -1)
         error = packets - linear(f, self._linear) - detail.float()
         weighted = (error * self.weights).square().sum(-1).mean()
         bits = laplace_bits(z.movedim(-1, 1)).sum(1).mean()

@@ -16,19 +16,21 @@ _PRECISIONS = ("auto", "float32", "tf32", "bfloat16")
 class TrainOptions:
     """How long, how large, and for what.
 
-    `steps` of `batch` windows each, `window` positions of latents a side (None: 256, 24 or 8 in 1, 2 or 3 dimensions,
-    or as many as the samples have). The network has `blocks` of `width` channels. `rate` is the price of a bit: 1 is
-    the one at which a linear codec would keep its steps, less buys quality with bits. `emphasis` is how much more
-    errors of high frequencies count, as in `fit`. With `decoder_only` the encoder stays as it is, and so do latents and
-    fingerprint. `limit` samples at most are trained on, evenly from the source. `device` is `"auto"` (a GPU if there is
-    one), `"cpu"` or `"cuda"`; `precision` is `"float32"`, `"tf32"`, `"bfloat16"` or `"auto"`: the one that is fastest
-    on the device, by a measurement. `minutes` ends a run early: the next one goes on from its checkpoint. A checkpoint
-    is written every `checkpoint_steps`.
+    `steps` of `batch` windows each (or, with `total_minutes`, as many as take so long on the device that it begins on),
+    `window` positions of latents a side (None: 256, 24 or 8 in 1, 2 or 3 dimensions, or as many as the samples have).
+    The network has `blocks` of `width` channels. `rate` is the price of a bit: 1 is the one at which a linear codec
+    would keep its steps, less buys quality with bits. `emphasis` is how much more errors of high frequencies count, as
+    in `fit`. With `decoder_only` the encoder stays as it is, and so do latents and fingerprint. `limit` samples at most
+    are trained on, evenly from the source. `device` is `"auto"` (a GPU if there is one), `"cpu"` or `"cuda"`;
+    `precision` is `"float32"`, `"tf32"`, `"bfloat16"` or `"auto"`: the one that is fastest on the device, by a
+    measurement. `minutes` ends a run early: the next one goes on from its checkpoint. A checkpoint is written every
+    `checkpoint_steps`.
 
     Raises `TrainError` for what is out of range.
     """
 
     steps: int = 20_000
+    total_minutes: float | None = None
     batch: int = 8
     window: int | None = None
     width: int = 128
@@ -54,9 +56,15 @@ class TrainOptions:
             whole_number("window", self.window, least=1)
         if self.kernel % 2 == 0:
             raise TrainError(f"kernel={self.kernel} is not an odd number")
-        for name, least in (("rate", 0.0), ("emphasis", 0.0), ("learning_rate", None), ("minutes", None)):
+        for name, least in (
+            ("rate", 0.0),
+            ("emphasis", 0.0),
+            ("learning_rate", None),
+            ("minutes", None),
+            ("total_minutes", None),
+        ):
             value = getattr(self, name)
-            if name == "minutes" and value is None:
+            if name.endswith("minutes") and value is None:
                 continue
             if not isinstance(value, int | float) or not (value > 0 or value == least) or not math.isfinite(value):
                 raise TrainError(f"{name}={value!r} is not a number {'above 0' if least is None else 'from 0 on'}")
@@ -66,4 +74,7 @@ class TrainOptions:
     def identity(self) -> dict[str, Any]:
         """What makes two runs the same training: all but where, and for how long at a time."""
         passing = ("device", "precision", "minutes", "checkpoint_steps", "validate_steps")
-        return {name: value for name, value in asdict(self).items() if name not in passing}
+        named = {name: value for name, value in asdict(self).items() if name not in passing}
+        if self.total_minutes is not None:
+            del named["steps"]  # they are measured
+        return named

@@ -1,15 +1,18 @@
 """Where and how precisely to compute: what is there, and what is fastest there."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 import torch
 
 from walloc_data.errors import TrainError
 
-__all__ = ["autocast_dtype", "chosen_device", "fastest_precision", "precisely"]
+__all__ = ["autocast_dtype", "chosen_device", "fastest", "precisely", "precisions_of", "seconds"]
 
+_T = TypeVar("_T")
 _REPEATS = 2
 
 
@@ -38,34 +41,42 @@ def precisely(precision: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+def precisions_of(device: torch.device) -> tuple[str, ...]:
+    """Those worth a try."""
+    return ("float32", "bfloat16") if device.type == "cpu" else ("float32", "tf32", "bfloat16")
+
+
 def autocast_dtype(precision: str) -> torch.dtype | None:
     """What the network computes in where that is not float32."""
     return torch.bfloat16 if precision == "bfloat16" else None
 
 
-def fastest_precision(device: torch.device, run: Callable[[str], None]) -> str:
-    """The precision with which `run` takes least time; measured, since processors differ by far more than they say.
+def fastest(device: torch.device, ways: Sequence[_T], run: Callable[[_T], None]) -> _T:
+    """The way in which `run` takes least time; measured, since devices differ by far more than they say.
 
     One that takes more than thrice as long as the best so far is not run again.
     """
-    candidates = ("float32", "bfloat16") if device.type == "cpu" else ("float32", "tf32", "bfloat16")
-    best, least = candidates[0], float("inf")
-    for precision in candidates:
-        run(precision)  # what is prepared once, such as kernels, does not count
+    best, least = ways[0], float("inf")
+    for way in ways:
+        run(way)  # what is prepared once, such as kernels, does not count
         for _ in range(_REPEATS):
-            seconds = _seconds(device, run, precision)
-            if seconds < least:
-                best, least = precision, seconds
-            elif seconds > 3 * least:
+            taken = seconds(device, partial(run, way))
+            if taken < least:
+                best, least = way, taken
+            elif taken > 3 * least:
                 break
     return best
 
 
-def _seconds(device: torch.device, run: Callable[[str], None], precision: str) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def seconds(device: torch.device, run: Callable[[], None]) -> float:
+    """How long something takes on a device."""
+    _wait(device)
     started = time.perf_counter()
-    run(precision)
+    run()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - started

@@ -2,7 +2,8 @@
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from walloc_data.train.log import Log
 from walloc_data.train.model import Model, initial_tensors
 from walloc_data.train.optimiser import Optimiser, frozen_from
 from walloc_data.train.options import TrainOptions
-from walloc_data.train.precision import autocast_dtype, chosen_device, fastest_precision, precisely
+from walloc_data.train.precision import autocast_dtype, chosen_device, fastest, precisely, precisions_of, seconds
 from walloc_data.train.samples import Samples, read_samples
 from walloc_data.write.clips import cut
 from walloc_data.zoo import load_codec, save_codec
@@ -34,15 +35,20 @@ _TOGETHER = 50  # steps between looks at the losses, for which a GPU has to be w
 
 @dataclass(frozen=True)
 class TrainedCodec:
-    """The `codec`, `steps` it was trained for in all, whether it is `complete`, what it came to on samples that were
-    kept for that (`after`) and what its start had come to (`before`), and `notes` on the samples."""
+    """The `codec`, the `steps` that it was trained for, of a `total`, what it came to on samples that were kept for
+    that (`after`) and what its start had come to (`before`), and `notes` on the samples."""
 
     codec: Codec
     steps: int
-    complete: bool
+    total: int
     before: Judged
     after: Judged
     notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all steps are done."""
+        return self.steps == self.total
 
 
 def train_codec(
@@ -93,6 +99,7 @@ class _Training:
         out: Path,
     ) -> None:
         self.codec, self.samples, self.options, self.identity, self.out = codec, samples, options, identity, out
+        self.device = device
         tensors = initial_tensors(codec, options, spread_of(codec, samples.packets))
         tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
         found = Checkpoint.read(checkpoint_path(out), tensors, identity)
@@ -104,7 +111,14 @@ class _Training:
         elif found is not None:
             self.precision = found.precision
         else:
-            self.precision = fastest_precision(device, self._try)
+            self.precision = fastest(device, precisions_of(device), lambda each: self._try(each, False))
+        if device.type != "cpu":
+            self.model.channels_first = fastest(device, (False, True), lambda each: self._try(self.precision, each))
+        if found is not None:
+            self.options = replace(options, steps=found.total)
+        elif options.total_minutes is not None:
+            self.options = replace(options, steps=max(1, int(60 * options.total_minutes / self._seconds())))
+        options = self.options
         self.optimiser = Optimiser(tensors, options)
         self.done = 0
         if found is not None:
@@ -157,8 +171,7 @@ class _Training:
                 "room, then run the same command again"
             ) from error
         self.log.add({"step": self.done, **after._asdict()})
-        complete = self.done == self.options.steps
-        return TrainedCodec(codec, self.done, complete, self.before, after, tuple(self.samples.notes))
+        return TrainedCodec(codec, self.done, self.options.steps, self.before, after, tuple(self.samples.notes))
 
     def _step(self, number: int) -> Tensor:
         packets = self.batches(number)
@@ -204,6 +217,7 @@ class _Training:
             steps=self.model.steps,
             identity=self.identity,
             precision=self.precision,
+            total=self.options.steps,
         ).write(checkpoint_path(self.out))
 
     def _codec(self) -> Codec:
@@ -215,11 +229,20 @@ class _Training:
         found = [float(self.model.loss(self.batches(-1 - number), None, None).total) for number in range(4)]
         return max(sum(found) / len(found), 1e-12)
 
-    def _try(self, precision: str) -> None:
+    def _seconds(self) -> float:
+        """Of a step, nearly."""
+        self._try(self.precision, False, self.options.batch)  # what is prepared once does not count
+        tries = [
+            seconds(self.device, partial(self._try, self.precision, self.model.channels_first, self.options.batch))
+            for _ in range(9)
+        ]
+        return sorted(tries)[len(tries) // 2]
+
+    def _try(self, precision: str, channels_first: bool, windows: int = 2) -> None:
         """A step that changes nothing, on a part of a batch."""
-        packets = self.batches(0)[:2]
+        packets = self.batches(0)[:windows]
         tensors = {name: tensor.detach().clone().requires_grad_() for name, tensor in self.model.tensors.items()}
-        model = Model(self.codec, tensors, self.model.steps, self.options)
+        model = Model(self.codec, tensors, self.model.steps, self.options, channels_first)
         with precisely(precision):
             loss = model.loss(packets, torch.zeros_like(packets[..., : self.codec.channels]), autocast_dtype(precision))
             loss.total.backward()  # type: ignore[no-untyped-call]
