@@ -49,6 +49,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--emphasis", type=float, default=0.0, help="how much more errors of detail count: 0 for pixels"
     )
+    parser.add_argument(
+        "--coarsest", type=float, default=2.0, help="how many times as coarse steps it learns too; 1: none but its own"
+    )
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="the highest of the schedule")
     parser.add_argument("--limit", type=int, default=1000, metavar="N", help="at most N, evenly from the source")
     parser.add_argument("--seed", type=int, default=0, help="of batches, noise and the first weights")
@@ -81,6 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
         "blocks",
         "rate",
         "emphasis",
+        "coarsest",
         "learning_rate",
         "limit",
     )

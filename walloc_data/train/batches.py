@@ -1,5 +1,7 @@
 """Batches of windows: a function of the seed and the step alone, so that a resumed training sees the same."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -42,6 +44,14 @@ class Batches:
             chosen = chosen.reshape(-1, *[1] * (batch.dim() - 1))
             batch = torch.where(chosen, batch.flip(1 + axis) * self._signs[axis], batch)
         return batch
+
+    def times(self, step: int, coarsest: float) -> Tensor:
+        """How many times as coarse as they are steps are for each window, `[batch, 1, ...]`: half of them as they are,
+        the others up to `coarsest`, evenly by octaves."""
+        draw = torch.Generator().manual_seed(self.seed * _APART + step)
+        octaves = (2 * torch.rand(self.batch, generator=draw) - 1).clamp_min(0) * math.log2(coarsest)
+        times = (2**octaves).reshape(-1, *[1] * (len(self.samples.window) + 1))
+        return times.to(self.samples.packets[0].device)
 
     def noise(self, step: int, like: Tensor) -> Tensor:
         """Uniform in [-1/2, 1/2], as rounding errs."""

@@ -65,18 +65,21 @@ class Model:
         dense = rows.new_zeros(len(rows), packets.shape[-1]).scatter(1, self._places, rows)
         return linear(packets, dense)
 
-    def loss(self, packets: Tensor, noise: Tensor | None, autocast: torch.dtype | None) -> Loss:
-        """Of packets `[B, *grid, n]`: with `noise` for rounding, or rounded, where the encoder is not trained."""
-        y = self.encode(packets)
+    def loss(self, packets: Tensor, times: Tensor, noise: Tensor | None, autocast: torch.dtype | None) -> Loss:
+        """Of packets `[B, *grid, n]`: with `noise` for rounding, or rounded, where the encoder is not trained.
+
+        Steps are `times` as coarse, `[B, 1, ...]`, and the price of a bit is that of such steps.
+        """
+        y = self.encode(packets) / times
         z = y + noise if noise is not None else y.detach().round().clamp(-LATENT_MAX, LATENT_MAX)
-        f = z * self.steps
+        f = z * times * self.steps
         with torch.autocast(packets.device.type, autocast or torch.bfloat16, enabled=autocast is not None):
             detail = conv_detail(self.network, f.movedim(-1, 1), channels_first=self.channels_first).movedim(1, -1)
         error = packets - linear(f, self._linear) - detail.float()
         weighted = (error * self.weights).square().sum(-1).mean()
-        bits = laplace_bits(z.movedim(-1, 1)).sum(1).mean()
+        bits = laplace_bits(z.movedim(-1, 1)).sum(1)
         plain = (error.detach() * self._plain).square().sum(-1).mean() / packets.shape[-1]
-        return Loss(plain, bits.detach(), weighted + self._price * bits)
+        return Loss(plain, bits.detach().mean(), weighted + self._price * (bits * times[..., 0].square()).mean())
 
     def _spread(self, rows: Tensor) -> Tensor:
         config = self.codec.config

@@ -38,6 +38,7 @@ class TrainOptions:
     kernel: int = 5
     rate: float = 1.0
     emphasis: float = 0.0
+    coarsest: float = 2.0
     learning_rate: float = 2e-3
     decoder_only: bool = False
     limit: int = 1000
@@ -68,6 +69,8 @@ class TrainOptions:
                 continue
             if not isinstance(value, int | float) or not (value > 0 or value == least) or not math.isfinite(value):
                 raise TrainError(f"{name}={value!r} is not a number {'above 0' if least is None else 'from 0 on'}")
+        if not isinstance(self.coarsest, int | float) or not 1 <= self.coarsest < math.inf:
+            raise TrainError(f"coarsest={self.coarsest!r} is not a number from 1 on")
         if self.precision not in _PRECISIONS:
             raise TrainError(f"precision={self.precision!r} is not one of {', '.join(_PRECISIONS)}")
 

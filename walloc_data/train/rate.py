@@ -14,14 +14,14 @@ _LEAST = 0.03  # of a scale; rarer latents cost more bits than a coder's tables 
 def laplace_bits(z: Tensor) -> Tensor:
     """Bits of latents `[B, c, *space]`, whole or with noise, each under a Laplace distribution rounded to integers.
 
-    Its scale is the mean magnitude of the latents around a position, drawn towards that of the channel: much like the
-    contexts of the coder `rans`, but looking to all sides. Noise stands for rounding as in Balle et al., "End-to-end
-    optimized image compression" (2017).
+    Its scale is the mean magnitude of the latents around a position, drawn towards that of the sample's channel: much
+    like the contexts of the coder `rans`, but looking to all sides. Noise stands for rounding as in Balle et al.,
+    "End-to-end optimized image compression" (2017).
     """
     size, dims = z.abs(), z.dim() - 2
     count = 3**dims - 1
     around = _POOLS[dims](pad(size, (1, 1) * dims, mode="replicate"), 3, stride=1) * (count + 1) - size
-    channel = size.mean([0, *range(2, z.dim())], keepdim=True)
+    channel = size.mean(list(range(2, z.dim())), keepdim=True)
     scale = (around + _ALIKE * channel) / (count + _ALIKE) + _LEAST
     # The mass of [z - 1/2, z + 1/2], on both sides of the peak or on one; where it is tiny, by its logarithm.
     inner = 1 - ((-(0.5 - size).clamp_min(0) / scale).exp() + (-(0.5 + size) / scale).exp()) / 2

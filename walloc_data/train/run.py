@@ -176,7 +176,8 @@ class _Training:
     def _step(self, number: int) -> Tensor:
         packets = self.batches(number)
         noise = None if number >= self.frozen else self.batches.noise(number, packets[..., : self.codec.channels])
-        loss = self.model.loss(packets, noise, autocast_dtype(self.precision))
+        times = self.batches.times(number, self.options.coarsest)
+        loss = self.model.loss(packets, times, noise, autocast_dtype(self.precision))
         self.optimiser.step(number, loss.total / self.unit)
         return torch.stack([loss.total.detach() / self.unit, loss.error, loss.bits])
 
@@ -226,7 +227,10 @@ class _Training:
     @torch.no_grad()
     def _unit(self) -> float:
         """What losses are measured in: that of the codec as it was, on some of the batches."""
-        found = [float(self.model.loss(self.batches(-1 - number), None, None).total) for number in range(4)]
+        numbers, coarsest = range(-4, 0), self.options.coarsest
+        found = [
+            float(self.model.loss(self.batches(n), self.batches.times(n, coarsest), None, None).total) for n in numbers
+        ]
         return max(sum(found) / len(found), 1e-12)
 
     def _seconds(self) -> float:
@@ -244,5 +248,6 @@ class _Training:
         tensors = {name: tensor.detach().clone().requires_grad_() for name, tensor in self.model.tensors.items()}
         model = Model(self.codec, tensors, self.model.steps, self.options, channels_first)
         with precisely(precision):
-            loss = model.loss(packets, torch.zeros_like(packets[..., : self.codec.channels]), autocast_dtype(precision))
+            noise, times = torch.zeros_like(packets[..., : self.codec.channels]), torch.ones_like(packets[..., :1])
+            loss = model.loss(packets, times, noise, autocast_dtype(precision))
             loss.total.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,141 @@
+"""Train the learned codecs of the zoo, in slices, on any machine that has the package's dependencies.
+
+    python -m tools.train_learned pack FOLDER [FOLDER ...] --out build/packed
+    python -m tools.train_learned train build/packed --out build/learned --total 12 --minutes 8
+
+`pack` puts photographs into one folder of at most 60 MiB: files as they are, and large ones at a size at which JPEG's
+own errors are small. `train` trains one codec after another, each its share of the `--total` minutes on this machine,
+and ends after `--minutes`; the same command goes on where it stopped (the folder `--out` is all it needs for that, and
+checkpoints of codecs that are complete may be left out of it). Weights, logs and pictures are in `--out`;
+`status.json` says what is complete, and how long each took.
+"""
+
+import argparse
+import io
+import json
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+
+from walloc_data import ImageReader, TrainOptions, train_codec
+from walloc_data.sources import list_files
+
+_MOST_BYTES = 60 << 20  # of all that is packed
+_AS_IT_IS = 250_000  # bytes of a file
+_SIDE, _QUALITY = 768, 92  # pixels of a larger one's longer side, and JPEG's quality
+
+
+class Recipe(NamedTuple):
+    """A codec to start from, options, and its share of the time."""
+
+    codec: str
+    options: TrainOptions
+    share: float
+
+
+_COMMON = TrainOptions(batch=48, width=192, blocks=8, learning_rate=1.5e-3, limit=4000, checkpoint_steps=1000)
+RECIPES = {
+    "rgb-f8c12-learned": Recipe("rgb-f8c12", _COMMON, 0.5),
+    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, width=256, window=16), 0.3),
+    "rgb-f8c48-conv": Recipe("rgb-f8c48", replace(_COMMON, decoder_only=True), 0.2),
+}
+
+
+def main() -> None:
+    """Pack, or train."""
+    parser = argparse.ArgumentParser(description="Train the learned codecs of the zoo, in slices.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    packing = verbs.add_parser("pack", help="photographs into one small folder")
+    packing.add_argument("folders", nargs="+", type=Path)
+    packing.add_argument("--out", type=Path, required=True)
+    training = verbs.add_parser("train", help="for so long, or to the end")
+    training.add_argument("data", type=Path, help="a folder that `pack` made, or any of images")
+    training.add_argument("--out", type=Path, required=True)
+    training.add_argument("--total", type=float, default=12.0, help="minutes that all trainings take, on this machine")
+    training.add_argument("--minutes", type=float, default=8.0, help="minutes after which this run ends")
+    training.add_argument("--codecs", nargs="+", choices=RECIPES, default=list(RECIPES), help="which (default: all)")
+    training.add_argument("--device", default="auto")
+    training.add_argument("--quick", action="store_true", help="small networks, to see that all of it runs")
+    arguments = parser.parse_args()
+    if arguments.verb == "pack":
+        pack(arguments.folders, arguments.out)
+    else:
+        train(arguments)
+
+
+def pack(folders: list[Path], out: Path) -> None:
+    """Copy photographs, numbered, those of each folder in turn, until the limit is reached."""
+    out.mkdir(parents=True, exist_ok=True)
+    lists = [list_files(folder, ImageReader.suffixes) for folder in folders]
+    size = count = 0
+    for place in range(max(map(len, lists))):
+        for files in lists:
+            if place >= len(files):
+                continue
+            name, data = packed(files[place])
+            size += len(data)
+            if size > _MOST_BYTES:
+                print(f"{out}: {count:,} photographs; the limit of {_MOST_BYTES >> 20} MiB is reached")
+                return
+            (out / f"{count:05d}{name}").write_bytes(data)
+            count += 1
+    print(f"{out}: {count:,} photographs, {size / (1 << 20):.1f} MiB")
+
+
+def packed(path: Path) -> tuple[str, bytes]:
+    """The suffix and bytes of a photograph: as it is, or smaller."""
+    data = path.read_bytes()
+    if len(data) <= _AS_IT_IS:
+        return path.suffix.lower(), data
+    with Image.open(io.BytesIO(data)) as image:
+        image = image.convert("RGB")
+        image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
+    return ".jpg", file.getvalue()
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """One codec after another, each for its share of the time."""
+    started, out = time.monotonic(), arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    status_file = out / "status.json"
+    status = json.loads(status_file.read_text()) if status_file.exists() else {}
+    shares = sum(RECIPES[name].share for name in arguments.codecs)
+    reader = ImageReader(resize="none", crop="none")
+    for name in arguments.codecs:
+        left = arguments.minutes - (time.monotonic() - started) / 60
+        if status.get(name, {}).get("complete") or left <= 0:
+            continue
+        codec, options, share = RECIPES[name]
+        options = replace(
+            options, total_minutes=round(arguments.total * share / shares, 3), minutes=left, device=arguments.device
+        )
+        if arguments.quick:
+            options = replace(options, width=16, blocks=1, batch=4, limit=40)
+        begun = time.monotonic()
+        trained = train_codec(arguments.data, out / f"{name}.safetensors", codec=codec, reader=reader, options=options)
+        seconds = time.monotonic() - begun + status.get(name, {}).get("seconds", 0)
+        status[name] = {
+            "complete": trained.complete,
+            "steps": trained.steps,
+            "total": trained.total,
+            "seconds": round(seconds),
+            "before": trained.before._asdict(),
+            "after": trained.after._asdict(),
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor(),
+            "notes": trained.notes,
+        }
+        status_file.write_text(json.dumps(status, indent=1) + "\n")
+        print(name, json.dumps(status[name]), flush=True)
+    if all(status.get(name, {}).get("complete") for name in arguments.codecs):
+        print("all are complete")
+
+
+if __name__ == "__main__":
+    main()
