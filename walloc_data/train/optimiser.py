@@ -14,7 +14,6 @@ __all__ = ["FROZEN", "Optimiser", "frozen_from"]
 FROZEN = 0.7  # of the steps, after which latents are rounded and the encoder stays
 _WARM_UP = 200  # steps, or a tenth of all
 _LAST = 0.01  # of the rate of learning
-_ENCODER = 0.1  # of it: rows are near where they belong
 _CLIP = 1.0
 _AVERAGED = 0.999
 
@@ -32,18 +31,14 @@ class Optimiser:
         self.averages = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         for tensor in tensors.values():
             tensor.requires_grad_()
-        groups = [
-            {"params": [tensors["encoder"]], "scale": _ENCODER},
-            {"params": [tensor for name, tensor in tensors.items() if name not in ("encoder", "gain")], "scale": 1.0},
-        ]
         tensors["gain"].requires_grad_(False)
-        self._adam = torch.optim.Adam(groups, lr=options.learning_rate, betas=(0.9, 0.99))
+        learning = [tensor for tensor in tensors.values() if tensor.requires_grad]
+        self._adam = torch.optim.Adam(learning, lr=options.learning_rate, betas=(0.9, 0.99))
 
     def step(self, number: int, loss: Tensor) -> None:
         """Make a loss smaller; `number` counts from 0."""
-        rate = self._rate(number)
         for group in self._adam.param_groups:
-            group["lr"] = rate * group["scale"]
+            group["lr"] = self._rate(number)
         self._adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         clip_grad_norm_([tensor for tensor in self.tensors.values() if tensor.grad is not None], _CLIP)
