@@ -21,6 +21,7 @@ _VERBS = {  # each has a module of its name here, with `add` (its arguments), `r
     "info": "Say what a dataset holds and where its bytes go.",
     "view": "Draw a picture of decoded samples.",
     "check": "Compare every byte of a dataset with its manifest.",
+    "eval": "Judge codecs: rate, distortion and speed, beside other formats.",
     "decoder": "Give a dataset a better decoder; no shard is touched.",
     "push": "Push a dataset to the Hugging Face Hub.",
     "zoo": "List the codecs shipped with the package.",

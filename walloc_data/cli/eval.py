@@ -1,0 +1,144 @@
+"""The verb `eval`."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from walloc_data.cli.reading import add_reading, refuse_former
+from walloc_data.errors import SampleError, SourceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from walloc_data.signals import Reader
+    from walloc_data.sources import Source
+    from walloc_data.train.evaluate import Point
+
+__all__ = ["add", "run"]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `walloc eval`."""
+    parser.add_argument("source", metavar="SRC", help="raw samples, as `walloc-shard` takes them; images in full size")
+    parser.add_argument(
+        "--codec",
+        nargs="+",
+        default=["rgb-f8c12"],
+        metavar="NAME",
+        help="codecs for the same signals: names in the zoo, files, hf://user/repo; others are compared with the first",
+    )
+    parser.add_argument(
+        "--coarser", type=_times, default="1,1.4,2,2.8", metavar="A,B", help="each with steps so many times as coarse"
+    )
+    parser.add_argument("--coder", default="rans", help="entropy coder of codecs: rans or zstd")
+    parser.add_argument("--peers", action="store_true", help="beside JPEG, WebP, JPEG 2000, AVIF and JPEG XL (images)")
+    parser.add_argument(
+        "--decoded",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="folders of files that something else made of the samples: of the same names, with any suffix",
+    )
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N samples, evenly from the source")
+    parser.add_argument("--split", metavar="NAME", help="of this split alone")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    add_reading(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Judge codecs."""
+    refuse_former(arguments)
+    if arguments.limit < 1:
+        raise SourceError("--limit is a whole number from 1 on")
+    from walloc_data.signals import reader_for  # heavy, as all that follows
+    from walloc_data.sources import open_source
+    from walloc_data.train.evaluate import evaluate_codec, evaluate_folder, evaluate_peer, gain, rows_of
+    from walloc_data.train.peers import image_peers
+    from walloc_data.write.clips import cut
+    from walloc_data.zoo import load_codec
+
+    codecs = [load_codec(name) for name in arguments.codec]
+    config = codecs[0].config
+    for codec in codecs[1:]:
+        other = codec.config
+        if (other.kind, other.dims, other.signal_channels) != (config.kind, config.dims, config.signal_channels):
+            raise SourceError(f"{codec.name} and {codecs[0].name} are not for the same signals: judge them apart")
+    whole: dict[str, Any] = {"resize": "none", "crop": "none"} if config.kind == "image" else {}
+    reader = reader_for(config, **{**whole, **(arguments.read or {})})
+    source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)
+    names, signals = _read(cut(source, reader), reader, arguments.split, arguments.limit)
+    curves: dict[str, list[Point]] = {}
+    for given, codec in zip(arguments.codec, codecs, strict=True):
+        curves[given] = [evaluate_codec(codec.coarser(times), signals, arguments.coder) for times in arguments.coarser]
+    if arguments.peers:
+        peers, missing = (
+            image_peers() if config.kind == "image" else ([], [f"there are no peers of {config.kind} here"])
+        )
+        for note in missing:
+            print(f"note: {note}", file=sys.stderr)
+        for peer in peers:
+            curves[peer.name] = [evaluate_peer(peer, quality, config, signals) for quality in peer.qualities]
+    for folder in arguments.decoded:
+        curves[str(folder)] = [evaluate_folder(folder, names, reader, config, signals)]
+    points = [point for curve in curves.values() for point in curve]
+    _print(list(rows_of(points)))
+    first, *others = curves
+    for name in others:
+        more = gain(curves[name], curves[first])
+        if not math.isnan(more):
+            print(f"{name}: {more:+.2f} dB over {first} at equal bits")
+    if arguments.json is not None:
+        content = {"source": source.name, "signals": len(signals), "points": [_json(point) for point in points]}
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _times(text: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not numbers such as 1,2,4") from error
+    return found
+
+
+def _read(source: "Source", reader: "Reader", split: str | None, limit: int) -> tuple[list[str], "list[Tensor]"]:
+    """Keys and signals `[1, C, *space]` of at most so many samples."""
+    import torch
+
+    if split is not None and split not in source.splits:
+        raise SourceError(f"{source.name} has no split {split!r}: it has {', '.join(source.splits)}")
+    chosen = source.splits if split is None else {split: source.splits[split]}
+    every = [(samples, index) for samples in chosen.values() for index in range(len(samples))]
+    count = min(limit, len(every))
+    names, signals, reasons = [], [], []
+    for samples, index in (every[number * len(every) // count] for number in range(count)):
+        try:
+            raw = samples[index]
+            signals.append(torch.from_numpy(reader.read(raw.data, raw.name).values)[None])
+            names.append(samples.key(index))
+        except SampleError as error:
+            reasons.append(str(error))
+    if reasons:
+        print(f"note: {len(reasons)} samples were passed over, such as {reasons[0]}", file=sys.stderr)
+    if not signals:
+        raise SourceError(f"{source.name}: there are no samples that can be read")
+    return names, signals
+
+
+def _print(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(w) if place < 2 else cell.rjust(w)
+            for place, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _json(point: "Point") -> dict[str, Any]:
+    return {name: None if value != value else value for name, value in asdict(point).items()}

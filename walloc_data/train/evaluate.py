@@ -1,0 +1,180 @@
+"""What codecs, formats and folders of decoded files are worth on given signals: rate, distortion, speed."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from walloc_data.codec import Codec, CodecConfig, one_thread, psnr
+from walloc_data.entropy import coder_class
+from walloc_data.errors import CodecError, SampleError
+from walloc_data.signals import Reader
+from walloc_data.train.peers import Peer
+from walloc_data.train.similarity import ms_ssim, si_sdr, ssim
+
+__all__ = ["Point", "evaluate_codec", "evaluate_folder", "evaluate_peer", "gain", "rows_of"]
+
+_FITTED = 128  # signals that a coder's tables are fitted to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One setting of one codec: means over signals.
+
+    `bits` are of payloads or files, a pixel (a sample of all channels); `psnr` in dB; `ssim` and `ms_ssim` of images
+    (those of channels, in RGB), `si_sdr` of sound in dB; millions of pixels a second of `encode` (to bytes) and
+    `decode`. NaN says that something was not measured.
+    """
+
+    name: str
+    setting: str
+    signals: int
+    bits: float
+    psnr: float
+    ssim: float = math.nan
+    ms_ssim: float = math.nan
+    si_sdr: float = math.nan
+    encode: float = math.nan
+    decode: float = math.nan
+
+
+@one_thread()
+def evaluate_codec(codec: Codec, signals: Sequence[Tensor], coder: str = "rans") -> Point:
+    """Of signals `[1, C, *space]`, with a coder whose tables are fitted to some of them, as those of a dataset are."""
+    latents = [codec.encode(signal)[0].numpy() for signal in signals[:: -(-len(signals) // _FITTED)]]
+    tables = coder_class(coder).fit(latents)
+    tables.warm_up()
+    codec.decode(codec.encode(signals[0]))  # what is prepared once does not count
+    meter = _Meter(codec.config)
+    for signal in signals:
+        started = time.perf_counter()
+        payload = tables.encode(codec.encode(signal).numpy())[0]
+        between = time.perf_counter()
+        z = np.empty((1, *codec.latent_shape(signal.shape[2:])), np.int8)
+        tables.decode(payload, np.array([[0, len(payload)]], np.uint64), z)
+        decoded = codec.decode(torch.from_numpy(z), signal.shape[2:])[0]
+        meter.add(signal[0], decoded, len(payload), between - started, time.perf_counter() - between)
+    return meter.point(codec.name, coder)
+
+
+def evaluate_peer(peer: Peer, quality: float, config: CodecConfig, signals: Sequence[Tensor]) -> Point:
+    """The same of an image format, for signals of uint8."""
+    meter = _Meter(config)
+    for signal in signals:
+        pixels = np.ascontiguousarray(signal[0].movedim(0, -1).numpy())
+        started = time.perf_counter()
+        data = peer.encode(pixels, quality)
+        between = time.perf_counter()
+        decoded = peer.decode(data)
+        seconds = time.perf_counter() - between
+        meter.add(signal[0], _floats(decoded, config), len(data), between - started, seconds)
+    return meter.point(peer.name, f"{quality:g}")
+
+
+def evaluate_folder(
+    folder: Path, names: Sequence[str], reader: Reader, config: CodecConfig, signals: Sequence[Tensor]
+) -> Point:
+    """The same of files in a folder that something else has decoded (or of its own, compressed): one for each signal,
+    of its name with any suffix. Raises `CodecError` where one is missing, cannot be read or has another size."""
+    meter = _Meter(config)
+    for name, signal in zip(names, signals, strict=True):
+        found = sorted(path for path in (folder / name).parent.glob(f"{Path(name).stem}.*") if path.is_file())
+        if len(found) != 1:
+            raise CodecError(f"{folder} has {len(found)} files {Path(name).with_suffix('.*')}, not 1")
+        data = found[0].read_bytes()
+        try:
+            values = torch.from_numpy(reader.read(data, str(found[0])).values)
+        except SampleError as error:
+            raise CodecError(str(error)) from error
+        if values.shape != signal[0].shape:
+            raise CodecError(f"{found[0]} is {list(values.shape)}, and the original {list(signal[0].shape)}")
+        decoded = config.in_units(config.to_float(values[None]))[0]
+        meter.add(signal[0], decoded, len(data), math.nan, math.nan)
+    return meter.point(folder.name, "files")
+
+
+def gain(points: Sequence[Point], others: Sequence[Point]) -> float:
+    """How many dB of PSNR the first curve is above the second, at equal bits: the mean where both have points.
+
+    Curves are straight between their points, over the logarithm of bits. NaN where they have no rates in common.
+    """
+    low = max(min(point.bits for point in each) for each in (points, others))
+    high = min(max(point.bits for point in each) for each in (points, others))
+    if not low < high:
+        return math.nan
+    rates = np.linspace(math.log(low), math.log(high), 33)
+    return float(np.mean(_curve(points, rates) - _curve(others, rates)))
+
+
+def _curve(points: Sequence[Point], rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    ordered = sorted(points, key=lambda point: point.bits)
+    curve: NDArray[np.float64] = np.interp(
+        rates, [math.log(point.bits) for point in ordered], [point.psnr for point in ordered]
+    )
+    return curve
+
+
+def _floats(pixels: NDArray[np.uint8], config: CodecConfig) -> Tensor:
+    return config.to_float(torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, 0)[None])[0]
+
+
+class _Meter:
+    """Sums over signals."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        self._config, self._rows = config, list[tuple[float, ...]]()
+
+    def add(self, signal: Tensor, decoded: Tensor, size: int, encoding: float, decoding: float) -> None:
+        config, nothing = self._config, math.nan
+        original = config.in_units(config.to_float(signal[None]))[0]
+        pixels = math.prod(signal.shape[1:])
+        image, sound = config.kind == "image" and config.dims == 2, config.kind == "audio"
+        self._rows.append(
+            (
+                8 * size / pixels,
+                psnr(decoded, original, config.kind, peaks=config.peaks),
+                ssim(decoded, original) if image else nothing,
+                ms_ssim(decoded, original) if image else nothing,
+                si_sdr(decoded, original) if sound else nothing,
+                pixels / 1e6,
+                encoding,
+                decoding,
+            )
+        )
+
+    def point(self, name: str, setting: str) -> Point:
+        columns = [np.array(column) for column in zip(*self._rows, strict=True)]
+        means = [float(column.mean()) for column in columns[:5]]
+        pixels, encoding, decoding = (float(column.sum()) for column in columns[5:])
+        bits, ratio, alike, scales, distortion = means
+        return Point(
+            name=name,
+            setting=setting,
+            signals=len(self._rows),
+            bits=bits,
+            psnr=ratio,
+            ssim=alike,
+            ms_ssim=scales,
+            si_sdr=distortion,
+            encode=pixels / encoding,
+            decode=pixels / decoding,
+        )
+
+
+def rows_of(points: Sequence[Point]) -> Iterator[list[str]]:
+    """A table of points, the first row its head; columns of what was not measured are left out."""
+    names = ["bits", "psnr", "ssim", "ms_ssim", "si_sdr", "encode", "decode"]
+    kept = [name for name in names if any(not math.isnan(getattr(point, name)) for point in points)]
+    heads = {"bits": "bits a pixel", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "si_sdr": "SI-SDR"}
+    heads |= {"encode": "encode, Mpixel/s", "decode": "decode, Mpixel/s"}
+    digits = {"psnr": 2, "si_sdr": 2, "encode": 1, "decode": 1}
+    yield ["codec", "setting", *(heads[name] for name in kept)]
+    for point in points:
+        numbers = [f"{getattr(point, name):.{digits.get(name, 4)}f}" for name in kept]
+        yield [point.name, point.setting, *numbers]
