@@ -211,8 +211,9 @@ class Made:
     codec: Codec
     out: Path
 
-    def shard(self, source: Any, out: Path) -> Path:
-        shard_dataset(source, out, codec=self.codec, reader=self.kind.reader(), options=Options(block=4))
+    def shard(self, source: Any, out: Path, coder: str = "zstd") -> Path:
+        options = Options(block=4, coder=coder)
+        shard_dataset(source, out, codec=self.codec, reader=self.kind.reader(), options=options)
         return out
 
     def files(self) -> list[Path]:
@@ -245,7 +246,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     signals = [reader.read(path.read_bytes(), path.name).values for path in sorted((root / "files").rglob("*.*"))]
     codec = fit([torch.from_numpy(values)[None] for values in signals], CodecConfig(**config), channels=channels)
     one = Made(kind, root / "files", codec, root / "out")
-    one.shard(one.root, one.out)
+    one.shard(one.root, one.out, "rans")
     return one
 
 
