@@ -53,6 +53,7 @@ def test_sound_and_volumes():
         (["a.jpg"], {}, "str is no signal"),
         (IMAGES[:1] + [IMAGES[0][..., 0]], {}, "takes signals"),
         (IMAGES, {"levels": 20}, "1 to 12 levels"),
+        (IMAGES, {"levels": 9}, r"positions of 512 x 512 samples, and signals are of \d+ x \d+ at most: take levels"),
         (IMAGES, {"kind": "smell"}, "kind 'smell' is not one of"),
         (IMAGES, {"config": load_codec("rgb-f8c12").config, "levels": 3}, "those of the config: give either"),
         (iter(IMAGES), {}, "not an iterator"),

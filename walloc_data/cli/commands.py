@@ -80,7 +80,9 @@ def _status(verb: str, program: str, given: list[str]) -> int:
         terminated = isinstance(error, Terminated)
         print(f"{'terminated' if terminated else 'interrupted'}{getattr(module, 'KEPT', '')}", file=sys.stderr)
         return 143 if terminated else 130
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # as torch says it
+            raise
         print("error: there is not enough memory: use fewer workers, or read smaller signals", file=sys.stderr)
         return 1
     except BrokenPipeError:

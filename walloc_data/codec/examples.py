@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.levels import Levels
 from walloc_data.errors import CodecError
 
-__all__ = ["Examples", "config_for"]
+__all__ = ["Examples", "config_for", "refuse_small"]
 
 _LEVELS = {
     1: 8,
@@ -65,6 +66,20 @@ def config_for(
         wavelet=wavelet,
     )
     return replace(config, name=f"fitted-{config.grid}c{channels}")
+
+
+def refuse_small(signals: Iterable[Any], config: CodecConfig) -> None:
+    """Raise `CodecError` where the first few of some batches `[B, C, *space]` are all smaller than one position."""
+    longest = [0] * config.dims
+    for batch in islice(signals, _LOOKED_AT):
+        config.check(batch)
+        longest = list(map(max, longest, batch.shape[2:]))
+    for size, factor in zip(longest, config.factors, strict=True):
+        if 0 < size < factor:
+            raise CodecError(
+                f"levels={config.levels} make positions of {' x '.join(map(str, config.factors))} samples, and signals "
+                f"are of {' x '.join(map(str, longest))} at most: take levels of which 2**levels is no more than that"
+            )
 
 
 def _signal(one: Any, kind: str | None) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from walloc_data.codec.codec import LATENT_MAX, Codec
 from walloc_data.codec.config import RANGES, CodecConfig
-from walloc_data.codec.examples import Examples, config_for
+from walloc_data.codec.examples import Examples, config_for, refuse_small
 from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.levels import Levels, each_axis
 from walloc_data.codec.packets import centre_frequencies, parity_classes
@@ -67,7 +67,8 @@ def fit(
     Codecs for arrays get the offsets and scales of their bands first (`with_units`), in a pass more: errors of a band
     count by its standard deviation, or with `common_scale` all in the units of the data.
 
-    Raises `CodecError` for no data, constant data, an iterator, or more channels than subbands.
+    Raises `CodecError` for no data, constant data, an iterator, more channels than subbands, or levels whose positions
+    are larger than the signals.
     """
     if not 0 < knee < math.inf:
         raise CodecError(f"knee={knee} is not a positive number")
@@ -86,6 +87,7 @@ def fit(
         raise CodecError(f"emphasis={emphasis} is not a number from 0 on")
     if not 1 <= channels <= config.packet_channels:
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
+    refuse_small(signals, config)
     classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
     weights = subband_weights(config, emphasis)
     mean, covariances = _covariances(signals, config, classes, weights)
