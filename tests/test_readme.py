@@ -34,3 +34,10 @@ def test_the_quickstart_says_its_options_before_it_installs_anything() -> None:
 
 def test_the_table_of_codecs_is_the_zoo() -> None:
     assert sorted(re.findall(r"^\| `([a-z]+-f\d+c\d+(?:-[a-z]+)?)` \|", README, re.MULTILINE)) == zoo_names()
+
+
+def test_the_quickstart_says_what_data_it_takes(photos: Path, tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "tools.demo", "--data", str(photos / "train"), "--work", str(tmp_path)]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    said = f"error: {photos}/train must hold train/class/* with 32 images or more, and val/class/*\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
