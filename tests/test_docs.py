@@ -66,7 +66,7 @@ def test_the_code_of_a_page_that_makes_its_data_runs(name, tmp_path, monkeypatch
     namespace: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text("utf-8"), re.DOTALL):
         exec(compile(block, f"{name}.md", "exec"), namespace)
-    assert namespace["x"].shape == {"arrays": (4, 16, 16, 16), "video": (4, 24, 8, 16, 16)}[name]
+    assert namespace["x"].shape == {"arrays": (4, 16, 16, 16), "video": (6, 48, 4, 8, 8)}[name]
 
 
 def test_the_commands_for_sensors_run(tmp_path, monkeypatch, capsys):

@@ -33,7 +33,7 @@ def test_the_quickstart_says_its_options_before_it_installs_anything() -> None:
 
 
 def test_the_table_of_codecs_is_the_zoo() -> None:
-    assert sorted(re.findall(r"^\| `([a-z]+-f\d+c\d+(?:-[a-z]+)?)` \|", README, re.MULTILINE)) == zoo_names()
+    assert sorted(re.findall(r"^\| `([a-z]+-(?:t\d+)?f\d+c\d+(?:-[a-z]+)?)` \|", README, re.MULTILINE)) == zoo_names()
 
 
 def test_the_quickstart_says_what_data_it_takes(photos: Path, tmp_path: Path) -> None:

@@ -12,8 +12,18 @@ from torch.utils.data import DataLoader
 
 from tests.films import film, numbers, pictures, sound_alone, turned
 from tests.http_server import FileServer
-from walloc_data import Codec, CodecConfig, LatentDataset, Options, StreamingLatentDataset, VideoReader, shard_dataset
+from walloc_data import (
+    Codec,
+    CodecConfig,
+    LatentDataset,
+    Options,
+    StreamingLatentDataset,
+    VideoReader,
+    load_codec,
+    shard_dataset,
+)
 from walloc_data import fit as fit_codec
+from walloc_data.cli import main
 from walloc_data.codec import psnr
 from walloc_data.signals import Window
 from walloc_data.sources import open_source
@@ -166,3 +176,19 @@ def test_a_long_film_is_read_a_clip_at_a_time(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000 < path.stat().st_size
+
+
+def test_the_commands(films, tmp_path, capsys):
+    mine, out = tmp_path / "mine.safetensors", tmp_path / "out"
+    options = ["--quiet", "--read", "frames=8,size=16,rate=5"]
+    fit = ["fit", str(films), str(mine), "--kind", "video", "--levels", "1,2,2", "--channels", "12", "--limit", "6"]
+    assert main([*fit, *options]) == 0
+    config = load_codec(mine).config
+    assert (config.kind, config.dims, config.levels, config.signal_channels) == ("video", 3, (1, 2, 2), 3)
+    assert main(["shard", str(films), str(out), "--codec", str(mine), *options]) == 0
+    assert "6 recordings are 12 clips of 8 frames" in capsys.readouterr().err
+    assert main(["info", str(out)]) == 0
+    assert "video   5 frames a second, clips of 2 to 8 frames" in capsys.readouterr().out
+    assert main(["check", str(out)]) == 0
+    assert main(["shard", str(films), str(out), "--codec", str(mine), "--read", "segment=2"]) == 1
+    assert "video is read without 'segment'" in capsys.readouterr().err

@@ -19,13 +19,14 @@ from tests.synthetic import IMAGE_CODECS, photograph
 from walloc_data.codec import Codec, psnr, write_tensors
 from walloc_data.codec.tensors import read_tensors
 from walloc_data.errors import CodecError
+from walloc_data.transforms import flip
 from walloc_data.zoo import load_codec, save_codec, zoo_names
 
 SOUND = {"mono-f128c32": 16000, "mono-f64c16": 8000, "stereo-f256c108": 44100, "stereo-f256c27": 44100}  # and rates
 
 
 def test_the_zoo_is_listed_sorted() -> None:
-    assert zoo_names() == sorted([*IMAGE_CODECS, *SOUND])
+    assert zoo_names() == sorted([*IMAGE_CODECS, *SOUND, "video-t4f8c48"])
     assert len(IMAGE_CODECS) == 7
 
 
@@ -38,6 +39,23 @@ def test_codecs_of_sound_are_what_their_names_say_and_keep_chirps(name: str) -> 
     assert codec.latent_shape(x.shape[2:]) == (channels, -(-rate // factor))
     assert (codec.config.kind, codec.config.wavelet, codec.margin) == ("audio", "10/18", 8)
     assert psnr(codec.decode(codec.encode(x), x.shape[2:]), x, "audio") > 30
+
+
+def test_the_codec_of_video_keeps_a_photograph_that_passes_by() -> None:
+    codec, picture = load_codec("video-t4f8c48"), photograph("flower.jpg")
+    config = codec.config
+    assert (config.kind, config.factors, codec.channels, config.wavelet) == ("video", (4, 8, 8), 48, "10/18")
+    x = torch.stack([picture[:, 100:196, 200 + 2 * time : 328 + 2 * time] for time in range(16)], 1)[None]
+    z = codec.encode(x)
+    assert z.shape == (1, 48, 4, 12, 16)
+    assert psnr(codec.decode(z), x / 255) > 25
+    for axis in range(3):
+        difference = codec.encode(x.flip(2 + axis)).int() - flip(z, codec, axis).int()
+        assert int(difference.abs().max()) <= 1
+        assert int(difference.count_nonzero()) <= z.numel() / 10_000
+    for white in (0, 255):  # no flat colour saturates
+        flat = torch.full((1, 3, 8, 16, 16), white, dtype=torch.uint8)
+        assert psnr(codec.decode(codec.encode(flat)), flat / 255) > 35
 
 
 @pytest.mark.parametrize("name", IMAGE_CODECS)

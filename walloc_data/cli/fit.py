@@ -18,29 +18,36 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _KINDS = {"rgb": ("image", 3), "gray": ("image", 1), "stereo": ("audio", 2), "mono": ("audio", 1)}
+_KINDS["video"] = ("video", 3)
 _KINDS["array"] = ("array", 0)  # with bands and dimensions as the first sample
-_DEFAULTS = {"image": (2, 3, 12, 12), "audio": (1, 8, 54, 108)}  # dims, levels, channels of one, and of more channels
+_DEFAULTS: dict[str, tuple[int, int | tuple[int, ...], int, int]] = {  # dims, levels, channels of one, and of more
+    "image": (2, 3, 12, 12),
+    "audio": (1, 8, 54, 108),
+    "video": (3, (2, 3, 3), 16, 48),
+}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc fit`."""
     parser.add_argument("source", metavar="SRC", help="raw samples, as `walloc-shard` takes them")
     parser.add_argument("out", type=Path, metavar="OUT", help="file for the codec (.safetensors)")
-    parser.add_argument("--kind", choices=tuple(_KINDS), default="rgb", help="what samples are: images, sound, arrays")
+    parser.add_argument(
+        "--kind", choices=tuple(_KINDS), default="rgb", help="what samples are: images, sound, video, arrays"
+    )
     parser.add_argument("--gray", action="store_const", const="gray", dest="kind", help="the same as --kind gray")
     parser.add_argument(
         "--channels",
         type=int,
-        help="channels of the latents (default: 12 of images, 54 a channel of sound; of "
-        "arrays 16 times fewer numbers, or 4 times in one dimension, and at most 64)",
+        help="channels of the latents (default: 12 of images, 54 a channel of sound, 48 of "
+        "video; of arrays 16 times fewer numbers, or 4 times in one dimension, and at most 64)",
     )
     parser.add_argument(
         "--levels",
         type=_levels,
         metavar="N[,N...]",
         help="levels of wavelet packets: 2**levels pixels a side, or samples, make a position; one number, or one for "
-        "each dimension, such as 2,3,3 for time, height and width (default: 3 of images, 8 of sound; of arrays 4, 3 "
-        "or 2 in one, two or three dimensions)",
+        "each dimension, such as 2,3,3 for time, height and width (default: 3 of images, 8 of sound, 2,3,3 of video; "
+        "of arrays 4, 3 or 2 in one, two or three dimensions)",
     )
     parser.add_argument("--wavelet", default="10/18", help="10/18, or a discrete wavelet of PyWavelets")
     parser.add_argument(
@@ -89,6 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     kind, signal_channels = _KINDS[arguments.kind]
     options = arguments.read or {}
+    levels: int | tuple[int, ...]
     if kind == "array":
         signal_channels, dims = array_shape(arguments.source, data=arguments.data, options=options)
         levels = LEVELS[dims]

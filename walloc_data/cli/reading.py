@@ -18,7 +18,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE,...",
         help="how samples are read; images: size=256 (pixels), resize=shorter|squash|none, crop=center|none, "
         "color=srgb|stored, max_pixels=N; sound: rate=16000 (samples a second), segment=4 (seconds), mix=mean|repeat, "
-        "max_samples=N; arrays: bands=-1|none (axis), variable=NAME, tile=256, nodata=VALUE|mask|keep, max_values=N",
+        "max_samples=N; video: frames=16 (of a clip), rate=10 (frames a second), stride=4 (seconds between clips), and "
+        "size, resize, crop as images; arrays: bands=-1|none (axis), variable=NAME, tile=256, nodata=VALUE|mask|keep, "
+        "max_values=N",
     )
     parser.add_argument(
         "--data",
