@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.codec import LATENT_MAX, Codec
-from walloc_data.codec.config import RANGES, CodecConfig
+from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.covariances import batches, packets
 from walloc_data.codec.examples import Examples, config_for, refuse_small
 from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.levels import Levels, each_axis
 from walloc_data.codec.packets import centre_frequencies, parity_classes
 from walloc_data.codec.padding import pad
+from walloc_data.codec.principal import principal_components
 from walloc_data.codec.threads import one_thread
 from walloc_data.codec.units import with_units
 from walloc_data.codec.wavelets import synthesis_norms
@@ -45,7 +47,7 @@ def fit(
     may differ. What the codec is for follows from the first few: C and the dimensions; its `kind`, which is `"image"`,
     `"video"` or `"audio"`, from dtype, range and dimensions; `levels` (one number, or one for each dimension) are 8, 3
     or 2 in 1, 2 or 3 dimensions and the `wavelet` is `"10/18"`, unless they are given. With a `config`, which says all
-    this, `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them. They are gone through three times (a
+    this, `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them. They are gone through a few times (a
     list, or an object with `__iter__`, not a generator); memory does not grow with them.
 
     The encoder is the Karhunen-Loeve transform of the packets, each subband weighted by the norm
@@ -63,6 +65,9 @@ def fit(
     An `emphasis` of 0 gives the least error of pixels or samples. With 16 times fewer numbers than pixels, 0.5 trained
     far better models on small text, and on other images about the same ones (`-detail` codecs of the zoo); with 4
     times fewer it was worse on photographs (benchmarks/tasks/README.md).
+
+    From 16 signal channels on, a KLT across them comes first, and its small components are left out
+    (`codec/principal.py`): time and memory grow with those that are kept, not with the cube of channels times subbands.
 
     Codecs for arrays get the offsets and scales of their bands first (`with_units`), in a pass more: errors of a band
     count by its standard deviation, or with `common_scale` all in the units of the data.
@@ -88,10 +93,8 @@ def fit(
     if not 1 <= channels <= config.packet_channels:
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
     refuse_small(signals, config)
-    classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
     weights = subband_weights(config, emphasis)
-    mean, covariances = _covariances(signals, config, classes, weights)
-    encoder, odd, kept, total = _principal(covariances, classes, weights, channels)
+    mean, encoder, odd, kept, total = principal_components(signals, config, weights, channels)
     if not total > _SILENCE * config.packet_channels:
         raise CodecError("the signals are constant: there is nothing to fit")
     if step is None:  # where no channel is left out, a millionth of the variance stands for it
@@ -101,24 +104,8 @@ def fit(
     peaks = _peaks(signals, config, mean, encoder, odd)
     steps = torch.clamp(peaks * _HEADROOM / LATENT_MAX, min=step)
     draft = Codec(config, mean=mean, odd=odd, encoder=encoder, decoder=encoder, steps=steps, scale=1.0)
-    decoder, scale = _least_squares(signals, draft, classes)
+    decoder, scale = _least_squares(signals, draft)
     return Codec(config, mean=mean, odd=odd, encoder=encoder, decoder=decoder, steps=steps, scale=scale)
-
-
-def _batches(signals: Iterable[Tensor], config: CodecConfig) -> Iterator[Tensor]:
-    """The batches that hold anything, where the sums over them are kept."""
-    for batch in signals:
-        config.check(batch)
-        if len(batch):
-            yield batch.detach().cpu()
-
-
-def _packets(batch: Tensor, config: CodecConfig, mean: Tensor) -> Tensor:
-    """Float64 `[packets, positions]` of a batch."""
-    x = pad(config.to_float(batch), config.factors) - mean.reshape(1, -1, *[1] * config.dims)
-    odd = torch.zeros(1, config.dims, dtype=torch.bool)
-    y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=None, odd=odd)
-    return y.transpose(0, 1).flatten(1).double()
 
 
 def subband_weights(config: CodecConfig, emphasis: float) -> Tensor:
@@ -133,56 +120,10 @@ def subband_weights(config: CodecConfig, emphasis: float) -> Tensor:
     return (weights * frequencies ** (emphasis / 2)).repeat(config.signal_channels)
 
 
-def _covariances(
-    signals: Iterable[Tensor], config: CodecConfig, classes: list[tuple[tuple[bool, ...], Tensor]], weights: Tensor
-) -> tuple[Tensor, list[Tensor]]:
-    """The mean of each signal channel, and the covariance of the weighted packets of each class."""
-    centre = torch.full((config.signal_channels,), 0.0 if config.kind == "array" else sum(RANGES[config.kind]) / 2)
-    products = [torch.zeros(len(index), len(index), dtype=torch.float64) for _, index in classes]
-    sums, count = torch.zeros(config.packet_channels, dtype=torch.float64), 0
-    for batch in _batches(signals, config):
-        y = _packets(batch, config, centre)
-        sums += y.sum(1)
-        count += y.shape[1]
-        for product_, (_, index) in zip(products, classes, strict=True):
-            product_ += y[index] @ y[index].T
-    if not count:
-        raise CodecError("there are no signals to fit")
-    # The codec subtracts a constant a signal channel, to which only the subband of low-passes responds. So second
-    # moments are taken about (the mean of that, 0 for all others), though others may have a mean of their own.
-    lowest = torch.arange(config.signal_channels) * math.prod(config.factors)
-    sums /= count
-    means = torch.zeros(config.packet_channels, dtype=torch.float64)
-    means[lowest] = sums[lowest]
-    covariances = []
-    for product_, (_, index) in zip(products, classes, strict=True):
-        shift = torch.outer(means[index], sums[index] - means[index] / 2)
-        covariance = product_ / count - shift - shift.T
-        covariances.append(covariance * torch.outer(weights[index], weights[index]))
-    return centre + means[lowest] / math.prod(config.factors) ** 0.5, covariances
-
-
-def _principal(
-    covariances: list[Tensor], classes: list[tuple[tuple[bool, ...], Tensor]], weights: Tensor, channels: int
-) -> tuple[Tensor, Tensor, float, float]:
-    """Rows of the encoder by falling variance, their parity, the variance they hold and that of all."""
-    found = []
-    for covariance, (sides, index) in zip(covariances, classes, strict=True):
-        values, vectors = torch.linalg.eigh(covariance)
-        for value, vector in zip(values.tolist(), vectors.T, strict=True):
-            vector = vector * torch.sign(vector[vector.abs().argmax()])
-            found.append((value, sides, vector * weights[index]))
-    found.sort(key=lambda entry: -entry[0])
-    best = found[:channels]
-    encoder = torch.stack([row for _, _, row in best])
-    odd = torch.tensor([sides for _, sides, _ in best])
-    return encoder, odd, sum(value for value, _, _ in best), sum(max(value, 0.0) for value, _, _ in found)
-
-
 def _peaks(signals: Iterable[Tensor], config: CodecConfig, mean: Tensor, encoder: Tensor, odd: Tensor) -> Tensor:
     """The largest absolute value of each channel, `[c]`, before quantisation."""
     peaks = torch.zeros(len(encoder), dtype=torch.float64)
-    for batch in _batches(signals, config):
+    for batch in batches(signals, config):
         x = pad(config.to_float(batch), config.factors)
         x = x - mean.to(x).reshape(1, -1, *[1] * config.dims)
         y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=encoder.to(x), odd=odd)
@@ -190,10 +131,10 @@ def _peaks(signals: Iterable[Tensor], config: CodecConfig, mean: Tensor, encoder
     return peaks
 
 
-def _least_squares(
-    signals: Iterable[Tensor], draft: Codec, classes: list[tuple[tuple[bool, ...], Tensor]]
-) -> tuple[Tensor, float]:
+def _least_squares(signals: Iterable[Tensor], draft: Codec) -> tuple[Tensor, float]:
     """The linear decoder `[c, row_length]` of least error given quantised latents, and the scale to unit variance."""
+    config = draft.config
+    classes = parity_classes(config.signal_channels, config.levels, config.dims, wavelet=config.wavelet)
     members = [torch.nonzero((draft.odd == torch.tensor(sides)).all(1))[:, 0] for sides, _ in classes]
     across = [
         torch.zeros(len(index), len(rows), dtype=torch.float64)
@@ -201,14 +142,15 @@ def _least_squares(
     ]
     within = [torch.zeros(len(rows), len(rows), dtype=torch.float64) for rows in members]
     power, count = 0.0, 0
-    for batch in _batches(signals, draft.config):
-        y = _packets(batch, draft.config, draft.mean)
-        z = draft.encode(batch).transpose(0, 1).flatten(1) * draft.steps.double()[:, None]
-        power += float(z.square().mean(0).sum())
-        count += z.shape[1]
-        for i, ((_, index), rows) in enumerate(zip(classes, members, strict=True)):
-            across[i] += y[index] @ z[rows].T
-            within[i] += z[rows] @ z[rows].T
+    for batch in batches(signals, config):
+        latents = draft.encode(batch).transpose(0, 1).flatten(1)
+        for y in packets(batch, config, draft.mean):
+            z, latents = latents[:, : y.shape[1]] * draft.steps.double()[:, None], latents[:, y.shape[1] :]
+            power += float(z.square().mean(0).sum())
+            count += z.shape[1]
+            for i, ((_, index), rows) in enumerate(zip(classes, members, strict=True)):
+                across[i] += y[index] @ z[rows].T
+                within[i] += z[rows] @ z[rows].T
     decoder = torch.zeros(draft.encoder.shape, dtype=torch.float64)
     for rows, cross, inner in zip(members, across, within, strict=True):
         if len(rows):
