@@ -131,6 +131,13 @@ def test_a_spectrogram_is_of_decibels_and_hertz():
     assert low.size == high.size == (452, 112)
 
 
+def test_samples_too_large_to_decode_for_a_card_have_no_picture(windows, monkeypatch):
+    monkeypatch.setattr("walloc_data.report.view._MOST_VALUES", 2 * 2000 - 1)
+    assert small_picture(windows) is None
+    monkeypatch.setattr("walloc_data.report.view._MOST_VALUES", 2 * 2000)
+    assert small_picture(windows) is not None
+
+
 def test_a_card_of_sound_shows_it(windows):
     with Image.open(io.BytesIO(small_picture(windows))) as picture:
         assert picture.format == "JPEG"

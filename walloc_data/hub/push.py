@@ -78,11 +78,10 @@ def push_dataset(
     check_push(repo, license=license, task=task, title=title, token=token)
     uploads = _uploads(out, manifest)
     picture = small_picture(out)
+    name = None if picture is None else _PICTURE_FILE
     reading = manifest.options.get("read")
     what = told(open_dataset(out).codec.config, reading if isinstance(reading, dict) else {})
-    card = dataset_card(
-        manifest, repo=repo, license=license, task=task, title=title, picture=_PICTURE_FILE, **what._asdict()
-    )
+    card = dataset_card(manifest, repo=repo, license=license, task=task, title=title, picture=name, **what._asdict())
     card = card.encode("utf-8", "backslashreplace").decode()  # a class may be a file name that is no UTF-8
     there = HubRepo(repo, revision=revision, token=token)
     there.check_card(card)
@@ -106,7 +105,8 @@ def push_dataset(
         for part, batch in enumerate(_batches(missing), 1):
             there.commit(_sent(there, out, batch, bar), f"Shards of {manifest.codec} latents, part {part}")
     last = [Upload.of(_CARD_FILE, _merged(card, there.read(_CARD_FILE) if _CARD_FILE in found else b""))]
-    last += [Upload.of(_PICTURE_FILE, picture), Upload.of(MANIFEST_FILE, out / MANIFEST_FILE)]
+    last += [] if picture is None else [Upload.of(_PICTURE_FILE, picture)]
+    last += [Upload.of(MANIFEST_FILE, out / MANIFEST_FILE)]
     if changed := [upload for upload in last if not upload.is_at(found.get(upload.name))]:
         there.commit(there.send(changed), "Card and manifest")
     return there.url

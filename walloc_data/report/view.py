@@ -23,8 +23,9 @@ __all__ = ["Shown", "contact_sheet", "small_picture"]
 
 _COLUMNS = {"image": 4, "sound": 2, "video": 1, "array": 1}  # of a sheet
 _SMALL_COUNT = {"image": 12, "sound": 4, "video": 3, "array": 3}  # of `small_picture`: samples
-_WRITERS = {"sound": write_sounds, "video": write_video}
+_MOST_VALUES = 1 << 26  # of a signal that is decoded for it
 _SMALL_SIDE, _SMALL_BYTES = 256, 300_000  # of `small_picture`: of a sample, and of the file
+_WRITERS = {"sound": write_sounds, "video": write_video}
 _UNSAFE = re.compile(r"[^\w.#-]+")
 
 
@@ -84,11 +85,16 @@ def contact_sheet(
     return draw_sheet(cells, columns or _COLUMNS[what]), shown
 
 
-def small_picture(folder: Path) -> bytes:
-    """A JPEG of decoded samples of a dataset's first split, at most 300 kB."""
-    split = next(iter(Manifest.read(folder).splits))
-    dataset = LatentDataset(folder, split, decode="signal")
-    sheet, _ = contact_sheet(dataset, count=_SMALL_COUNT[_drawn_as(dataset.codec.config)], side=_SMALL_SIDE)
+def small_picture(folder: Path) -> bytes | None:
+    """A JPEG of decoded samples of a dataset's first split, at most 300 kB; None where samples are so large that
+    decoding a few would take gigabytes."""
+    manifest = Manifest.read(folder)
+    dataset = LatentDataset(folder, next(iter(manifest.splits)), decode="signal")
+    config, summary = dataset.codec.config, manifest.summary
+    positions = summary.latents / max(1, summary.samples) / dataset.codec.channels
+    if positions * config.packet_channels > _MOST_VALUES:
+        return None
+    sheet, _ = contact_sheet(dataset, count=_SMALL_COUNT[_drawn_as(config)], side=_SMALL_SIDE)
     for quality in (85, 70, 50, 30, 10):
         file = io.BytesIO()
         sheet.save(file, "JPEG", quality=quality)
