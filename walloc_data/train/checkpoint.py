@@ -38,19 +38,13 @@ class Checkpoint:
     total: int
 
     def write(self, path: Path) -> None:
-        """Whole or not at all: where it cannot be written, the last one stays. Raises `TrainError`."""
+        """Whole or not at all: where it cannot be written, the last one stays."""
         content = {"steps": self.steps.cpu()}
         for group in _GROUPS:
             content |= {f"{group}.{name}": each.detach().cpu() for name, each in getattr(self, group).items()}
         facts = {"kind": _KIND, "step": self.step, "identity": self.identity, "precision": self.precision}
         facts |= {"total": self.total}
-        try:
-            write_tensors(path, content, facts)
-        except OSError as error:
-            raise TrainError(
-                f"cannot write {path}: {error.strerror or error}. The last checkpoint is kept: make room, then run the "
-                "same command again to go on"
-            ) from error
+        write_tensors(path, content, facts)
 
     @classmethod
     def read(cls, path: Path, like: Mapping[str, Tensor], identity: Mapping[str, Any]) -> "Checkpoint | None":

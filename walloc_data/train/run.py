@@ -1,54 +1,23 @@
 """The training of a codec: `train_codec`."""
 
 import os
-import time
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from tqdm import tqdm
 
 from walloc_data.codec import Codec
 from walloc_data.errors import TrainError
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
-from walloc_data.train.batches import Batches
-from walloc_data.train.checkpoint import Checkpoint, checkpoint_path
-from walloc_data.train.finish import finished_codec, settled_steps, spread_of
-from walloc_data.train.judge import Judged, draw, judge
-from walloc_data.train.log import Log
-from walloc_data.train.model import Model, initial_tensors
-from walloc_data.train.optimiser import Optimiser, frozen_from
 from walloc_data.train.options import TrainOptions
-from walloc_data.train.precision import autocast_dtype, chosen_device, fastest, precisely, precisions_of, seconds
-from walloc_data.train.samples import Samples, read_samples
+from walloc_data.train.precision import chosen_device, precisely
+from walloc_data.train.samples import read_samples
+from walloc_data.train.training import TrainedCodec, Training
 from walloc_data.write.clips import cut
-from walloc_data.zoo import load_codec, save_codec
+from walloc_data.zoo import load_codec
 
-__all__ = ["TrainedCodec", "train_codec"]
-
-_TOGETHER = 50  # steps between looks at the losses, for which a GPU has to be waited for
-
-
-@dataclass(frozen=True)
-class TrainedCodec:
-    """The `codec`, the `steps` that it was trained for, of a `total`, what it came to on samples that were kept for
-    that (`after`) and what its start had come to (`before`), and `notes` on the samples."""
-
-    codec: Codec
-    steps: int
-    total: int
-    before: Judged
-    after: Judged
-    notes: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether all steps are done."""
-        return self.steps == self.total
+__all__ = ["train_codec"]
 
 
 def train_codec(
@@ -82,172 +51,15 @@ def train_codec(
     raw = cut(open_source(source, suffixes=reader.suffixes), reader)
     samples = read_samples(raw, reader, codec, options, progress=progress)
     identity = {"codec": codec.fingerprint, "decoder": codec.network.name, "source": raw.digest(), **options.identity()}
-    training = _Training(codec, samples.to(device), options, device, identity, out)
-    with precisely(training.precision):
-        training.run(progress=progress)
-        return training.conclude()
-
-
-class _Training:
-    def __init__(
-        self,
-        codec: Codec,
-        samples: Samples,
-        options: TrainOptions,
-        device: torch.device,
-        identity: dict[str, Any],
-        out: Path,
-    ) -> None:
-        self.codec, self.samples, self.options, self.identity, self.out = codec, samples, options, identity, out
-        self.device = device
-        tensors = initial_tensors(codec, options, spread_of(codec, samples.packets))
-        tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-        found = Checkpoint.read(checkpoint_path(out), tensors, identity)
-        self.model = Model(codec, tensors, codec.steps.to(device), options)
-        self.batches = Batches(samples, codec, batch=options.batch, seed=options.seed)
-        self.unit = self._unit()
-        if options.precision != "auto":
-            self.precision = options.precision
-        elif found is not None:
-            self.precision = found.precision
-        else:
-            self.precision = fastest(device, precisions_of(device), lambda each: self._try(each, False))
-        if device.type != "cpu":
-            self.model.channels_first = fastest(device, (False, True), lambda each: self._try(self.precision, each))
-        if found is not None:
-            self.options = replace(options, steps=found.total)
-        elif options.total_minutes is not None:
-            self.options = replace(options, steps=max(1, int(60 * options.total_minutes / self._seconds())))
-        options = self.options
-        self.optimiser = Optimiser(tensors, options)
-        self.done = 0
-        if found is not None:
-            self.done, self.model.steps = found.step, found.steps.to(device)
-            self.optimiser.restore(found.step, found.tensors, found.averages, found.first, found.second)
-        self.log = Log(out.with_suffix(".jsonl"), self.done)
-        self.frozen = frozen_from(options)
-        if self.done >= self.frozen:
-            self.optimiser.freeze()
-        self.before = judge(codec, samples.judged)
-        if not self.done:
-            facts = {"samples": len(samples.packets), "window": samples.window, "device": str(device)}
-            self.log.add({"step": 0, "precision": self.precision, **facts, **self.before._asdict()})
-
-    def run(self, *, progress: bool) -> None:
-        """Steps until all are done, or the minutes are over."""
-        started, options = time.monotonic(), self.options
-        losses: list[Tensor] = []
-        with tqdm(
-            total=options.steps, initial=self.done, unit=" steps", disable=not progress or None, smoothing=0.05
-        ) as bar:
-            while self.done < options.steps:
-                if self.done == self.frozen and not options.decoder_only:
-                    self._freeze()
-                losses.append(self._step(self.done))
-                self.done += 1
-                bar.update()
-                over = options.minutes is not None and time.monotonic() - started > 60 * options.minutes
-                keeps = over or self.done % options.checkpoint_steps == 0 or self.done == options.steps
-                if keeps or self.done % _TOGETHER == 0:
-                    bar.set_postfix_str(self._look(losses))
-                    losses = []
-                if keeps:
-                    self._checkpoint()
-                if self.done % options.validate_steps == 0 and self.done < options.steps:
-                    self.log.add({"step": self.done, **judge(self._codec(), self.samples.judged)._asdict()})
-                if over:
-                    break
-
-    def conclude(self) -> TrainedCodec:
-        """Write the codec and its picture, and say what it came to."""
-        codec = self._codec()
-        after = judge(codec, self.samples.judged)
-        try:
-            save_codec(codec, self.out)
-            draw(self.out.with_suffix(".png"), (self.codec, codec), self.samples.judged)
-        except OSError as error:
-            raise TrainError(
-                f"cannot write {error.filename or self.out}: {error.strerror or error}. The checkpoint is kept: make "
-                "room, then run the same command again"
-            ) from error
-        self.log.add({"step": self.done, **after._asdict()})
-        return TrainedCodec(codec, self.done, self.options.steps, self.before, after, tuple(self.samples.notes))
-
-    def _step(self, number: int) -> Tensor:
-        packets = self.batches(number)
-        noise = None if number >= self.frozen else self.batches.noise(number, packets[..., : self.codec.channels])
-        times = self.batches.times(number, self.options.coarsest)
-        loss = self.model.loss(packets, times, noise, autocast_dtype(self.precision))
-        self.optimiser.step(number, loss.total / self.unit)
-        return torch.stack([loss.total.detach() / self.unit, loss.error, loss.bits])
-
-    def _look(self, losses: list[Tensor]) -> str:
-        """Log the means of some steps. Raises `TrainError` where one is not finite."""
-        found = torch.stack(losses).float().cpu()
-        wrong = (~torch.isfinite(found).all(1)).nonzero()
-        if len(wrong):
-            raise self._not_finite(self.done - len(losses) + int(wrong[0]))
-        total, error, bits = found.mean(0).tolist()
-        self.log.add({"step": self.done, "loss": total, "error": error, "bits_a_position": bits})
-        return f"loss {total:.4f}, {bits:.2f} bits a position"
-
-    def _not_finite(self, step: int) -> TrainError:
-        last = checkpoint_path(self.out)
-        kept = f"the last checkpoint, {last}, is kept" if last.exists() else "there was no checkpoint yet"
-        also = "" if self.precision == "float32" else ", or with precision float32"
-        return TrainError(
-            f"training is not finite at step {step}: {kept}. Train with a smaller learning rate{also}, or more samples"
-        )
-
-    def _freeze(self) -> None:
-        """From here on latents are rounded: averages are taken, steps settled, and the encoder stays."""
-        self.optimiser.settle()
-        self.optimiser.freeze()
-        self.model.steps = settled_steps(self.model, self.samples.packets)
-
-    def _checkpoint(self) -> None:
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.optimiser.tensors.values()):
-            raise self._not_finite(self.done - 1)  # a gradient was not, though the loss was
-        first, second = self.optimiser.moments()
-        Checkpoint(
-            step=self.done,
-            tensors=self.optimiser.tensors,
-            averages=self.optimiser.averages,
-            first=first,
-            second=second,
-            steps=self.model.steps,
-            identity=self.identity,
-            precision=self.precision,
-            total=self.options.steps,
-        ).write(checkpoint_path(self.out))
-
-    def _codec(self) -> Codec:
-        return finished_codec(self.model, self.optimiser.averages, self.out.stem, self.samples.packets)
-
-    @torch.no_grad()
-    def _unit(self) -> float:
-        """What losses are measured in: that of the codec as it was, on some of the batches."""
-        numbers, coarsest = range(-4, 0), self.options.coarsest
-        found = [
-            float(self.model.loss(self.batches(n), self.batches.times(n, coarsest), None, None).total) for n in numbers
-        ]
-        return max(sum(found) / len(found), 1e-12)
-
-    def _seconds(self) -> float:
-        """Of a step, nearly."""
-        self._try(self.precision, False, self.options.batch)  # what is prepared once does not count
-        tries = [
-            seconds(self.device, partial(self._try, self.precision, self.model.channels_first, self.options.batch))
-            for _ in range(9)
-        ]
-        return sorted(tries)[len(tries) // 2]
-
-    def _try(self, precision: str, channels_first: bool, windows: int = 2) -> None:
-        """A step that changes nothing, on a part of a batch."""
-        packets = self.batches(0)[:windows]
-        tensors = {name: tensor.detach().clone().requires_grad_() for name, tensor in self.model.tensors.items()}
-        model = Model(self.codec, tensors, self.model.steps, self.options, channels_first)
-        with precisely(precision):
-            noise, times = torch.zeros_like(packets[..., : self.codec.channels]), torch.ones_like(packets[..., :1])
-            loss = model.loss(packets, times, noise, autocast_dtype(precision))
-            loss.total.backward()  # type: ignore[no-untyped-call]
+    try:
+        training = Training(codec, samples.to(device), options, device, identity, out)
+        with precisely(training.precision):
+            training.run(progress=progress)
+            return training.conclude()
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainError(f"{device} has not enough memory for this: train with a smaller batch or window") from error
+    except OSError as error:
+        raise TrainError(
+            f"cannot write {error.filename or out}: {error.strerror or error}. The last checkpoint is kept: make room, "
+            "then run the same command again to go on"
+        ) from error
