@@ -30,9 +30,9 @@ def npz(compressed: bool = True, **arrays: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def mat(**arrays: Any) -> bytes:
+def mat(compressed: bool = False, **arrays: Any) -> bytes:
     file = io.BytesIO()
-    scipy.io.savemat(file, arrays)
+    scipy.io.savemat(file, arrays, do_compression=compressed)
     return file.getvalue()
 
 

@@ -174,3 +174,14 @@ def test_tiles_of_several_sizes_and_workers_give_the_same(scenes, fitted, tmp_pa
         shard_dataset(source, tmp_path / str(workers), codec=fitted, reader=reader, workers=workers)
     for path in (tmp_path / "1").glob("*.tar"):
         assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
+
+
+def test_tensors_of_every_sort(fitted, tmp_path):
+    x = torch.from_numpy(cube(5, (24, 24), np.uint16))
+    samples = [x, x.float(), x.double(), x.int(), x.float().bfloat16(), x.float().to_sparse()]
+    result = shard_dataset(samples, tmp_path / "out", codec=fitted, options=Options(shuffle=False))
+    assert (result.samples, result.skipped) == (5, 1)
+    assert "TypeError: can't convert Sparse" in (tmp_path / "out" / "errors.jsonl").read_text()
+    latents = [z for z, *_ in LatentDataset(tmp_path / "out")]
+    assert all(torch.equal(z, latents[0]) for z in latents[:4])
+    assert (latents[4].int() - latents[0].int()).abs().max() <= 16

@@ -36,6 +36,7 @@ FILES = {
     "npz": npz(cube=X),
     "npz, plain": npz(False, cube=X),
     "mat": mat(cube=X, bands=5),
+    "mat, compressed": mat(True, cube=X, bands=5),
     "tiff, planes": tiff(X, planarconfig="separate"),
     "tiff, pages": tiff(X, compression="zlib"),
     "tiff, big-endian": tiff(LAST, planarconfig="contig", byteorder=">"),
@@ -252,6 +253,10 @@ def test_headers_that_lie(tmp_path):
         tiled.starts(huge, "a")
     for shape in ((5, -24, 40), (1,) * 40):
         assert "a damaged .npy: its header says the shape" in refused(header_of(shape) + bytes(9600))
+    unclosed = header_of((5, 24, 40)).replace(b"}", b"(")
+    named = npz(**{"é": X}).replace("é".encode(), b"\xff\xff")
+    for data in (unclosed + bytes(9600), named):
+        assert "a damaged .np" in refused(data)
     assert "version 3.0, which holds no plain array" in refused(b"\x93NUMPY\x03\x00" + header_of((5, 24, 40))[8:])
 
 
@@ -328,3 +333,19 @@ def test_options_as_the_manifest_holds_them():
         assert found == ArrayReader(channels=5, dims=dims, nodata="mask", dtype="uint16")
     with pytest.raises(SourceError, match="array is read without 'size': its options are bands, max_values, nodata"):
         reader_for(CodecConfig(dims=2, **config), size=3)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_numbers_of_a_mat_are_those_of_its_arrays(compressed):
+    """Whatever else stands in it, and however small MATLAB wrote them."""
+    others = {"text": "abc", "cell": np.array([1, "a"], object), "struct": {"a": X}, "imaginary": X * 1j, "one": 3.0}
+    for dtype in ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?"]:
+        x = (X % (2 if dtype == "?" else 100)).astype(dtype)
+        assert np.array_equal(read(mat(compressed, **others, cube=x)).values, x)
+    whole = bytearray(mat(cube=X.astype(np.float64)))
+    place = whole.index(X.astype(np.float64).tobytes(order="F")) - 8
+    small = whole[:place] + struct.pack("<II", 2, X.size) + X.astype(np.uint8).tobytes(order="F")
+    small[132:136] = struct.pack("<I", len(small) - 136)
+    assert np.array_equal(read(bytes(small)).values, X)  # doubles that a byte each holds
+    small[place + 4 : place + 8] = struct.pack("<I", X.size + 8)
+    assert refused(bytes(small)) == "a damaged .mat: the numbers of 'cube' are not as many as its dimensions say"

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def open_npz(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
             names = [name.removesuffix(".npy") for name in members]
             with archive.open(members[chosen(variable, names, names)]) as member:
                 yield _of_member(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError, struct.error) as error:
         raise SampleError(f"a damaged .npz ({error})") from error
 
 
@@ -65,7 +66,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         if read is None:
             raise SampleError(f"an .npy of version {version[0]}.{version[1]}, which holds no plain array of numbers")
         shape, fortran, dtype = read(file)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+    except (ValueError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError) as error:
         raise SampleError(f"a damaged .npy ({str(error).splitlines()[0]})") from error
     checked_type(dtype)
     if len(shape) > _MOST_DIMS or any(side < 0 for side in shape):

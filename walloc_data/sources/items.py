@@ -65,7 +65,7 @@ class Items:
                 found = os.stat(data)
                 return f"{found.st_size}:{found.st_mtime_ns}"
             return _sum(_read(data))
-        except (SampleError, OSError, ValueError):
+        except (SampleError, OSError, ValueError, TypeError):  # the last of tensors that numpy does not take
             return ""
 
     def digest(self) -> str:
@@ -148,7 +148,10 @@ def field_of(value: Any) -> Any:
 
 def _array(value: Any) -> "NDArray[Any]":
     """An array of what numpy takes, such as a tensor."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # which numpy lacks
+    return np.asarray(value)
 
 
 def _sum(data: Any) -> str:
