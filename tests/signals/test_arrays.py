@@ -224,7 +224,7 @@ def test_objects_are_never_unpickled(tmp_path):
         assert refused(data) == "it holds objects of Python, which are never unpickled: write its numbers as an array"
     assert not (tmp_path / "sprung").exists()
     pickled = pickle.dumps(Trap())
-    assert refused(pickled) == "none of .npy, .npz, .mat and TIFF, by how it begins"
+    assert refused(pickled) == "none of .npy, .npz, .mat, TIFF and EDF, by how it begins"
 
 
 def header_of(shape: tuple[int, ...], descr: str = "<u2") -> bytes:
@@ -293,7 +293,7 @@ def test_damaged_bytes_are_an_error_or_other_numbers(name):
 def test_what_is_no_array():
     for data, reason in (
         (b"", "an empty file"),
-        (b"text", "none of .npy, .npz, .mat and TIFF, by how it begins"),
+        (b"text", "none of .npy, .npz, .mat, TIFF and EDF, by how it begins"),
         (b"\x89HDF\r\n\x1a\n" + bytes(600), "HDF5, which is not read here"),
         (b"PK\x05\x06" + bytes(18), "it holds no array of numbers"),
         ("path", "an array is one of numpy, the bytes of a file or its path, not str"),

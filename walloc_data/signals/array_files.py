@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.edf_files import EDF, read_edf
 from walloc_data.signals.mat_files import read_mat
 from walloc_data.signals.numpy_files import open_npz, read_npy
 from walloc_data.signals.stored import Stored
@@ -16,7 +17,7 @@ from walloc_data.signals.tiff_files import open_tiff
 
 __all__ = ["ARRAY_SUFFIXES", "open_array"]
 
-ARRAY_SUFFIXES = frozenset((".mat", ".npy", ".npz", ".tif", ".tiff"))
+ARRAY_SUFFIXES = frozenset((".edf", ".mat", ".npy", ".npz", ".tif", ".tiff"))
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -60,9 +61,11 @@ def _opened(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
             yield stored
     elif begin.startswith(b"MATLAB "):
         yield read_mat(file, variable)
+    elif begin.startswith(EDF):
+        yield read_edf(file, variable)
     elif begin.startswith(b"\x89HDF"):
         raise SampleError("HDF5, which is not read here: write its arrays as .npy")
     elif not begin:
         raise SampleError("an empty file")
     else:
-        raise SampleError("none of .npy, .npz, .mat and TIFF, by how it begins")
+        raise SampleError("none of .npy, .npz, .mat, TIFF and EDF, by how it begins")
