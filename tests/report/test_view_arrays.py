@@ -117,6 +117,15 @@ def test_clips_are_strips_and_files_to_watch(tmp_path, channels):
         assert np.abs(gray).mean() < 6
 
 
+def test_rates_that_are_none(tmp_path):
+    pytest.importorskip("av")
+    for number, rate in enumerate((float("nan"), float("inf"), -5.0, 0.0, 1e-9, 1e300, "x")):
+        columns = {"rate": [rate] * COUNT, "start": [rate] * COUNT}
+        samples, _ = dataset(tmp_path / str(number), 3, (8, 16, 16), "video", **columns)
+        _, [shown, *_] = contact_sheet(samples, count=1, files=tmp_path / "files")
+        assert shown.files[0].stat().st_size > 1000
+
+
 def test_clips_without_the_library_for_files(tmp_path, monkeypatch, capsys):
     dataset(tmp_path / "out", 3, (8, 16, 16), "video")
     whole = builtins.__import__

@@ -129,6 +129,7 @@ def test_a_spectrogram_is_of_decibels_and_hertz():
     assert spectrogram(np.zeros((2, 1)), 8000).max() == pytest.approx(-120)
     low, high = draw_spectrogram({"a": tone}, 16000), draw_spectrogram({"a": np.sin(32000 * np.pi * time / 4)[None]}, 0)
     assert low.size == high.size == (452, 112)
+    assert draw_spectrogram({"a": tone}, 10**300, 1e300).size == (452, 112)
 
 
 def test_samples_too_large_to_decode_for_a_card_have_no_picture(windows, monkeypatch):

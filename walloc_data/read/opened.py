@@ -121,15 +121,17 @@ def any_ragged(datasets: Sequence[OpenedDataset], *, decoded: bool = False) -> b
 
     Windows of recordings and clips of video do once they are decoded, for the last one of each ends where that does.
     """
-    if decoded and any(
-        dataset.codec.config.kind == "video" or "segment" in dataset.manifest.options.get("read", {})
-        for dataset in datasets
-    ):
+    if decoded and any(_cut_in_time(dataset) for dataset in datasets):
         return True
     shapes = {dataset.shape for dataset in datasets}
     if () in shapes or len(shapes - {None}) > 1:
         return True
     return None if None in shapes else False
+
+
+def _cut_in_time(dataset: OpenedDataset) -> bool:
+    reading = dataset.manifest.options.get("read")
+    return dataset.codec.config.kind == "video" or (isinstance(reading, dict) and "segment" in reading)
 
 
 def column_types(datasets: Sequence[OpenedDataset]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from walloc_data.report.captions import draw_caption
 __all__ = ["draw_spectrogram", "spectrogram"]
 
 _WIDTH, _HEIGHT, _MARGIN = 400, 96, 52  # pixels; of the margin, in which names and frequencies stand
-_SECONDS = 0.032  # of a window
+_SECONDS, _MOST_LENGTH = 0.032, 14  # of a window; and the power of two that its samples are at most
 _RANGE = 80.0  # dB below the loudest that still differ from silence
 _QUIETEST = 1e-12  # power
 _SHADES = ((0, 0, 8), (50, 18, 110), (150, 40, 120), (225, 85, 60), (250, 170, 50), (252, 250, 200))
@@ -22,7 +22,7 @@ def spectrogram(x: NDArray[np.floating], rate: int, columns: int = _WIDTH) -> ND
     Each column is one Hann window about 32 ms long, evenly from the whole: a short-time Fourier transform (Allen, 1977)
     of which no more is computed than is shown. A sine of amplitude 1 has 0 dB. What is shorter is filled with silence.
     """
-    length = 1 << max(5, round(np.log2(max(1, rate) * _SECONDS)))
+    length = 1 << min(max(5, round(np.log2(max(1, rate) * _SECONDS))), _MOST_LENGTH)
     x = np.pad(x, ((0, 0), (0, max(0, length - x.shape[1]))))
     starts = np.linspace(0, x.shape[1] - length, columns).astype(np.int64)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)

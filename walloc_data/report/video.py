@@ -12,12 +12,13 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from walloc_data.report.captions import draw_caption
+from walloc_data.report.fields import number_of
 from walloc_data.report.image import draw_image
 
 __all__ = ["draw_video", "write_video"]
 
 _FRAMES, _SIDE, _LINE = 6, 160, 12  # frames drawn, and pixels of their longer side and of a line of text
-_RATE = 25  # frames a second, where none are known
+_RATE, _MOST_RATE = 25, 1000  # frames a second, where none are known, and of a file at most
 
 
 def draw_video(decoded: Tensor, original: Tensor | None, fields: Mapping[str, Any]) -> list[Image.Image]:
@@ -45,7 +46,7 @@ def write_video(stem: Path, decoded: Tensor, original: Tensor | None, fields: Ma
     frames = _even((clip * 255).round().to(torch.uint8).permute(1, 2, 3, 0).numpy())
     path = stem.with_name(stem.name + ".mp4")
     with av.open(str(path), "w") as file:
-        rate = Fraction(float(fields.get("rate") or _RATE)).limit_denominator(1001)
+        rate = Fraction(min(number_of(fields, "rate"), _MOST_RATE) or _RATE).limit_denominator(1001) or Fraction(_RATE)
         known = "libx264" in av.codecs_available
         stream: Any = file.add_stream(
             "libx264" if known else "mpeg4", rate=rate, options={"crf": "14"} if known else {}
@@ -65,5 +66,5 @@ def _even(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _time(frame: int, fields: Mapping[str, Any]) -> str:
-    rate = float(fields.get("rate") or 0)
-    return f"{float(fields.get('start') or 0) + frame / rate:.2f} s" if rate else f"frame {frame}"
+    rate = number_of(fields, "rate")
+    return f"{number_of(fields, 'start') + frame / rate:.2f} s" if rate else f"frame {frame}"
