@@ -71,7 +71,22 @@ def test_the_command(photos, tmp_path, capsys):
         Image.fromarray(np.array(Image.open(path)) // 2 * 2).save(target.with_suffix(".png"))
     line = ["eval", str(photos), "--split", "val", "--codec", "rgb-f8c12", "rgb-f8c12-detail", "--coarser", "1,2"]
     line += ["--limit", "4"]
-    assert main([*line, "--peers", "--decoded", str(decoded), "--json", str(tmp_path / "figures.json")]) == 0
+    assert (
+        main(
+            [
+                *line,
+                "--peers",
+                "--decoded",
+                str(decoded),
+                "--json",
+                str(tmp_path / "figures.json"),
+                "--plot",
+                str(tmp_path / "curves.png"),
+            ]
+        )
+        == 0
+    )
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
     text = capsys.readouterr().out
     assert text.splitlines()[0].split()[:2] == ["codec", "setting"]
     assert "rgb-f8c12-detail: -" in text

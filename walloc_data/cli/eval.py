@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N samples, evenly from the source")
     parser.add_argument("--split", metavar="NAME", help="of this split alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves there (needs matplotlib)")
     add_reading(parser)
 
 
@@ -93,6 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
         more = gain(curves[name], curves[first])
         if not math.isnan(more):
             print(f"{name}: {more:+.2f} dB over {first} at equal bits")
+    if arguments.plot is not None:
+        _plot(arguments.plot, curves)
     if arguments.json is not None:
         content = {"source": source.name, "signals": len(signals), "points": [_json(point) for point in points]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")
@@ -138,6 +141,22 @@ def _print(rows: Sequence[Sequence[str]]) -> None:
             for place, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
+
+
+def _plot(path: Path, curves: "Mapping[str, Sequence[Point]]") -> None:
+    """PSNR over bits, a line for each codec."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise SourceError("--plot needs matplotlib: pip install matplotlib") from error
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.add_subplot(xscale="log", xlabel="bits a pixel", ylabel="PSNR, dB")
+    for name, points in curves.items():
+        ordered = sorted(points, key=lambda point: point.bits)
+        axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=150)
 
 
 def _json(point: "Point") -> dict[str, Any]:
