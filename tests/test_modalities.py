@@ -264,9 +264,15 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one.keys() == other.keys() and all(
         label == other[key][1]
         and x.shape == other[key][0].shape
-        and (x.double() - other[key][0].double()).abs().max() <= {torch.int8: 0, torch.float32: 1e-5}.get(x.dtype, 1)
+        and (x.double() - other[key][0].double()).abs().max()
+        <= {torch.int8: 0, torch.float32: 1e-4 * float(x.double().std())}.get(x.dtype, 1)
         for key, (x, label) in one.items()
     )
+
+
+def near(one: torch.Tensor, other: torch.Tensor) -> None:
+    """Equal but for rounding, which depends on threads and on what is decoded together."""
+    torch.testing.assert_close(one, other, atol=1e-4 * float(other.std()), rtol=1e-5)
 
 
 def streamed(root: Any, **options: Any) -> dict[str, tuple[torch.Tensor, int]]:
@@ -298,15 +304,16 @@ def test_both_doors_give_the_same(made):
 def test_what_is_decoded_has_the_range_the_length_and_the_dtype(made):
     signal, native, least, most = made.kind.decoded
     floats, whole = (LatentDataset(made.out, decode=decode) for decode in ("signal", "native"))
-    stored = LatentDataset(made.out)
+    stored, few = LatentDataset(made.out), LatentDataset(made.out, decode="signal", channels=3)
     for number in range(len(stored)):
         fields, (z, _) = stored.fields(number), stored[number]
         x, files = floats[number][0], whole[number][0]
         size = [fields.get("length", fields["size"][0]), *fields["size"][1:]]
         assert (x.dtype, files.dtype, list(x.shape[1:])) == (signal, native, size)
         assert x.shape == files.shape
-        assert torch.equal(x, made.codec.decode(z[None], fields["size"])[0][:, : size[0]])
+        near(x, made.codec.decode(z[None], fields["size"])[0][:, : size[0]])
         assert least <= float(x.min()) < float(x.max()) <= most
+        near(few[number][0], few.codec.decode(z[None, :3], fields["size"])[0][:, : size[0]])
         scale = {"image": 255, "video": 255, "audio": 32768}.get(made.codec.config.kind, 1)
         assert (files.double() / scale - x).abs().max() <= (0 if native.is_floating_point else 1 / scale)
 
@@ -317,7 +324,7 @@ def test_flips_and_crops_of_latents_are_those_of_signals(made):
     dims = made.codec.config.dims
     reversed_signal = made.codec.decode(flip(z, made.codec, axis))
     expected = made.codec.decode(z).flip(axis % dims + 2)
-    torch.testing.assert_close(reversed_signal, expected, atol=1e-4 * float(expected.std()), rtol=1e-5)
+    near(reversed_signal, expected)
     size = tuple(max(1, n // 2) for n in z.shape[2:])
     stream = StreamingLatentDataset(made.out, batch_size=4, transform=RandomCrop(made.codec, size))
     assert {tuple(x.shape[1:]) for x, _ in stream} == {(made.codec.channels, *size)}
