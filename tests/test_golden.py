@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from tests.photographs import contents
-from walloc_data import LatentDataset
+from walloc_data import LatentDataset, load_codec, save_codec
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import RansCoder
 from walloc_data.format import Manifest, Record, ShardWriter, pack_record, read_index
@@ -147,6 +148,18 @@ def test_payloads_of_rans_are_read_and_written_the_same(shape):
     assert (lengths[:4] < 0.8 * latents[0].size).all()
     assert lengths[3] < lengths[4] < latents[0].size
     assert lengths[5] == latents[0].size
+
+
+def test_a_decoder_decodes_as_it_did(tmp_path):
+    codec = load_codec(GOLDEN / "decoders" / "conv.safetensors")
+    expected = load_file(GOLDEN / "decoders" / "conv-decoded.safetensors")
+    decoded = codec.decode(torch.from_numpy(expected["latents"]))
+    assert np.allclose(decoded.numpy(), expected["signal"], atol=1e-5)
+    linear = load_codec("gray-f8c4")
+    assert codec.fingerprint == linear.fingerprint
+    assert np.abs(linear.decode(torch.from_numpy(expected["latents"])).numpy() - expected["signal"]).max() > 0.01
+    save_codec(codec, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (GOLDEN / "decoders" / "conv.safetensors").read_bytes()
 
 
 def test_members_by_hand():

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from benchmarks.photographs import window
-from walloc_data import ImageReader, LatentDataset, Options, load_codec, shard_dataset
+from walloc_data import Codec, ImageReader, LatentDataset, Options, load_codec, save_codec, shard_dataset
+from walloc_data.codec.conv import ConvDecoder
 from walloc_data.entropy import RansCoder
 from walloc_data.format import JOURNAL_FILE
 from walloc_data.signals import Signal
@@ -55,6 +56,24 @@ def main() -> None:
     write_version(GOLDEN / VERSION)
     for name, latents in latents_by_dimensions().items():
         write_payloads(GOLDEN / "rans" / f"{name}.safetensors", latents)
+    write_decoder(GOLDEN / "decoders")
+
+
+def write_decoder(folder: Path) -> None:
+    """A codec with the decoder `conv`, of random weights, and what it makes of some latents."""
+    folder.mkdir(exist_ok=True)
+    linear, draw = load_codec("gray-f8c4"), torch.Generator().manual_seed(0)
+    conv = ConvDecoder.new(4, 64, 2, width=8, blocks=2, kernel=3, gain=1 / linear.steps)
+    for name, tensor in conv.tensors.items():
+        if name in ("output", "direct") or name.endswith("bias"):
+            conv.tensors[name] = (torch.randn(tensor.shape, generator=draw) / 50).half().float()
+    parts = {name: getattr(linear, name) for name in ("mean", "odd", "encoder", "decoder", "steps", "scale")}
+    codec = Codec(linear.config, **parts, network=conv)
+    save_codec(codec, folder / "conv.safetensors")
+    latents = torch.randint(-9, 10, (2, 4, 5, 6), generator=draw, dtype=torch.int8)
+    save_file(
+        {"latents": latents.numpy(), "signal": codec.decode(latents).numpy()}, folder / "conv-decoded.safetensors"
+    )
 
 
 def write_version(folder: Path) -> None:
