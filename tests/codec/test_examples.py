@@ -39,6 +39,11 @@ def test_sound_and_volumes():
     assert what(fit(volumes, channels=6)) == ("video", 1, 3, 2, 6)
     slow = fit(volumes, channels=6, levels=(0, 2, 2))
     assert (slow.name, what(slow)) == ("fitted-t1f4c6", ("video", 1, 3, (0, 2, 2), 6))
+    deep = [RNG.integers(0, 5000, (5, 16, 16)).astype(np.uint16) for _ in range(3)]
+    assert what(fit(deep, channels=6)) == what(fit([x.astype(np.int16) for x in deep], channels=6))
+    assert what(fit(deep, channels=6)) == ("array", 5, 2, 3, 6)
+    assert what(fit([x.reshape(5, -1) for x in deep], channels=6)) == ("array", 5, 1, 4, 6)
+    assert what(fit([x.transpose(1, 2, 0)[..., :3] for x in deep], channels=6)) == ("array", 3, 2, 3, 6)
     signed = [RNG.uniform(-1, 1, (2, 16, 16)).astype(np.float32) for _ in range(3)]
     assert what(fit(signed, channels=6)) == ("audio", 2, 2, 3, 6)
     assert what(fit([abs(one) for one in signed], channels=6, kind="audio")) == ("audio", 2, 2, 3, 6)

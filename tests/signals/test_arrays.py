@@ -72,7 +72,7 @@ def test_arrays_at_hand_and_axes():
     assert np.array_equal(read(npy(X.transpose(1, 0, 2)), bands=1).values, X)
     one = ArrayReader(bands="none").read(X[0], "a")
     assert np.array_equal(one.values, X[:1])
-    assert refused(LAST) == "24 bands of shape [24, 40, 5], and the codec takes 5: bands=-1 if its last axis holds them"
+    assert refused(LAST) == "24 bands of shape [24, 40, 5], and the codec takes 5: bands=2 if axis 2 holds them"
     assert refused(X[:4]) == "4 bands of shape [4, 24, 40], and the codec takes 5"
     assert "of shape [5, 24], and the codec takes 2 dimensions of space and one of bands" in refused(X[:, :, 0])
     assert "has no axis 7" in refused(X, bands=7)

@@ -87,8 +87,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise SourceError("--limit is a whole number from 1 on")
     if arguments.out.suffix != ".safetensors":
         raise SourceError(f"{arguments.out}: the file of a codec ends with .safetensors")
-    from walloc_data.cli.fit_arrays import LEVELS, array_shape, latent_channels
-    from walloc_data.codec import CodecConfig, fit  # heavy, as all that follows
+    from walloc_data.cli.fit_arrays import array_shape, latent_channels
+    from walloc_data.codec import CodecConfig, default_levels, fit  # heavy, as all that follows
     from walloc_data.signals import reader_for
     from walloc_data.sources import open_source
     from walloc_data.write.clips import cut
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
     levels: int | tuple[int, ...]
     if kind == "array":
         signal_channels, dims = array_shape(arguments.source, data=arguments.data, options=options)
-        levels = LEVELS[dims]
+        levels = default_levels(kind, dims)
     else:
         dims, levels, *channels = _DEFAULTS[kind]
     config = CodecConfig(

@@ -4,9 +4,8 @@ from typing import Any
 
 from walloc_data.errors import SampleError, SourceError
 
-__all__ = ["LEVELS", "array_shape", "latent_channels"]
+__all__ = ["array_shape", "latent_channels"]
 
-LEVELS = {1: 4, 2: 3, 3: 2}  # by dimensions of space
 _TRIED = 32  # samples, before they are taken for no arrays
 _MOST_CHANNELS = 64
 

@@ -2,6 +2,7 @@
 
 from walloc_data.codec.codec import LATENT_MAX, Codec
 from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.examples import default_levels
 from walloc_data.codec.fit import fit
 from walloc_data.codec.padding import crop
 from walloc_data.codec.quality import psnr
@@ -13,6 +14,7 @@ __all__ = [
     "Codec",
     "CodecConfig",
     "crop",
+    "default_levels",
     "fit",
     "one_thread",
     "parse_tensors",

@@ -13,13 +13,14 @@ from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.levels import Levels
 from walloc_data.errors import CodecError
 
-__all__ = ["Examples", "config_for", "refuse_small"]
+__all__ = ["Examples", "config_for", "default_levels", "refuse_small"]
 
 _LEVELS = {
     1: 8,
     2: 3,
     3: 2,
 }  # by dimensions of space: a latent of 256 samples, 8 x 8 pixels, or 4 x 4 x 4
+_ARRAY_LEVELS = 4  # in one dimension: sensors are sampled as slowly as they may be
 _LOOKED_AT = 16  # examples, where floats may be of images or of sound
 
 
@@ -28,10 +29,15 @@ class Examples:
     """Signals of numpy or torch as batches of one, `[1, C, *space]`, anew at each pass."""
 
     signals: Iterable[Any]
-    kind: str
+    kind: str | None  # as it was said
 
     def __iter__(self) -> Iterator[Tensor]:
         return (_signal(one, self.kind)[None] for one in self.signals)
+
+
+def default_levels(kind: str, dims: int) -> int:
+    """Levels of packets unless they are said: 8, 3 or 2 in 1, 2 or 3 dimensions, and 4 of arrays in one."""
+    return _ARRAY_LEVELS if (kind, dims) == ("array", 1) else _LEVELS[dims]
 
 
 def config_for(
@@ -39,10 +45,10 @@ def config_for(
 ) -> CodecConfig:
     """The configuration of a codec for signals `[C, *space]`, or images `[H, W]` or `[H, W, C]`.
 
-    C and the dimensions are those of the first. Without a `kind`, whole numbers of 16 bits are sound, and so are
-    floats that have one dimension of space or of which any is negative; all else is video in three dimensions, and
-    images in others. `levels` are 8, 3 or 2 in 1, 2 or 3 dimensions, unless they are given. Raises `CodecError` where
-    there are no signals, or what is none.
+    C and the dimensions are those of the first. Without a `kind`, uint16 is of arrays, and int16 too in two or three
+    dimensions; int16 in one is sound, and so are floats that have one dimension of space or of which any is negative;
+    all else is video in three dimensions, and images in others. `levels` are `default_levels`, unless they are given.
+    Raises `CodecError` where there are no signals, or what is none.
     """
     first, negative = None, False
     for number, one in enumerate(signals):
@@ -55,14 +61,16 @@ def config_for(
         raise CodecError("there are no signals to fit")
     dims = first.dim() - 1
     if kind is None:
-        sound = first.dtype == torch.int16 or dims == 1 or negative
-        kind = "audio" if sound else "video" if dims == 3 else "image"
+        if first.dtype == torch.uint16 or (first.dtype == torch.int16 and dims > 1):
+            kind = "array"
+        else:
+            kind = "audio" if dims == 1 or negative else "video" if dims == 3 else "image"
     config = CodecConfig(
         name="fitted",
         kind=kind,
         signal_channels=first.shape[0],
         dims=dims,
-        levels=_LEVELS[dims] if levels is None else levels,
+        levels=default_levels(kind, dims) if levels is None else levels,
         wavelet=wavelet,
     )
     return replace(config, name=f"fitted-{config.grid}c{channels}")

@@ -45,10 +45,10 @@ def fit(
 
     `signals` are arrays or tensors of one signal each, `[C, *space]`, images also `[H, W]` or `[H, W, C]`; their sizes
     may differ. What the codec is for follows from the first few: C and the dimensions; its `kind`, which is `"image"`,
-    `"video"` or `"audio"`, from dtype, range and dimensions; `levels` (one number, or one for each dimension) are 8, 3
-    or 2 in 1, 2 or 3 dimensions and the `wavelet` is `"10/18"`, unless they are given. With a `config`, which says all
-    this, `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them. They are gone through a few times (a
-    list, or an object with `__iter__`, not a generator); memory does not grow with them.
+    `"video"`, `"audio"` or `"array"`, from dtype, range and dimensions; `levels` (one number, or one for each
+    dimension) are `default_levels` and the `wavelet` is `"10/18"`, unless they are given. With a `config`, which says
+    all this, `signals` gives batches `[B, C, *space]` as `Codec.encode` takes them. They are gone through a few times
+    (a list, or an object with `__iter__`, not a generator); memory does not grow with them.
 
     The encoder is the Karhunen-Loeve transform of the packets, each subband weighted by the norm
     of its synthesis functions, so that errors count as they do in the signal; with `emphasis`, by its
@@ -81,7 +81,7 @@ def fit(
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
     if config is None:
         config = config_for(signals, channels=channels, kind=kind, levels=levels, wavelet=wavelet or "10/18")
-        signals = Examples(signals, config.kind)
+        signals = Examples(signals, kind)
     elif (kind, levels, wavelet) != (None, None, None):
         raise CodecError("kind, levels and wavelet are those of the config: give either")
     if config.kind == "array" and not config.scales:

@@ -198,7 +198,7 @@ class ArrayReader:
             others = [axis for axis, side in enumerate(stored.shape) if side == self.channels and axis not in bands]
             raise SampleError(
                 f"{count} bands of shape {list(stored.shape)}, and the codec takes {self.channels}"
-                + (f": bands={others[-1] - len(stored.shape)} if its last axis holds them" if others else "")
+                + (f": bands={others[-1]} if axis {others[-1]} holds them" if others else "")
             )
 
     def _without_gaps(self, values: NDArray[Any], said: float | None) -> tuple[NDArray[Any], dict[str, Any]]:
