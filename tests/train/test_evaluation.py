@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from tests.sounds import sound
+from tests.sounds import sound, write
 from tests.synthetic import photograph
 from walloc_data.cli import main
 from walloc_data.train.evaluate import Point, evaluate_codec, gain
@@ -106,3 +106,15 @@ def test_what_cannot_be_judged_is_a_sentence(photos, tmp_path, capsys):
     ):
         assert main(["eval", str(photos), "--coarser", "1", "--limit", "2", *line]) == 1
         assert said in capsys.readouterr().err
+
+
+def test_sound_beside_its_peers(tmp_path, capsys):
+    for seed in range(3):
+        write(tmp_path / "sound" / f"{seed}.wav", sound(1, 16000, seed=seed), 16000)
+    assert main(["eval", str(tmp_path / "sound"), "--codec", "mono-f128c32", "--coarser", "1", "--peers"]) == 0
+    text = capsys.readouterr().out
+    assert "SI-SDR" in text.splitlines()[0]
+    assert "SSIM" not in text
+    ratios = {line.split()[0]: float(line.split()[3]) for line in text.splitlines()[1:] if line.split()[0] != "note:"}
+    assert ratios.keys() >= {"mono-f128c32", "MP3", "Opus", "Vorbis"}
+    assert min(ratios.values()) > 20

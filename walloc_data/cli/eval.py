@@ -36,7 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--coarser", type=_times, default="1,1.4,2,2.8", metavar="A,B", help="each with steps so many times as coarse"
     )
     parser.add_argument("--coder", default="rans", help="entropy coder of codecs: rans or zstd")
-    parser.add_argument("--peers", action="store_true", help="beside JPEG, WebP, JPEG 2000, AVIF and JPEG XL (images)")
+    parser.add_argument(
+        "--peers", action="store_true", help="beside JPEG, WebP, JPEG 2000, AVIF and JPEG XL; sound: MP3, Opus, Vorbis"
+    )
     parser.add_argument(
         "--decoded",
         nargs="+",
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.signals import reader_for  # heavy, as all that follows
     from walloc_data.sources import open_source
     from walloc_data.train.evaluate import evaluate_codec, evaluate_folder, evaluate_peer, gain, rows_of
-    from walloc_data.train.peers import image_peers
+    from walloc_data.train.peers import image_peers, sound_peers
     from walloc_data.write.clips import cut
     from walloc_data.zoo import load_codec
 
@@ -73,18 +75,17 @@ def run(arguments: argparse.Namespace) -> None:
     whole: dict[str, Any] = {"resize": "none", "crop": "none"} if config.kind == "image" else {}
     reader = reader_for(config, **{**whole, **(arguments.read or {})})
     source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)
-    names, signals = _read(cut(source, reader), reader, arguments.split, arguments.limit)
+    names, signals, rates = _read(cut(source, reader), reader, arguments.split, arguments.limit)
     curves: dict[str, list[Point]] = {}
     for given, codec in zip(arguments.codec, codecs, strict=True):
         curves[given] = [evaluate_codec(codec.coarser(times), signals, arguments.coder) for times in arguments.coarser]
     if arguments.peers:
-        peers, missing = (
-            image_peers() if config.kind == "image" else ([], [f"there are no peers of {config.kind} here"])
-        )
+        found = {"image": image_peers, "audio": sound_peers}.get(config.kind)
+        peers, missing = ([], [f"there are no peers of {config.kind} here"]) if found is None else found()
         for note in missing:
             print(f"note: {note}", file=sys.stderr)
         for peer in peers:
-            curves[peer.name] = [evaluate_peer(peer, quality, config, signals) for quality in peer.qualities]
+            curves[peer.name] = [evaluate_peer(peer, quality, config, signals, rates) for quality in peer.qualities]
     for folder in arguments.decoded:
         curves[str(folder)] = [evaluate_folder(folder, names, reader, config, signals)]
     points = [point for curve in curves.values() for point in curve]
@@ -109,8 +110,10 @@ def _times(text: str) -> list[float]:
     return found
 
 
-def _read(source: "Source", reader: "Reader", split: str | None, limit: int) -> tuple[list[str], "list[Tensor]"]:
-    """Keys and signals `[1, C, *space]` of at most so many samples."""
+def _read(
+    source: "Source", reader: "Reader", split: str | None, limit: int
+) -> tuple[list[str], "list[Tensor]", list[int]]:
+    """Keys, signals `[1, C, *space]` and rates (of sound) of at most so many samples."""
     import torch
 
     if split is not None and split not in source.splits:
@@ -118,11 +121,13 @@ def _read(source: "Source", reader: "Reader", split: str | None, limit: int) -> 
     chosen = source.splits if split is None else {split: source.splits[split]}
     every = [(samples, index) for samples in chosen.values() for index in range(len(samples))]
     count = min(limit, len(every))
-    names, signals, reasons = [], [], []
+    names, signals, rates, reasons = [], [], [], []
     for samples, index in (every[number * len(every) // count] for number in range(count)):
         try:
             raw = samples[index]
-            signals.append(torch.from_numpy(reader.read(raw.data, raw.name).values)[None])
+            signal = reader.read(raw.data, raw.name)
+            signals.append(torch.from_numpy(signal.values)[None])
+            rates.append(int(signal.fields.get("rate") or 0))
             names.append(samples.key(index))
         except SampleError as error:
             reasons.append(str(error))
@@ -130,7 +135,7 @@ def _read(source: "Source", reader: "Reader", split: str | None, limit: int) -> 
         print(f"note: {len(reasons)} samples were passed over, such as {reasons[0]}", file=sys.stderr)
     if not signals:
         raise SourceError(f"{source.name}: there are no samples that can be read")
-    return names, signals
+    return names, signals, rates
 
 
 def _print(rows: Sequence[Sequence[str]]) -> None:

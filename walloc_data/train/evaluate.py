@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,16 +64,21 @@ def evaluate_codec(codec: Codec, signals: Sequence[Tensor], coder: str = "rans")
     return meter.point(codec.name, coder)
 
 
-def evaluate_peer(peer: Peer, quality: float, config: CodecConfig, signals: Sequence[Tensor]) -> Point:
-    """The same of an image format, for signals of uint8."""
+def evaluate_peer(
+    peer: Peer, quality: float, config: CodecConfig, signals: Sequence[Tensor], rates: Sequence[int]
+) -> Point:
+    """The same of another format: of images of uint8, or of sound of so many samples a second each."""
     meter = _Meter(config)
-    for signal in signals:
-        pixels = np.ascontiguousarray(signal[0].movedim(0, -1).numpy())
+    for signal, rate in zip(signals, rates, strict=True):
+        values = config.to_float(signal) if config.kind == "audio" else signal
+        plain = np.ascontiguousarray(values[0].movedim(0, -1).numpy())
         started = time.perf_counter()
-        data = peer.encode(pixels, quality)
+        data = peer.encode(plain, quality, rate)
         between = time.perf_counter()
-        decoded = peer.decode(data)
+        found = peer.decode(data, rate)
         seconds = time.perf_counter() - between
+        decoded = np.zeros_like(plain)  # of which a format may give less, or more
+        decoded[: len(found)] = found[: len(plain)]
         meter.add(signal[0], _floats(decoded, config), len(data), between - started, seconds)
     return meter.point(peer.name, f"{quality:g}")
 
@@ -120,8 +126,8 @@ def _curve(points: Sequence[Point], rates: NDArray[np.float64]) -> NDArray[np.fl
     return curve
 
 
-def _floats(pixels: NDArray[np.uint8], config: CodecConfig) -> Tensor:
-    return config.to_float(torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, 0)[None])[0]
+def _floats(values: NDArray[Any], config: CodecConfig) -> Tensor:
+    return config.to_float(torch.from_numpy(values).movedim(-1, 0)[None])[0]
 
 
 class _Meter:
