@@ -275,14 +275,14 @@ def test_a_transform_in_the_place_of_the_split(dataset):
 
 def test_a_path_that_ends_in_a_split(dataset, tmp_path):
     with pytest.raises(
-        FormatError, match=rf"{dataset}/val is not there: check the path.*'val' a split of it: open that folder with"
+        FormatError, match=rf"{dataset}/val is not there: check the path.*'val' a split of it: open it with split='val'"
     ):
         LatentDataset(f"{dataset}/val/")
     with pytest.raises(FormatError, match=r"/test is not there: check the path$"):
         LatentDataset(dataset / "test")
     with FileServer(dataset) as server:
         storage = StorageOptions(cache_dir=tmp_path)
-        with pytest.raises(DatasetError, match=r"404.*'val' a split of it: open that folder with split='val'"):
+        with pytest.raises(DatasetError, match=r"404.*'val' a split of it: open it with split='val'"):
             StreamingLatentDataset(f"{server.url}/val", batch_size=4, storage=storage)
         with pytest.raises(DatasetError, match=r"404.*names a dataset's folder$"):
             LatentDataset(f"{server.url}/nothing", storage=storage)

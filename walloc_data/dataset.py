@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
+from walloc_data.numbers import whole_number
 from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.collating import collate
@@ -70,6 +71,8 @@ class LatentDataset(Dataset[Any]):
             )
         opened = decoded_by(open_dataset(root, storage), codec)
         self.split, self.decode = split, decode
+        if target_transform is not None and not callable(target_transform):
+            raise DatasetError(f"target_transform is a function of a label, not {target_transform!r}")
         self.transform, self.target_transform = transform, target_transform
         self.root, self.manifest = opened.storage.url, opened.manifest
         self.codec = opened.codec if channels is None else opened.codec.prefix(channels)
@@ -132,6 +135,7 @@ class LatentDataset(Dataset[Any]):
     def fields(self, index: int) -> dict[str, Any]:
         """What else is stored of a sample: `label`, `key`, its `size` as encoded and its `original_size`, both in space
         (H, W of an image), and whatever its reader and its source said."""
+        index = whole_number("index", index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} out of range of {len(self)} samples")
         return self._reader.columns(index % len(self))

@@ -78,10 +78,16 @@ def shard_dataset(
     workers = whole_number("workers", workers, least=1)
     if on_error not in ("skip", "stop"):
         raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")
+    if not isinstance(out, str | os.PathLike) or "://" in os.fspath(out):
+        raise DatasetError(f"a dataset is written to a folder of this machine, not to {out!r}; walloc push sends it on")
     options, out, started = options or Options(), Path(out), time.perf_counter()
+    if not isinstance(options, Options):
+        raise DatasetError(f"options are Options(limit=..., columns=...), not {options!r}")
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
     reader = reader or reader_for(codec.config)
     config = codec.config
+    if not callable(getattr(reader, "read", None)):
+        raise DatasetError(f"reader is one of a kind of signal, such as ImageReader(size=256), not {reader!r}")
     if (reader.kind, reader.dims, reader.channels) != (config.kind, config.dims, config.signal_channels):
         raise DatasetError(
             f"codec {codec.name!r} is for {config.kind} of {config.signal_channels} channels, and the reader gives "

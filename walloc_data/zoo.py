@@ -35,6 +35,8 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
     >>> load_codec("rgb-f8c48x2")
     Codec('rgb-f8c48x2', fingerprint=a73a4087923dea94)
     """
+    if not isinstance(name, str | os.PathLike):
+        raise CodecError(f"a codec is a name of the zoo or a path, not {name!r}")
     name = os.fspath(name)
     if name.startswith("hf://"):
         return _load_file(_download(name))

@@ -26,9 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="raw samples: a folder of files (class/*, {train,val,test}/class/*, flat), a list (.csv, .jsonl), "
         "WebDataset tars (data-{000..012}.tar), parquet, a dataset of Hugging Face; paths, https://, hf://, s3://",
     )
-    parser.add_argument(
-        "out", type=Path, metavar="OUT", help="folder of the dataset: new, empty, or of an unfinished run"
-    )
+    parser.add_argument("out", metavar="OUT", help="folder of the dataset: new, empty, or of an unfinished run")
     parser.add_argument(
         "--codec",
         default="rgb-f8c12",
@@ -104,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for note in result.notes[len(source.notes) :]:
         print(f"note: {note}", file=sys.stderr)
-    _conclude(arguments.out, result, arguments.codec, workers)
+    _conclude(Path(arguments.out), result, arguments.codec, workers)
 
 
 def _refuse_former(arguments: argparse.Namespace) -> None:

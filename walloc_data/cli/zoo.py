@@ -19,6 +19,6 @@ def run(arguments: argparse.Namespace) -> None:
         config = codec.config
         fewer = config.packet_channels / codec.channels
         print(
-            f"{name:<18}{config.signal_channels:>7}{config.grid.removeprefix('f'):>7}{codec.channels:>10}{fewer:>14g}x"
+            f"{name:<18}{config.signal_channels:>7}{config.grid.removeprefix('f'):>7}{codec.channels:>10}{fewer:>14.3g}x"
             f"{codec.network.name:>9}  {codec.fingerprint}"
         )

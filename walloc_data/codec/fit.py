@@ -20,6 +20,7 @@ from walloc_data.codec.threads import one_thread
 from walloc_data.codec.units import with_units
 from walloc_data.codec.wavelets import synthesis_norms
 from walloc_data.errors import CodecError
+from walloc_data.numbers import whole_number
 
 __all__ = ["fit", "subband_weights"]
 
@@ -77,6 +78,7 @@ def fit(
     """
     if not 0 < knee < math.inf:
         raise CodecError(f"knee={knee} is not a positive number")
+    channels = whole_number("channels", channels, error=CodecError)
     if isinstance(signals, Iterator):
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
     if config is None:

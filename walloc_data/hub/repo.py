@@ -81,7 +81,8 @@ class HubRepo:
         try:
             validate_repo_id(name)
         except ValueError as error:
-            raise DatasetError(f"{name!r} is no name of a repository: {error}") from error
+            why = "give it as user/name" if "://" in name else error
+            raise DatasetError(f"{name!r} is no name of a repository: {why}") from error
         if name.count("/") != 1:
             raise DatasetError(f"{name!r} is no name of a repository: give it as user/name")
         self.api = HfApi(token=token)

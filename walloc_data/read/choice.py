@@ -46,6 +46,8 @@ class Choice:
             raise DatasetError(f"decode={self.decode!r} is not one of {_DECODES}")
         if self.decode == "pixels" and kind != "image":
             raise DatasetError(f"decode='pixels' is for images, and codec {self.codec.name!r} is for {kind}: 'signal'")
+        if self.transform is not None and not callable(self.transform):
+            raise DatasetError(f"transform is a function of x, not {self.transform!r}")
         wrong = None if self.decoded else pixel_transform_in(self.transform)
         if wrong:
             raise DatasetError(

@@ -64,6 +64,8 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     """
     if not isinstance(root, str | os.PathLike) or not os.fspath(root):
         raise DatasetError(f"a dataset is a folder or a URL, not {root!r}")
+    if options is not None and not isinstance(options, StorageOptions):
+        raise DatasetError(f"storage is StorageOptions(cache_dir=..., token=...), not {options!r}")
     storage = open_storage(root, options)
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
@@ -113,7 +115,7 @@ def _split_hint(root: str | os.PathLike[str], options: StorageOptions | None) ->
         known = name in Manifest.parse(data, folder).splits
     except WallocError:
         return ""
-    return f"; {folder} is one, and {name!r} a split of it: open that folder with split={name!r}" if known else ""
+    return f"; {folder} is a dataset, and {name!r} a split of it: open it with split={name!r}" if known else ""
 
 
 def any_ragged(datasets: Sequence[OpenedDataset], *, decoded: bool = False) -> bool | None:

@@ -29,6 +29,13 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 _OF_NOTHING = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)  # that hold of no missing value
 
 
+class _Columns(dict[str, Any]):
+    """The columns of a sample, for a function of them."""
+
+    def __missing__(self, name: str) -> Any:
+        raise DatasetError(f"where: no column {name}: there are {', '.join(sorted(self))}")
+
+
 class Where:
     """Whether a sample is wanted, by its fields. `compared` are the columns that this takes, with the constants that
     each is compared with; None: all columns there are."""
@@ -40,7 +47,7 @@ class Where:
     def __call__(self, fields: Fields) -> bool:
         """Raises `DatasetError` for values that cannot be compared as asked."""
         if self.names is None:
-            return bool(self._holds(fields))
+            return bool(self._holds(_Columns(fields)))
         try:
             return bool(self._holds(fields))
         except (TypeError, ValueError, LookupError) as error:

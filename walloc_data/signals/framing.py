@@ -24,7 +24,9 @@ class Framing:
 
     def __post_init__(self) -> None:
         if self.resize not in _RESIZES or self.crop not in _CROPS:
-            raise SourceError(f"resize is one of {_RESIZES} and crop one of {_CROPS}")
+            raise SourceError(
+                f"resize={self.resize!r}, crop={self.crop!r}: resize is one of {_RESIZES} and crop one of {_CROPS}"
+            )
         if self.size is not None and not 1 <= self.size <= _MOST:
             raise SourceError(f"size={self.size!r} is not in 1 to {_MOST} pixels")
 

@@ -72,6 +72,8 @@ def _opened(address: Any, suffixes: frozenset[str], data: str | None) -> Source:
             return _many(text, frozenset(_MANY), suffixes, data)
         if not os.path.exists(text):
             raise SourceError(f"{text} is not there: check the path; a source is {_KINDS}")
+        if suffix and suffix in suffixes:
+            raise SourceError(f"{text} is one sample: give the folder it lies in, or a list of files")
         raise SourceError(f"{text} is no kind of file that holds samples: a source is {_KINDS}")
     if is_saved(Path(text)):
         return open_saved(Path(text), suffixes=suffixes, data=data)

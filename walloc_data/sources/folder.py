@@ -45,7 +45,8 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
             f"{root} holds no files to shard, in it or in folders below it: none has a suffix that the codec's reader "
             "takes"
             + (
-                f" ({', '.join(sorted(suffixes - {''})[:4])}, ...; there are {walked.shown_others()})"
+                f" ({', '.join(sorted(suffixes - {''})[:4])}, ...; there are {walked.shown_others()}): for other kinds "
+                "there are other codecs (walloc zoo lists those at hand, walloc fit --kind makes more)"
                 if walked.others
                 else ""
             )

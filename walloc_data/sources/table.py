@@ -24,6 +24,8 @@ def read_table(path: Path) -> dict[str, Packed]:
     Numbers of CSV are numbers where all of their column are; there an empty cell is None, in others an empty text.
     Raises `SourceError` for a file that cannot be read or is no such table, with the lines that are not.
     """
+    if path.suffix.lower() not in TABLES:
+        raise SourceError(f"{path} is no list: lists are files of {', '.join(TABLES)}")
     try:
         return TABLES[path.suffix.lower()](path)
     except OSError as error:

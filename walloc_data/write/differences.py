@@ -6,6 +6,7 @@ from typing import Any
 __all__ = ["differing_keys", "differing_options"]
 
 _EXAMPLES = 3
+_LONGEST = 80  # characters of a value
 
 
 def differing_options(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -32,4 +33,5 @@ def differing_keys(before: Mapping[str, Iterable[str]], now: Mapping[str, Iterab
 
 
 def _shown(options: Mapping[str, Any], name: str) -> str:
-    return repr(options[name]) if options.get(name) is not None else "not given"
+    shown = repr(options[name]) if options.get(name) is not None else "not given"
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
