@@ -6,7 +6,8 @@ place fit, and the other years and half are encoded. Each goes the way of any da
 it JPEG 2000 of principal components, fitted to the same, at the same bytes, with as many components as serve it best.
 
 PSNR is that of each band, its peak the span of what the band holds in the data of the fit: the mean over the bands,
-and the worst. Bytes are those of the payloads; the codec itself, and the components of the peer, count on neither side.
+and the worst; the results keep all. Bytes are those of the payloads; the codec itself, and the components of the peer,
+count on neither side.
 """
 
 import argparse
@@ -52,13 +53,15 @@ def main() -> None:
     torch.set_num_threads(1)
     rows: list[Sequence[Any]] = [HEAD]
     costs: list[Sequence[Any]] = [FIT_HEAD]
+    of_bands: dict[str, list[float]] = {}
     for case in (*_cubes(arguments.data / "hyperspectral"), *_scenes(arguments.data / "landsat")):
         with tempfile.TemporaryDirectory() as folder:
-            row, cost = _measured(case, Path(folder))
+            row, cost, each = _measured(case, Path(folder))
         print(*row, *cost, flush=True)
         rows.append(row)
+        of_bands[f"{row[0]}, {row[1]}"] = [round(value, 2) for value in each.tolist()]
         costs.append(cost)
-    show("bands", rows, save=arguments.save)
+    show("bands", rows, save=arguments.save, of_bands=of_bands)
     show("bands_costs", costs, save=arguments.save)
 
 
@@ -91,7 +94,8 @@ def _scenes(folder: Path) -> list[Case]:
     ]
 
 
-def _measured(case: Case, folder: Path) -> tuple[Sequence[Any], Sequence[Any]]:
+def _measured(case: Case, folder: Path) -> tuple[Sequence[Any], Sequence[Any], NDArray[np.float64]]:
+    """Rows of both tables, and the PSNR of each band."""
     path, out = folder / "codec.safetensors", folder / "out"
     seconds, memory = _fitted_apart(case, path)
     codec = load_codec(path)
@@ -132,7 +136,7 @@ def _measured(case: Case, folder: Path) -> tuple[Sequence[Any], Sequence[Any]]:
         f"{values / encoding / 1e6:.1f}",
         f"{values / decoding / 1e6:.1f}",
     )
-    return row, cost
+    return row, cost, ours
 
 
 def _psnr(decoded: Images, originals: Images, peaks: Sequence[float]) -> NDArray[np.float64]:

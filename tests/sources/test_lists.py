@@ -224,7 +224,7 @@ def test_halves_of_characters_and_names_that_are_no_utf8(root):
         ("", r"list\.jsonl lists nothing"),
         (
             '{"file": "a.jpg", "label": 3}\n',
-            "no column file_name or path or image or audio or video names the",
+            "no column file_name or path or image or audio or video or array names the",
         ),
         ('{"path": "a.jpg"}\n{"x": 3}\n', r"list\.jsonl: row 2 names no file in column 'path', but None"),
         ('{"path": ""}\n', "row 1 names no file"),

@@ -173,7 +173,7 @@ def test_a_stream_of_torch_is_refused():
         ({"pixels": 1, "label": 2}, r"list\[0\]: a mapping of pixels, label: call what is to be encoded one of image,"),
         ((1, 2, 3), r"list\[0\]: 3 values: a sample is \(data, label\)"),
         ("absent.png", r"absent\.png: there is no such file"),
-        (torch.zeros(2, dtype=torch.bfloat16), r"list\[0\]: TypeError"),
+        (torch.zeros(2).to_sparse(), r"list\[0\]: TypeError"),
     ],
 )
 def test_a_sample_that_is_none(sample, message):

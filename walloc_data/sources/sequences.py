@@ -18,9 +18,10 @@ def read_sequence(samples: Any) -> Source:
     to such; or of columns, `{"image": images, "label": labels}`.
 
     A sample is a path, the bytes of a file, an image of Pillow, an array or a tensor; a pair of such a thing and its
-    label, or its fields by name; or a mapping of fields, of which `image`, `audio`, `video`, `data`, `file_name` or
-    `path` is such a thing. Keys are the numbers of samples, behind the name of their split in a mapping; in lists and
-    tuples, `key` of a mapping is, a field `split` becomes the splits, and labels that are texts become classes.
+    label, or its fields by name; or a mapping of fields, of which `image`, `audio`, `video`, `array`, `data`,
+    `file_name` or `path` is such a thing. Keys are the numbers of samples, behind the name of their split in a mapping;
+    in lists and tuples, `key` of a mapping is, a field `split` becomes the splits, and labels that are texts become
+    classes.
 
     Raises `SourceError` for what has no length, and for two samples of one key.
     """

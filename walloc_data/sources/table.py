@@ -12,7 +12,7 @@ from walloc_data.sources.packed import Column, Packed, Texts, blocks, pack, whol
 
 __all__ = ["FILES_COLUMNS", "TABLES", "files_column", "read_table"]
 
-FILES_COLUMNS = ("file_name", "path", "image", "audio", "video")  # what the column of files may be called
+FILES_COLUMNS = ("file_name", "path", "image", "audio", "video", "array")  # what the column of files may be called
 _SHOWN = 3
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|-?\.[0-9]+([eE][-+]?[0-9]+)?")
 _WHOLE, _TOO_LONG = re.compile(r"-?[0-9]{1,18}"), re.compile(r"-?[0-9]{19,}")

@@ -16,7 +16,8 @@ from walloc_data.sources.table import FILES_COLUMNS
 __all__ = ["Columns", "columns_of", "joined_classes", "names_files", "raw_of"]
 
 _KEYS = ("__key__", "key")
-_DATA = ("image", "img", "audio", "video", "data", "bytes", "content")  # in this order, where several hold bytes
+# In this order, where several hold bytes.
+_DATA = ("image", "img", "audio", "video", "array", "data", "bytes", "content")
 _TEXTS = ("string", "large_string", "string_view")
 _FILE = frozenset(("bytes", "path"))  # the fields of a file in a table, as the features Image, Audio and Video have it
 
@@ -39,7 +40,7 @@ def columns_of(schema: Any, where: str, *, suffixes: frozenset[str], data: str |
     """What the columns of a `pyarrow.Schema` mean; `data` is the name of that of data, if it is known.
 
     Else it is one of files (`bytes` and `path`, as the features Image, Audio and Video are stored), or of bytes: where
-    several are, one that is called like a suffix in `suffixes`, or `image`, `audio`, `video`, `data`.
+    several are, one that is called like a suffix in `suffixes`, or `image`, `audio`, `video`, `array`, `data`.
     Raises `SourceError`, which says `where` and the columns that are there, for none or no telling which.
     """
     names = list(schema.names)
