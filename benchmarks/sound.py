@@ -3,11 +3,12 @@
 They were fitted to other recordings. Of music every stereo recording is compared at 44.1 kHz, of speech every one of
 one channel at 16 kHz; of digits, `{digit}_{speaker}_{take}.wav` at 8 kHz, takes 0 to 4 of a speaker as one. Opus and
 MP3 get as many bytes as latents have, coded by `rans` with tables fitted to the recordings' latents, as a dataset of
-them has. Ratios are to 16-bit PCM. Speeds are of one core, in millions of samples a second (those of all channels), to
-encode and to decode.
+them has. Ratios are to 16-bit PCM. Speeds are millions of samples (of all channels) a second of processor
+time of one core, to encode and to decode.
 """
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import soxr
 import torch
 
-from benchmarks.results import add_save, best_time, show
+from benchmarks.results import add_save, show
 from benchmarks.sound_peers import LOSSY, Sound, decode, encode, flac, near
 from benchmarks.tasks.sound import si_sdr
 from walloc_data import AudioReader, Codec, load_codec
@@ -26,7 +27,7 @@ from walloc_data.errors import SampleError
 
 CODECS = {"music": ("stereo-f256c108", "stereo-f256c27"), "speech": ("mono-f128c32",), "digits": ("mono-f64c16",)}
 RATES = {"music": 44100, "speech": 16000, "digits": 8000}
-_TIMED = 20  # seconds
+_CALLS = 4
 _TAKES = 5
 
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Codecs of sound beside Opus, MP3 and FLAC.")
     for kind in CODECS:
         parser.add_argument(f"--{kind}", type=Path, help=f"folder of {kind}")
+    parser.add_argument("--seconds", type=float, default=15, help="of the middle of each recording")
     add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -46,10 +48,14 @@ def main() -> None:
         folder = getattr(arguments, kind)
         if folder is None:
             continue
-        recordings = dict(digits(folder) if kind == "digits" else files(folder, kind))
+        wanted = round(arguments.seconds * RATES[kind])
+        recordings = {
+            name: x[:, max(0, x.shape[1] - wanted) // 2 :][:, :wanted]
+            for name, x in (digits(folder) if kind == "digits" else files(folder, kind))
+        }
         for name in names:
             rows += compare(load_codec(name), recordings, RATES[kind])
-            longest = max(recordings.values(), key=lambda x: x.shape[1])[:, : _TIMED * RATES[kind]]
+            longest = max(recordings.values(), key=lambda x: x.shape[1])
             speeds.append({"codec": name, **speed(load_codec(name), longest, RATES[kind])})
     show("sound", rows, save=arguments.save, speeds=speeds)
 
@@ -114,9 +120,17 @@ def speed(codec: Codec, x: Sound, rate: int) -> dict[str, str]:
         used = 48000 if name == "Opus" and rate > 16000 else rate
         data = encode(name, resampled(x, rate, used), used, bit_rate)
         calls[name] = (partial(encode, name, resampled(x, rate, used), used, bit_rate), partial(decode, data))
-    return {
-        name: " / ".join(f"{x.size / best_time(call, 3) / 1e6:.1f}" for call in pair) for name, pair in calls.items()
-    }
+    return {name: " / ".join(f"{x.size / _seconds(call) / 1e6:.1f}" for call in pair) for name, pair in calls.items()}
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Processor time of the fastest of several calls."""
+    times = []
+    for _ in range(_CALLS):
+        started = time.process_time()
+        call()
+        times.append(time.process_time() - started)
+    return min(times)
 
 
 def as_floats(values: np.ndarray) -> Sound:

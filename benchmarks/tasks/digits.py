@@ -3,7 +3,7 @@
 Recordings at 8 kHz are called `{digit}_{speaker}_{take}.wav`, as in the Free Spoken Digit Dataset, whose takes 0 to 4
 are there to test on. One small network gets latents of `mono-f64c16`, which was fitted to other recordings; or samples
 at a lower rate, folded so that each position of its grid holds as many numbers (16, of 2 kHz); or all samples (64).
-Inputs are divided by what is their root mean square in all of a recording, for some speak softly.
+Inputs are divided by their root mean square, that of a recording (some speak softly) and that of a channel in all.
 """
 
 import argparse
@@ -26,7 +26,7 @@ __all__ = ["accuracy", "read_digits"]
 CODEC, RATE, FACTOR = "mono-f64c16", 8000, 64
 POSITIONS = 96  # of 8 ms; longer recordings are cut, shorter ones end in zeros
 _TEST_TAKES = 5
-_WIDTH, _BATCH, _EPOCHS, _RATE = 48, 64, 30, 3e-3
+_WIDTH, _BATCH, _EPOCHS, _RATE = 48, 64, 20, 3e-3
 
 
 def main() -> None:
@@ -81,6 +81,7 @@ def read_digits(data: Path, out: Path) -> tuple[dict[str, Tensor], dict[str, flo
 def accuracy(x: Tensor, labels: Tensor, tested: Tensor, seed: int, epochs: int) -> float:
     """The share of digits named rightly after the last epoch. The seed draws weights, order and shifts."""
     torch.manual_seed(seed)
+    x = x / x[~tested].square().mean((0, 2), keepdim=True).sqrt()
     known, digits = x[~tested], labels[~tested]
     model = nn.Sequential(
         *_convolution(x.shape[1], _WIDTH, 1),
