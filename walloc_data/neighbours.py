@@ -47,7 +47,7 @@ class _Decoder:
         where = f"member {key}"
         record = parse_record(data, fingerprint=self.manifest.fingerprint, coder=self.coder, where=where)
         slots = np.arange(len(record))
-        decoded, broken = decode_payloads(list(stored_payloads(record, data, self.coder, slots, slots, self.channels)))
+        decoded, broken = decode_payloads(stored_payloads(record, data, self.coder, slots, slots, self.channels))
         if broken.any():
             raise FormatError(f"{where}, sample {broken.argmax()}: damaged")
         latents = [torch.from_numpy(sample) for sample in decoded]

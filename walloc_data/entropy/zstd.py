@@ -1,6 +1,6 @@
 """The coder `zstd`: prediction within channels, then a Zstandard frame a sample. The fastest to decode."""
 
-import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -41,7 +41,7 @@ class ZstdCoder:
         if predictors.max() >= len(PREDICTORS):
             raise CoderError(f"zstd tables: predictor {predictors.max()} is unknown: upgrade walloc_data")
         self.predictors, self.dictionary = predictors, dictionary
-        self._local = threading.local()  # a decompressor that two threads share ends the process
+        self._idle: deque[zstandard.ZstdDecompressor] = deque()  # one that two threads share ends the process
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.predictors, self.dictionary)
@@ -134,11 +134,12 @@ class ZstdCoder:
         else:
             frames = memoryview(b"".join([view[start : start + length] for start, length in segments.tolist()]))
         try:
-            if not hasattr(self._local, "decompressor"):
-                self._local.decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary())
-            whole = _all_say(size, frames, lengths) and out.nbytes == self._local.decompressor.stream_reader(
-                frames, read_across_frames=True
-            ).readinto(out.reshape(-1).view(np.uint8).data)
+            whole = _all_say(size, frames, lengths)
+            if whole:
+                decompressor = self._decompressor()
+                reader = decompressor.stream_reader(frames, read_across_frames=True)
+                whole = out.nbytes == reader.readinto(out.reshape(-1).view(np.uint8).data)
+                self._idle.append(decompressor)
         except (zstandard.ZstdError, ValueError) as error:
             raise CoderError(f"a payload is no Zstandard frame of {size} latents: {error}") from error
         if not whole:
@@ -160,6 +161,12 @@ class ZstdCoder:
         if dictionary.dtype != np.uint8 or dictionary.nbytes > 1 << 24:
             raise CoderError("zstd tables: the dictionary must be at most 16 MiB of uint8")
         return cls(np.ascontiguousarray(tables["predictors"]), dictionary.tobytes())
+
+    def _decompressor(self) -> zstandard.ZstdDecompressor:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return zstandard.ZstdDecompressor(dict_data=self._dictionary())
 
     def _dictionary(self) -> zstandard.ZstdCompressionDict | None:
         return zstandard.ZstdCompressionDict(self.dictionary) if self.dictionary else None

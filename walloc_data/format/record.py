@@ -26,6 +26,7 @@ import math
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,16 @@ class Record:
 
     def __len__(self) -> int:
         return len(self.crcs)
+
+    @cached_property
+    def stored(self) -> list[tuple[int, int, int]]:
+        """Of each sample, the offset and the bytes of its payload, and its CRC."""
+        return list(zip(*self.segments.T.tolist(), self.crcs.tolist(), strict=True))
+
+    @cached_property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape `(c, *space)` of all samples, or None where they differ."""
+        return self.latent_shape(0) if len(self.shapes) == 1 else None
 
     def latent_shape(self, sample: int) -> tuple[int, ...]:
         """Shape `(c, *space)` of a sample's latents."""

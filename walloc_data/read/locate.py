@@ -1,7 +1,6 @@
 """Where the samples of a split lie, by the counts of the manifest, and only if need be by those of an index."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ __all__ = ["Group", "Places"]
 
 
 class Group(NamedTuple):
-    """Samples of one record: where it is, their places in the batch, and their slots in the record."""
+    """Samples of one record: where it is, their places in the batch, and their slots in the record, which rise."""
 
     shard: int
     number: int
@@ -89,9 +88,9 @@ class Places:
             first, inside = np.cumsum([0, *self._counts_of(shard)]), indices[here] - self.first[shard]
             numbers[here] = np.searchsorted(first, inside, side="right") - 1
             slots[here] = inside - first[numbers[here]]
-        order = np.lexsort((numbers, shards))
-        edges = np.flatnonzero(np.diff(shards[order]) | np.diff(numbers[order])) + 1
-        for start, stop in pairwise([0, *edges.tolist(), len(order)]):
-            if start < stop:
-                places = order[start:stop]
-                yield Group(int(shards[places[0]]), int(numbers[places[0]]), places, slots[places])
+        order = np.argsort(indices, kind="stable")
+        shards, numbers, slots = shards[order], numbers[order], slots[order]
+        starts = np.flatnonzero(np.diff(shards, prepend=-1) | np.diff(numbers, prepend=-1))
+        edges, whose = starts.tolist(), zip(shards[starts].tolist(), numbers[starts].tolist(), strict=True)
+        for (shard, number), start, stop in zip(whose, edges, [*edges[1:], len(order)], strict=True):
+            yield Group(shard, number, order[start:stop], slots[start:stop])

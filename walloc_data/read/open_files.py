@@ -8,13 +8,12 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import DatasetError, FormatError
-from walloc_data.read.recent import Recent
 
 __all__ = ["OpenFile"]
 
@@ -56,7 +55,7 @@ class _Descriptor:
 _OPEN: "deque[_Descriptor]" = deque(maxlen=_allowed())  # those opened last, of all datasets of this process
 
 
-_KEPT: "Recent[tuple[OpenFile, int, int], bytes]" = Recent(1 << 24)  # bytes
+_WORTH, _MODEST = 4, 1 << 20  # how many times too much is read in one piece, and its bytes, at most
 
 
 class OpenFile:
@@ -83,13 +82,22 @@ class OpenFile:
             raise FormatError(f"{self.path} ends before byte {part.stop} of {self._size}: cut short; copy it again")
         return data
 
-    def kept(self, start: int, stop: int) -> bytes:
-        """A slice that is kept in memory for a while, for whoever wants it next."""
-        found = _KEPT.get((self, start, stop))
-        if found is None:
-            found = self[start:stop]
-            _KEPT.put((self, start, stop), found, stop - start)
-        return found
+    def pieces(self, rows: "Sequence[tuple[int, int, Any]]") -> list[Any]:
+        """Slices, by offset and bytes, in the order of their offsets: one read each, or one of all that lies close."""
+        size = sum([row[1] for row in rows])
+        start, stop = rows[0][0], sum(rows[-1][:2])
+        if stop - start < _WORTH * size and stop - start <= _MODEST and len(rows) > 1:
+            whole = memoryview(self[start:stop])
+            return [whole[at - start : at - start + size] for at, size, _ in rows]
+        try:
+            descriptor = self._descriptor() or self._open()
+            read, number = _READ, descriptor.number
+            found = [read(number, size, at) for at, size, _ in rows]
+        except OSError:
+            found = []
+        if sum(map(len, found)) == size:
+            return found
+        return [self[at : at + size] for at, size, _ in rows]
 
     def _read(self, start: int, stop: int) -> bytes:
         descriptor = self._descriptor() or self._open()

@@ -1,6 +1,6 @@
 """Payloads to latents, all of one shape and coder in one call of the coder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,7 +15,6 @@ from walloc_data.read.open_files import OpenFile
 
 __all__ = ["Empty", "Payloads", "decode_payloads", "new_array", "stored_payloads"]
 
-_SEVERAL, _MODEST = 4, 1 << 19  # samples of a local record, and its bytes, for which all of it is read and kept
 Empty: TypeAlias = Callable[[tuple[int, ...]], NDArray[np.int8]]
 
 
@@ -44,30 +43,25 @@ def stored_payloads(
     slots: NDArray[np.int64],
     places: NDArray[np.int64],
     channels: int | None = None,
-) -> Iterator[Payloads]:
+) -> list[Payloads]:
     """Some samples of a record in a buffer, by their slots in it: one part, or as many as samples if its shapes differ.
 
     Of the first `channels` alone nothing is checked: the CRC is that of whole latents.
     """
-    data = _pieces(buffer, record, record.segments[slots].tolist())
-    whole = channels is None or channels == record.channels
-    crcs = record.crcs[slots].tolist() if whole else [None] * len(data)
-    numbers = slots.tolist() if len(record.shapes) > 1 else [0]
-    shapes = [(channels or record.channels, *record.latent_shape(slot)[1:]) for slot in numbers]
-    if len(record.shapes) == 1:
-        yield Payloads(places.tolist(), data, crcs, shapes[0], coder)
-        return
-    for place, payload, crc, shape in zip(places.tolist(), data, crcs, shapes, strict=True):
-        yield Payloads([place], [payload], [crc], shape, coder)
-
-
-def _pieces(buffer: Any, record: Record, segments: list[list[int]]) -> Sequence[Any]:
-    if isinstance(buffer, OpenFile) and len(segments) >= _SEVERAL:
-        first, end = int(record.segments[0, 0]), int(record.segments[-1].sum())
-        if end - first <= _MODEST:  # as many samples are wanted as a stream wants, and the rest will be soon
-            view = memoryview(buffer.kept(first, end))
-            return [view[start - first : start - first + size] for start, size in segments]
-    return [buffer[start : start + size] for start, size in segments]
+    rows, numbers = record.stored, slots.tolist()
+    stored = [rows[number] for number in numbers]
+    data: Sequence[Any]
+    if isinstance(buffer, OpenFile):
+        data = buffer.pieces(stored)
+    else:
+        data = [buffer[start : start + size] for start, size, _ in stored]
+    kept = channels or record.channels
+    crcs = [row[2] for row in stored] if kept == record.channels else [None] * len(stored)
+    if record.shape:
+        return [Payloads(places.tolist(), data, crcs, (kept, *record.shape[1:]), coder)]
+    shapes = [(kept, *record.latent_shape(number)[1:]) for number in numbers]
+    each = zip(places.tolist(), data, crcs, shapes, strict=True)
+    return [Payloads([place], [payload], [crc], shape, coder) for place, payload, crc, shape in each]
 
 
 def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tuple[Any, NDArray[np.bool_]]:
@@ -98,13 +92,12 @@ def _in_order(group: Sequence[Payloads]) -> Payloads:
     """Payloads of one shape and coder as one part, by their places."""
     if len(group) == 1 and len(group[0].places) == 1:
         return group[0]
-    places = [place for part in group for place in part.places]
-    data = [payload for part in group for payload in part.data]
-    crcs = [crc for part in group for crc in part.crcs]
-    order = np.argsort(places).tolist()
-    return group[0]._replace(
-        places=[places[i] for i in order], data=[data[i] for i in order], crcs=[crcs[i] for i in order]
-    )
+    stored: dict[int, tuple[Any, int | None]] = {}
+    for part in group:
+        stored.update(zip(part.places, zip(part.data, part.crcs, strict=True), strict=True))
+    places = sorted(stored)
+    data, crcs = zip(*map(stored.__getitem__, places), strict=True)
+    return group[0]._replace(places=places, data=data, crcs=crcs)
 
 
 def _decode(part: Payloads, out: NDArray[np.int8]) -> list[bool]:

@@ -70,7 +70,7 @@ class SplitReader:
         self.records.fetch(asked)
 
         def with_columns(opened: OpenedRecord) -> OpenedRecord:
-            opened.columns(columns)
+            opened.read(columns)
             return opened
 
         for group in asked:
@@ -135,7 +135,7 @@ class SplitReader:
             except FormatError as error:
                 yield str(error)
                 continue
-            [again], [still] = decode_payloads(list(self._stored(opened, group)))
+            [again], [still] = decode_payloads(self._stored(opened, group))
             if still or again.shape != latents[place].shape:
                 yield (
                     f"{opened.where}, sample {group.slots[0]} ({indices[place]} of the split): damaged; copy the shard "
@@ -145,7 +145,7 @@ class SplitReader:
                 latents[place][...] = again
                 broken[place] = False
 
-    def _stored(self, opened: OpenedRecord, group: Group) -> Iterator[Payloads]:
+    def _stored(self, opened: OpenedRecord, group: Group) -> list[Payloads]:
         record, buffer, coder = opened.record, opened.buffer, opened.coder
         return stored_payloads(record, buffer, coder, group.slots, group.places, self.channels)
 

@@ -14,6 +14,7 @@ from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, FormatError, MissingError, WallocError
 from walloc_data.format import MANIFEST_FILE, Column, Record
 from walloc_data.read.locate import Group, Places
+from walloc_data.read.open_files import OpenFile
 from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.recent import Recent
 from walloc_data.read.record_files import Found, RecordFiles
@@ -70,23 +71,30 @@ class OpenedRecord(NamedTuple):
     def record(self) -> Record:
         return self.parsed.record
 
+    def read(self, names: Collection[str] | None = None) -> None:
+        """Read columns, all or those of some names, as far as that was not done. Raises `FormatError` for damage."""
+        parsed = self.parsed
+        unread = None if names is None else [name for name in names if name not in parsed.columns]
+        if parsed.complete or (names is not None and not unread):
+            return
+        found = parsed.record.columns(self.buffer, where=self.where, only=unread)
+        if "label" in found:
+            found["label"] = label_column(found["label"], len(self.record))
+        parsed.columns.update({**dict.fromkeys(unread or ()), **found})
+        parsed.complete = unread is None
+
     def column(self, name: str) -> "Column | None":
         """One column, or None; of labels, see `label_column`."""
-        found = self.columns([name]).get(name)
+        if name not in self.parsed.columns:
+            self.read([name])
+        found = self.parsed.columns.get(name)
         return label_column(None, len(self.record)) if found is None and name == "label" else found
 
     def columns(self, names: Collection[str] | None = None) -> dict[str, Column]:
         """Those of some names that there are, or all. Raises `FormatError` where a byte of any is wrong."""
-        parsed = self.parsed
-        unread = None if names is None else [name for name in names if name not in parsed.columns]
-        if not parsed.complete and (unread is None or unread):
-            found = parsed.record.columns(self.buffer, where=self.where, only=unread)
-            if "label" in found:
-                found["label"] = label_column(found["label"], len(self.record))
-            parsed.columns.update({**dict.fromkeys(unread or ()), **found})
-            parsed.complete = unread is None
-        wanted = parsed.columns if names is None else names
-        return {name: column for name in wanted if (column := parsed.columns.get(name)) is not None}
+        self.read(names)
+        wanted = self.parsed.columns if names is None else names
+        return {name: column for name in wanted if (column := self.parsed.columns.get(name)) is not None}
 
 
 class _Source(NamedTuple):
@@ -113,7 +121,7 @@ class Records:
         records = [[shard.records for shard in source.files.shards] for source in self._sources]
         self.places = Places(shards, [source.block for source in self._sources], records, self._counts)
         self.any_remote = any(source.files.remote for source in self._sources)
-        self._parsed: Recent[tuple[int, int], _Parsed] = Recent(_PARSED)
+        self._kept: Recent[tuple[int, int], OpenedRecord] = Recent(_PARSED)  # without the bytes of any
 
     def reading(self, shard: int, number: int, use: Callable[[OpenedRecord], _T]) -> _T:
         """What `use` makes of a record. Where the record is damaged and remote, it is fetched anew, once."""
@@ -126,13 +134,17 @@ class Records:
 
     def open(self, shard: int, number: int, *, anew: bool = False) -> OpenedRecord:
         """A record, parsed and checked; `anew` fetches what is remote again. Raises `FormatError` for damage."""
+        kept = None if anew else self._kept.get((shard, number))
+        if kept is not None and kept.buffer is not None:
+            return kept
         source, inside = self._at(shard)
         found = source.files.find(inside, number, anew=anew)
-        parsed = None if anew else self._parsed.get((shard, number))
-        if parsed is None:
-            parsed = self._checked(source, found)
-            self._parsed.put((shard, number), parsed, len(parsed.record) + 64)
-        return OpenedRecord(parsed, found.buffer, found.where, source.coder)
+        if kept is None:
+            kept = OpenedRecord(self._checked(source, found), None, found.where, source.coder)
+            if isinstance(found.buffer, OpenFile):  # which holds no bytes
+                kept = kept._replace(buffer=found.buffer)
+            self._kept.put((shard, number), kept, len(kept.record) + 64)
+        return kept._replace(buffer=found.buffer)
 
     def scan(self, use: Callable[[OpenedRecord], _T]) -> "Iterator[tuple[int, _T | WallocError]]":
         """The shard of every record, in order, and what `use` makes of its header and columns, or what is wrong.
@@ -187,6 +199,8 @@ class Records:
 
     def fetch(self, groups: Sequence[Group]) -> None:
         """Bring what is not at hand into memory, many at a time. What fails, fails again when it is opened."""
+        if not self.any_remote:
+            return
         missing = [group[:2] for group in groups if not self._at_hand(group.shard, group.number)]
         if len(missing) > 1:
             with Work(min(_FETCHES, len(missing)), "walloc-fetch") as work:

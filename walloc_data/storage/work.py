@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, wait
+from concurrent import futures
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -107,8 +108,10 @@ class Work:
     def result(self, future: "Future[_T]") -> _T:
         """What a call gave, or raised; or `Stopped`, where that is not wanted any more."""
         try:
-            while not future.done() and not wait([future], timeout=_LOOK).done:
-                if self._end.come():
+            while not future.done():
+                with suppress(futures.TimeoutError):  # of this wait: what a call raises is given
+                    future.exception(_LOOK)
+                if not future.done() and self._end.come():
                     self.stop()
                     raise Stopped
             return future.result()

@@ -7,8 +7,9 @@ Duda, "Asymmetric numeral systems", 2013 (rANS); Giesen, "Interleaved entropy co
 """
 
 import math
-import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,8 +25,7 @@ from walloc_data.errors import CoderError
 
 __all__ = ["RansCoder"]
 
-_LAST = threading.local()  # a plan and its workspace, of each thread
-_KEPT = 1 << 24  # bytes of a workspace, at most
+_IDLE, _MODEST = 8, 1 << 24  # workspaces that are kept, and bytes of one, at most
 _CELLS = 1 << 30  # of the workspace a sample, 2 bytes each; hostile shapes could ask for any number
 
 
@@ -72,6 +72,10 @@ class RansCoder:
         self._lookup = np.append(self._runs, runs).astype(np.int32) * (RANGES + TOTAL)  # the last is of `NOTHING`
         self._tables = _compiled(self.distributions)
         self._plans: dict[tuple[int, ...], Plan] = {}
+        self._idle: deque[tuple[Plan, Workspace]] = deque(maxlen=_IDLE)  # a new one costs a page fault a page
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_tables, (self.tables(),)
 
     @classmethod
     def fit(cls, latents: Sequence[NDArray[np.int8]]) -> "RansCoder":
@@ -166,16 +170,19 @@ class RansCoder:
         target = np.ascontiguousarray(upright)  # `out` itself, if it is upright
         plan = self._plan(upright.shape[2:], kept)
         size = len(self.mean) * math.prod(space)
+        work = self._workspace(plan, size // 4)
         bad = decode_batch(
             data,
             np.ascontiguousarray(segments),
             self._tables,
             self._lookup,
             plan,
-            _workspace(plan, size // 4),
+            work,
             target.reshape(-1),
             size,
         )
+        if work.space.nbytes <= _MODEST:
+            self._idle.append((plan, work))
         if bad >= 0:
             raise CoderError(f"payload {bad} is damaged, or was made with other tables or for another shape")
         if not np.shares_memory(target, out):
@@ -230,6 +237,14 @@ class RansCoder:
             self._plans = {(channels, *space): plan}
         return plan
 
+    def _workspace(self, plan: Plan, words: int) -> Workspace:
+        """One that no thread works in, for payloads of so many words: that of a batch before, if of this plan."""
+        with suppress(IndexError):
+            last, work = self._idle.pop()
+            if last is plan:
+                return work
+        return workspace_of(plan, STEP, words)
+
     def _check(self, latents: NDArray[np.int8], least: int | None = None) -> None:
         channels = len(self.mean)
         if (
@@ -268,17 +283,6 @@ def _distributions(reaches: NDArray[np.uint8], frequencies: NDArray[np.uint16]) 
         raise CoderError(f"rans tables: a distribution sums to {TOTAL - left.min()}, not to less than {TOTAL}")
     spread[:, ESCAPE] = left
     return spread
-
-
-def _workspace(plan: Plan, words: int) -> Workspace:
-    """A workspace to decode in, that of the last batch if it was of this plan: a new one costs a page fault a page."""
-    if getattr(_LAST, "plan", None) is plan:
-        found: Workspace = _LAST.work
-        return found
-    work = workspace_of(plan, STEP, words)
-    if work.space.nbytes <= _KEPT:
-        _LAST.plan, _LAST.work = plan, work
-    return work
 
 
 def _compiled(distributions: NDArray[np.uint32]) -> NDArray[np.uint8]:
