@@ -1,11 +1,13 @@
 """Pages of docs whose code runs as it stands, on photographs of the tests."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+from benchmarks import results
 from walloc_data import LatentDataset
 from walloc_data.cli import main
 
@@ -89,3 +91,9 @@ def test_the_commands_for_sensors_run(tmp_path, monkeypatch, capsys):
         "scans": (4, 4, 8, 8),
         "eeg": (64, 32),
     }
+
+
+@pytest.mark.parametrize("name", ["video", "video_speed"])
+def test_tables_of_video_are_those_of_the_benchmark(name):
+    rows = json.loads((Path(results.__file__).parent / "results" / f"{name}.json").read_text("utf-8"))["rows"]
+    assert results.table(rows) in (DOCS / "video.md").read_text("utf-8")
