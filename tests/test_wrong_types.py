@@ -21,6 +21,7 @@ WRONG = {
         "is one sample: give the folder it lies in",
     ),
     "splits of folders": (lambda d, p: shard_dataset({"train": p, "val": p}, "o"), "a mapping of splits is to lists"),
+    "a list that is not": (lambda d, p: read_list("photos.csv"), "photos.csv is not there: check the path"),
     "a folder for a list": (lambda d, p: read_list(p), "is no list: lists are files of .csv"),
     "storage by name": (lambda d, p: LatentDataset(d, storage="cache"), "storage is StorageOptions(cache_dir="),
     "a transform by name": (

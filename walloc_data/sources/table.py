@@ -28,6 +28,8 @@ def read_table(path: Path) -> dict[str, Packed]:
         raise SourceError(f"{path} is no list: lists are files of {', '.join(TABLES)}")
     try:
         return TABLES[path.suffix.lower()](path)
+    except FileNotFoundError as error:
+        raise SourceError(f"{path} is not there: check the path") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
