@@ -1,5 +1,6 @@
 """Arrays in units of their own: what is fitted to each band, and how values come back."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -136,3 +137,22 @@ def test_units_that_no_codec_can_have(codec, change):
     settings = {name: getattr(codec.config, name) for name in codec.config.__dataclass_fields__}
     with pytest.raises(CodecError):
         CodecConfig(**(settings | change))
+
+
+def test_the_fingerprint_is_of_offsets_and_scales_and_stays():
+    units = {"offsets": (1.5, -2.0), "scales": (2.0, 0.25), "peaks": (8.0, 1.0), "dtype": "int16"}
+    config = CodecConfig(name="a", kind="array", signal_channels=2, dims=1, levels=1, wavelet="haar", **units)
+    rows = torch.arange(4, dtype=torch.float32).reshape(2, 2) / 4 + 0.5
+    parts = {
+        "odd": torch.tensor([[False], [True]]),
+        "encoder": rows,
+        "decoder": rows,
+        "steps": torch.tensor([0.5, 0.5]),
+    }
+
+    def fingerprint(**changes: object) -> str:
+        return Codec(dataclasses.replace(config, **changes), mean=torch.zeros(2), scale=1.0, **parts).fingerprint
+
+    assert fingerprint() == "000c4fd1e8056d85"
+    assert fingerprint(peaks=(1.0, 1.0), dtype=None, name="b") == fingerprint()
+    assert len({fingerprint(), fingerprint(offsets=(1.5, 2.0)), fingerprint(scales=(2.0, 0.5))}) == 3
