@@ -53,13 +53,13 @@ def main() -> None:
     torch.set_num_threads(1)
     rows: list[Sequence[Any]] = [HEAD]
     costs: list[Sequence[Any]] = [FIT_HEAD]
-    of_bands: dict[str, list[float]] = {}
+    of_bands: dict[str, str] = {}
     for case in (*_cubes(arguments.data / "hyperspectral"), *_scenes(arguments.data / "landsat")):
         with tempfile.TemporaryDirectory() as folder:
             row, cost, each = _measured(case, Path(folder))
         print(*row, *cost, flush=True)
         rows.append(row)
-        of_bands[f"{row[0]}, {row[1]}"] = [round(value, 2) for value in each.tolist()]
+        of_bands[f"{row[0]}, {row[1]}"] = " ".join(f"{value:.1f}" for value in each)
         costs.append(cost)
     show("bands", rows, save=arguments.save, of_bands=of_bands)
     show("bands_costs", costs, save=arguments.save)
