@@ -1,5 +1,7 @@
 """fit without a configuration: what a codec is for follows from the examples."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -67,3 +69,14 @@ def test_sound_and_volumes():
 def test_what_cannot_be_fitted(signals, options, message):
     with pytest.raises(CodecError, match=message):
         fit(signals, channels=12, **options)
+
+
+def test_too_many_packets_for_the_memory_is_one_sentence(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 309237645312 bytes.")
+
+    monkeypatch.setattr(sys.modules["walloc_data.codec.fit"], "principal_components", refuse)
+    with pytest.raises(
+        CodecError, match="levels=3 make 192 channels of packets, too many to fit in the memory there is"
+    ):
+        fit(IMAGES, channels=12)

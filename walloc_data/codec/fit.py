@@ -96,7 +96,15 @@ def fit(
         raise CodecError(f"channels={channels} is not in 1 to {config.packet_channels}, the channels of the packets")
     refuse_small(signals, config)
     weights = subband_weights(config, emphasis)
-    mean, encoder, odd, kept, total = principal_components(signals, config, weights, channels)
+    try:
+        mean, encoder, odd, kept, total = principal_components(signals, config, weights, channels)
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):  # as torch says it
+            raise
+        raise CodecError(
+            f"levels={config.levels} make {config.packet_channels:,} channels of packets, too many to fit in the "
+            "memory there is: take fewer levels"
+        ) from error
     if not total > _SILENCE * config.packet_channels:
         raise CodecError("the signals are constant: there is nothing to fit")
     if step is None:  # where no channel is left out, a millionth of the variance stands for it
