@@ -257,6 +257,8 @@ def test_too_large_too_fast_and_nowhere(four_seconds):
         reader(max_pixels=9999).read(four_seconds, "a film")
     with pytest.raises(SampleError, match=r"it has 4\.00 s, and no clip at 7 s"):
         reader().read(Window(four_seconds, 7, 0), "a film")
+    with pytest.raises(SampleError, match="a film: its header says 5000 s: more clips than any video has"):
+        reader(stride=0.001, rate=1).starts(np.zeros((5000, 1, 1, 3), np.uint8), "a film")
     fast = film(FRAMES, rate=1000)
     with pytest.raises(SampleError, match="give rate"):
         reader().starts(fast, "a film")

@@ -16,7 +16,7 @@ from walloc_data.signals.signal import Signal, Window
 
 __all__ = ["VideoReader"]
 
-_MOST_FRAMES = 1 << 28  # of one file; what says that it has more lies
+_MOST_FRAMES, _MOST_CLIPS = 1 << 26, 1 << 22  # of one file; what says that it has more lies
 _SPARE = 0.1  # of a frame: what is shorter at the end is rounding
 _GRAY = np.array([19595, 38470, 7471], np.uint32)  # ITU-R 601, over 65536, as Pillow has it
 
@@ -101,6 +101,8 @@ class VideoReader:
         # None begins at the end, nor behind one that reaches it; counted in frames, so that times may be rounded.
         step = self.frames if self.stride is None else self.stride * rate
         clips = 1 + max(0, math.ceil((count - max(self.frames, step)) / step - 1e-9))
+        if clips > _MOST_CLIPS:
+            raise SampleError(f"{name}: its header says {footage.seconds:g} s: more clips than any video has")
         return [number * step / rate for number in range(clips)]
 
     def _rate(self, footage: Footage) -> float:
