@@ -62,7 +62,10 @@ def _by_split(samples: Any) -> dict[str, Any] | None:
     """Samples at hand by their field `split`, which they then have no more; None where none has one."""
     if not isinstance(samples, list | tuple | Columns):
         return None
-    values = [_field(samples[index], "split") for index in range(len(samples))]
+    if isinstance(samples, Columns):
+        values = list(map(field_of, samples.columns.get("split", ())))
+    else:
+        values = [_field(sample, "split") for sample in samples]
     if not any(value is not None for value in values):
         return None
     places = split_places(values, type(samples).__name__)
