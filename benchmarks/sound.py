@@ -94,7 +94,9 @@ def compare(codec: Codec, recordings: dict[str, Sound], rate: int) -> Iterator[t
             numbers += [pcm / its_size, *quality(decoded, x)]
         table.append([*numbers, pcm / len(flac(x, rate))])
         yield (name, f"{x.shape[1] / rate:.0f}", codec.name, *(f"{number:.1f}" for number in table[-1]))
-    yield ("mean", "", codec.name, *(f"{number:.1f}" for number in np.mean(table, 0)))
+    means = np.mean(table, 0)
+    means[::3] = 1 / np.mean(1 / np.array(table)[:, ::3], 0)  # ratios, whose inverses are rates
+    yield ("mean", "", codec.name, *(f"{number:.1f}" for number in means))
 
 
 def quality(decoded: Sound, x: Sound) -> tuple[float, float]:
