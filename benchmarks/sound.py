@@ -56,7 +56,7 @@ def main() -> None:
         for name in names:
             rows += compare(load_codec(name), recordings, RATES[kind])
             longest = max(recordings.values(), key=lambda x: x.shape[1])
-            speeds.append({"codec": name, **speed(load_codec(name), longest, RATES[kind])})
+            speeds.append({"name": name, **speed(load_codec(name), longest, RATES[kind])})
     show("sound", rows, save=arguments.save, speeds=speeds)
 
 
