@@ -15,7 +15,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from walloc_data.entropy import RansCoder
 from walloc_data.signals import Window
 
 KNOWN = ("bigbuckbunny.mp4", "nasa_13013.mp4")
-COARSER, QUALITIES = (1, 2, 4), (4.0, 10.0, 16.0, 22.0, 28.0, 34.0, 40.0, 46.0)
+COARSER, QUALITIES = (1, 2, 4), (1.0, 4.0, 10.0, 16.0, 22.0, 28.0, 34.0, 40.0, 46.0)
 PEERS = {"veryfast, 16": ("veryfast", 16), "medium, 16": ("medium", 16), "medium, 250": ("medium", 250)}
 FRAMES, LINES, GRID = 16, 144, 8
 Point = tuple[float, float, float]  # bytes, PSNR, quality
@@ -41,12 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Video beside H.264 at the same bytes, speed at the same PSNR.")
     parser.add_argument("--data", type=Path, required=True, help="folder of video")
     parser.add_argument("--known", nargs="*", default=KNOWN, help="files that the codec was fitted to")
-    parser.add_argument("--codec", default="video-t4f8c48")
+    parser.add_argument("--codecs", nargs="+", default=["video-t4f8c48", "video-t4f8c192"])
     parser.add_argument("--seeds", type=int, default=3, help="of the classifier of scenes")
     add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    codec = load_codec(arguments.codec)
+    codecs = [load_codec(name) for name in arguments.codecs]
     paths = sorted(path for path in arguments.data.iterdir() if path.suffix in VideoReader.suffixes)
     known = [clip for path in paths if path.name in arguments.known for clip in clips(path)]
     rows = [("film", "codec", "ratio", "bits a pixel", "PSNR, dB", *(f"x264 {name}, dB" for name in PEERS))]
@@ -58,7 +58,7 @@ def main() -> None:
             found = clips(path)
             frames = to_yuv(np.concatenate(found, 1))
             curves = {name: curve(frames, np.concatenate(found, 1), *how) for name, how in PEERS.items()}
-            for times in COARSER:
+            for codec, times in product(codecs, COARSER):
                 coarse = codec.coarser(times)
                 size, quality = measure(coarse, known, found)
                 pixels = sum(clip[0].size for clip in found)
@@ -70,7 +70,7 @@ def main() -> None:
                     crf = at(curves["veryfast, 16"], 1, quality, 2)
                     speeds += speed(path.stem, codec, known, found, crf)
                     print(*speeds[-2:], sep="\n", flush=True)
-    scenes = accuracies(paths, arguments.codec, arguments.seeds)
+    scenes = accuracies(paths, codecs[0].name, arguments.seeds)
     show("video", rows, save=arguments.save, scenes=len(paths), scene_accuracies=scenes)
     show("video_speed", speeds, save=arguments.save)
 

