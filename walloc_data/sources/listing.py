@@ -1,14 +1,16 @@
 """What the columns of a listing say of its samples: their splits, their classes, and that a key is of one alone."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SourceError
 from walloc_data.sources.files import Files
-from walloc_data.sources.packed import Packed, whole
+from walloc_data.sources.packed import Packed, some, whole
 from walloc_data.sources.source import Source
 from walloc_data.sources.split_names import SPLITS
 
@@ -52,37 +54,61 @@ def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np
 
 
 def parted(files: Files, where: str, *, unsaid: str | None = None) -> dict[str, Files]:
-    """Files by their field `split`, which they then have no more; `unsaid` is the split of those without a value."""
-    places = split_places([value or unsaid for value in files.fields["split"]], where)
-    return {split: files.chosen(rows).without("split") for split, rows in places.items()}
+    """Files by their field `split`, which they then have no more; `unsaid` is the split of those without a value.
+
+    Fields are taken out of `files` one by one, or all of them would be in memory twice.
+    """
+    fields = dict(files.fields)
+    places = split_places((value or unsaid for value in fields.pop("split")), where)
+    if isinstance(files.fields, dict):
+        files.fields.clear()
+    chosen: dict[str, dict[str, Packed]] = {split: {} for split in places}
+    for name in list(fields):
+        values = fields.pop(name)
+        for split, rows in places.items():
+            chosen[split][name] = some(values, rows)
+    return {
+        split: replace(
+            files,
+            names=some(files.names, rows),
+            fields=chosen[split],
+            keys=None if files.keys is None else some(files.keys, rows),
+        )
+        for split, rows in places.items()
+    }
 
 
-def split_places(values: Packed, where: str) -> dict[str, Sequence[int]]:
+def split_places(values: Iterable[Any], where: str) -> dict[str, Sequence[int]]:
     """The places of each split that a column names, splits in the usual order.
 
     Raises `SourceError` for what cannot name one.
     """
-    places: dict[str, list[int]] = {}
+    found: dict[Any, array[int]] = {}
     for place, value in enumerate(values):
-        places.setdefault(value, []).append(place)
-    for name in places:
+        if value not in found:
+            found[value] = array("q")
+        found[value].append(place)
+    for name, rows in found.items():
         if type(name) is not str or not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
             raise SourceError(
-                f"{where}: the split of row {places[name][0] + 1} is {name!r}: a split is named by letters, digits, _ "
+                f"{where}: the split of row {rows[0] + 1} is {name!r}: a split is named by letters, digits, _ "
                 "and - in column 'split'"
             )
     order = {name: rank for rank, name in enumerate(SPLITS)}
-    return {name: places[name] for name in sorted(places, key=lambda name: (order.get(name, len(order)), name))}
+    names = sorted(found, key=lambda name: (order.get(name, len(order)), name))
+    return {name: found[name] for name in names}
 
 
 def repeated(keys: Sequence[str]) -> list[int]:
     """The places of keys that came before."""
     hashes = np.fromiter(map(hash, keys), np.int64, len(keys))  # a set of all keys would take more memory than they do
     order = np.sort(hashes)
-    suspects = np.flatnonzero(np.isin(hashes, order[1:][order[1:] == order[:-1]])).tolist()
+    twice = order[1:][order[1:] == order[:-1]]
+    if not len(twice):
+        return []
     seen: set[str] = set()
     again = []
-    for place in suspects:
+    for place in np.flatnonzero(np.isin(hashes, twice)).tolist():
         key = keys[place]
         if key in seen:
             again.append(place)

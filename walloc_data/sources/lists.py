@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ def _or_name(keys: Iterable[Any], names: Iterable[str]) -> Iterator[str]:
 def _with_distinct_keys(splits: dict[str, Files], where: str, named: bool) -> tuple[dict[str, Files], int]:
     """Splits of files whose keys are each of one sample alone, and how many had to change for it; of those that are
     `named` none may."""
-    keys = Texts(key for split in splits.values() for key in (split.names if split.keys is None else split.keys))
+    each = [split.names if split.keys is None else split.keys for split in splits.values()]
+    keys = each[0] if len(each) == 1 else Texts(chain(*each))
     again = repeated(keys)
     if not again:
         return splits, 0

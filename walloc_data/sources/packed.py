@@ -45,6 +45,16 @@ class Texts(Sequence[Any]):
         place = range(len(self))[index]
         return self._decoded(self.data[self._ends[place - 1] if place else 0 : self._ends[place]])
 
+    def chosen(self, places: Iterable[int]) -> "Texts":
+        """Those at some places."""
+        found, ends = type(self)(()), self._ends
+        for block in blocks(places):
+            pieces = [self.data[ends[place - 1] if place else 0 : ends[place]] for place in block]
+            before = len(found.data)
+            found.data += b"".join(pieces)
+            found._ends.extend(before + end for end in accumulate(map(len, pieces)))
+        return found
+
     def content(self) -> "tuple[array[int], bytearray]":
         """What differs where the values do."""
         return self._ends, self.data
@@ -136,8 +146,7 @@ def some(values: Any, places: Sequence[int]) -> Any:
     """The values at some places, packed as they were."""
     if isinstance(values, np.ndarray):
         return values[places]
-    chosen = (values[place] for place in places)
-    return type(values)(chosen) if isinstance(values, Texts) else list(chosen)
+    return values.chosen(places) if isinstance(values, Texts) else [values[place] for place in places]
 
 
 def whole(text: str) -> str:

@@ -110,7 +110,8 @@ def _csv(path: Path) -> dict[str, Packed]:
             f"{path}: {_lines(bad)} of another number of cells than the first, which names {len(names)} columns: quote "
             "cells that hold commas"
         )
-    return {name: _parsed(column) for name, column in zip(names, columns, strict=True) if len(column)}
+    columns.reverse()  # a column goes when it is parsed
+    return {name: parsed for name in names if len(parsed := _parsed(columns.pop()))}
 
 
 def _parsed(texts: Packed) -> Packed:
