@@ -23,13 +23,14 @@ STEREO = (0.3 * np.sin(2 * np.pi * TIME * [[300], [450]]) * np.sin(2 * np.pi * T
 KINDS = [("a.m4a", "mp4", "aac"), ("a.aac", "adts", "aac"), ("a.mp4", "mp4", "alac"), ("a.ac3", "ac3", "ac3")]
 
 
-def encoded(values: np.ndarray, container: str, codec: str, rate: int = RATE) -> bytes:
+def encoded(values: np.ndarray, container: str, codec: str, rate: int = RATE, **tags: str) -> bytes:
     """A file of `[channels, samples]`."""
     file = io.BytesIO()
     layout = {1: "mono", 2: "stereo"}[len(values)]
     with av.open(file, "w", format=container) as out:
         stream = out.add_stream(codec, rate=rate, layout=layout)
         stream.bit_rate = 192_000
+        out.metadata.update(tags)
         for start in range(0, values.shape[1], 4000):
             part = np.ascontiguousarray(values[:, start : start + 4000])
             frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
@@ -67,6 +68,13 @@ def test_mp4_is_known_by_what_is_in_it(files):
     assert np.array_equal(
         AudioReader().read(files["a.m4a"], "a.mp3").values, AudioReader().read(files["a.m4a"], "a.m4a").values
     )
+
+
+def test_titles_that_are_no_text_are_passed_over():
+    data = encoded(STEREO, "mp4", "aac", title="TITLE")
+    assert data.count(b"TITLE") == 1
+    signal = AudioReader().read(data.replace(b"TITLE", b"\xff\xfe\xc0\x80\xff"), "a.m4a")
+    assert signal.values.shape == STEREO.shape
 
 
 def test_sixteen_bits_of_g722_come_as_they_are():

@@ -34,7 +34,7 @@ def open_container(file: BinaryIO, demuxer: str) -> Iterator[Recording]:
     """The first stream of sound in a file. Raises `SampleError` for a file without one, or that is damaged."""
     av = need("av", "video")
     try:
-        with av.open(file, format=demuxer) as container:
+        with av.open(file, format=demuxer, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise SampleError("there is no sound in it")
             yield _recording(container, container.streams.audio[0])
@@ -50,7 +50,7 @@ def _recording(container: Any, stream: Any) -> Recording:
     form = (first.sample_rate, first.layout.nb_channels, first.format.name)
     rate, channels, _ = form
     tick, begin = stream.time_base, stream.start_time or 0
-    frames = round(_ticks(container, stream, begin) * tick * rate)
+    frames = max(0, round(_ticks(container, stream, begin) * tick * rate))
 
     def decode(start: int, stop: int, dtype: str) -> NDArray[Any]:
         values = np.zeros((stop - start, channels), dtype)
@@ -59,7 +59,7 @@ def _recording(container: Any, stream: Any) -> Recording:
         for frame in container.decode(stream):
             if (frame.sample_rate, frame.layout.nb_channels, frame.format.name) != form:
                 raise SampleError("its rate or its channels change on the way")
-            place = round((frame.pts - begin) * tick * rate)
+            place = end if frame.pts is None else round((frame.pts - begin) * tick * rate)
             first, last = max(start, place), min(stop, place + frame.samples)
             if first < last:
                 values[first - start : last - start] = _values(frame, channels, dtype)[first - place : last - place]
