@@ -26,6 +26,7 @@ SIZES = [
     (1, (2, 6, 4)),
     (2, (12, 4, 20)),
     (1, (2, TILE + 2, 4)),
+    (1, (TILE + 2, 4, 2)),
 ]
 
 
@@ -73,7 +74,8 @@ def test_both_directions_are_the_definition(
 
 
 @pytest.mark.parametrize(
-    ("levels", "size"), [(3, (56,)), (3, (2 * TILE,)), (3, (40, 2 * TILE)), (4, (48, 80)), (1, (2, 6, 4))]
+    ("levels", "size"),
+    [(3, (56,)), (3, (2 * TILE,)), (3, (40, 2 * TILE)), (4, (48, 80)), (1, (2, 6, 4)), (2, (12, 20, 44))],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_reversal_is_exact_to_the_last_bit_where_tiles_cut_evenly(
@@ -100,6 +102,8 @@ def test_reversal_is_exact_to_the_last_bit_where_tiles_cut_evenly(
         ((2, 0, 0), (8, 3, 1)),
         ((1, 2, 2), (4, 8, 12)),
         ((1, 6), (2, 1088)),
+        ((2, 2, 1), (12, 36, 10)),
+        ((1, 2, 3), (2, 8, 136)),
     ],
 )
 def test_levels_of_each_axis(wavelet: str, levels: tuple[int, ...], size: tuple[int, ...]) -> None:
@@ -138,11 +142,21 @@ def test_gradients_reach_the_encoder_and_what_is_decoded() -> None:
     weight, odd = noise(2, 4, dtype=torch.float64).requires_grad_(), latent_parity(2, 1)
     x = noise(1, 1, 24, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda w: encode_linear(x, wavelet="10/18", levels=3, weight=w, odd=odd), weight)
+    clip, odd = noise(1, 1, 4, 4, 6, dtype=torch.float64), latent_parity(2, 3)
+    few = noise(2, 1, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda w: encode_linear(clip, wavelet="10/18", levels=1, weight=w, odd=odd), few)
+    y = analyze(clip, wavelet="10/18", levels=1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda y: synthesize_fast(y, wavelet="10/18", levels=1), y)
     y = analyze(x, wavelet="10/18", levels=3).requires_grad_()
     assert torch.autograd.gradcheck(lambda y: synthesize_fast(y, wavelet="10/18", levels=3), y)
 
 
 def test_channels_of_one_parity_alone() -> None:
+    x, odd = noise(1, 1, 8, 4, 12, dtype=torch.float64), torch.tensor([[True, False, True]] * 3)
+    weight = noise(3, 8, dtype=torch.float64)
+    rows = spread_rows(weight, odd, 1, 2, wavelet="10/18")
+    expected = torch.einsum("cs,bs...->bc...", rows, analyze(x, wavelet="10/18", levels=2))
+    torch.testing.assert_close(encode_linear(x, wavelet="10/18", levels=2, weight=weight, odd=odd), expected)
     x, odd = noise(1, 1, 24, 16, dtype=torch.float64), torch.tensor([[True, False]] * 3)
     weight = noise(3, 16, dtype=torch.float64)
     expected = torch.einsum("cs,bs...->bc...", dense(weight, odd, "10/18", 1, 3), analyze(x, wavelet="10/18", levels=3))

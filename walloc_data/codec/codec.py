@@ -196,8 +196,10 @@ class Codec:
         return max(1, _CHUNK // max(1, math.prod(shape)))
 
     def _encode(self, x: Tensor) -> Tensor:
+        given = x
         x = pad(self.config.to_float(x), self.config.factors)
-        x = x - self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
+        mean = self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
+        x = x - mean if x.data_ptr() == given.data_ptr() else x.sub_(mean)  # large ones take as long to allocate
         weight = self._constant("encode", x, lambda: self.encoder.double() / self.steps.double()[:, None])
         y = encode_linear(x, wavelet=self.config.wavelet, levels=self.config.levels, weight=weight, odd=self.odd)
         return y.round_().clamp_(-LATENT_MAX, LATENT_MAX).to(torch.int8)

@@ -148,7 +148,7 @@ class CodecConfig:
         self.check(x)
         low, high = self.range
         if not x.is_floating_point() and self.kind != "array":
-            return x.to(torch.float32) / (32768 if self.kind == "audio" else 255)
+            return x.to(torch.float32).div_(32768 if self.kind == "audio" else 255)
         x = x if x.dtype == torch.float64 else x.float()
         if x.numel():
             least, most = (v.item() for v in x.aminmax())

@@ -15,20 +15,23 @@ cut the axis evenly.
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 
 import torch
 from torch import Tensor
 
+from walloc_data.codec.clip import encode_clip, synthesize_clip
 from walloc_data.codec.levels import Levels, each_axis
-from walloc_data.codec.line import encode_line, synthesize_line
+from walloc_data.codec.line import around, encode_line, synthesize_line
+from walloc_data.codec.matrices import analysis_matrices, synthesis_matrix, unfold
 from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
 __all__ = ["encode_linear", "synthesize_fast"]
 
 TILE = 384  # samples; the longest axis that is transformed by one matrix
+LARGEST_FRAME = 2048  # samples a side; of larger clips the matrices of whole sides would take long to make
 LONGEST_TILE = 1024  # samples, halo included; many levels need longer ones, where level by level is faster
 
 
@@ -52,6 +55,8 @@ def encode_linear(x: Tensor, *, wavelet: str, levels: Levels, weight: Tensor | N
         if weight is not None and has_parity(wavelet):
             weight = spread_rows(weight, odd, x.shape[1], each, wavelet=wavelet)
         return encode_line(x, wavelet=wavelet, levels=each[0], weight=weight, odd=odd[:, 0])
+    if weight is not None and has_parity(wavelet) and _is_clip(x.shape[2:]):
+        return encode_clip(x, wavelet=wavelet, levels=each, weight=weight, odd=odd)
     factors = [2**level for level in each]
     plans = [_plan(n, wavelet, level) for n, level in zip(x.shape[2:], each, strict=True)]
     if _is_long(plans, factors):
@@ -63,7 +68,7 @@ def encode_linear(x: Tensor, *, wavelet: str, levels: Levels, weight: Tensor | N
         part = x
         for axis, (index, factor, (width, count, halo)) in enumerate(zip(tile, factors, plans, strict=True)):
             if count > 1:
-                part = _window(part, 2 + axis, (index * width - halo) * factor, (width + 2 * halo) * factor)
+                part = around(part, (index * width - halo) * factor, (width + 2 * halo) * factor, 2 + axis)
         place = out
         for axis, (index, width) in enumerate(zip(tile, widths, strict=True)):
             place = place.narrow(2 + axis, index * width, width)
@@ -78,10 +83,12 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
     dims, sizes = y.dim() - 2, y.shape[2:]
     each = each_axis(levels, dims)
     factors = [2**level for level in each]
-    plans = [_plan(n * factor, wavelet, level) for n, factor, level in zip(sizes, factors, each, strict=True)]
     if 0 in each:
         axis, rest = _others(each)
         return _along_others(partial(synthesize_fast, wavelet=wavelet, levels=rest), y, axis)
+    if max(each) <= 4 and _is_clip([n * factor for n, factor in zip(sizes, factors, strict=True)]):
+        return synthesize_clip(y, wavelet=wavelet, levels=each)
+    plans = [_plan(n * factor, wavelet, level) for n, factor, level in zip(sizes, factors, each, strict=True)]
     if dims == 1:
         return synthesize_line(y, wavelet=wavelet, levels=each[0])
     if _is_long(plans, factors):
@@ -89,11 +96,11 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
     y = y.reshape(y.shape[0], y.shape[1] // math.prod(factors), *factors, *sizes)
     y = y.permute(0, 1, *[axis for i in range(dims) for axis in (2 + i, 2 + dims + i)])
     for axis, (n, factor, level, (width, count, halo)) in enumerate(zip(sizes, factors, each, plans, strict=True)):
-        matrix = _synthesis_matrix(width, halo if count > 1 else 0, wavelet, level, y.dtype, y.device)
+        matrix = synthesis_matrix(width, halo if count > 1 else 0, wavelet, level, y.dtype, y.device)
         axes = (2 + axis, 3 + axis)  # axes to the left are samples by now, so one each
         tiles = []
         for index in range(count):
-            part = _window(y, axes[1], index * width - halo, width + 2 * halo) if count > 1 else y
+            part = around(y, index * width - halo, width + 2 * halo, axes[1]) if count > 1 else y
             tiles.append(_apply(part.flatten(*axes), axes[0], matrix))
         y = torch.cat(tiles, axes[0]).narrow(axes[0], 0, n * factor) if count > 1 else tiles[0]
     return y
@@ -125,6 +132,10 @@ def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
     return -(-blocks // count), count, halo
 
 
+def _is_clip(sizes: Sequence[int]) -> bool:
+    return len(sizes) == 3 and sizes[0] <= TILE and max(sizes) <= LARGEST_FRAME
+
+
 def _is_long(plans: Sequence[tuple[int, int, int]], factors: Sequence[int]) -> bool:
     return any((width + 2 * halo) * f > LONGEST_TILE for (width, _, halo), f in zip(plans, factors, strict=True))
 
@@ -138,16 +149,6 @@ def _mix(y: Tensor, signal_channels: int, wavelet: str, levels: Levels, weight: 
         rows = torch.nonzero((odd == torch.tensor(sides)).all(1))[:, 0]
         out[:, rows] = (weight[rows] @ y[:, index].flatten(2)).reshape(len(y), len(rows), *y.shape[2:])
     return out
-
-
-def _window(x: Tensor, axis: int, start: int, length: int) -> Tensor:
-    """`length` entries of an axis that goes round, from `start` on."""
-    size, pieces = x.shape[axis], []
-    while length:
-        start %= size
-        pieces.append(x.narrow(axis, start, min(length, size - start)))
-        start, length = 0, length - pieces[-1].shape[axis]
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, axis)
 
 
 class _Mixer:
@@ -187,7 +188,7 @@ def _encode_tile(x: Tensor, wavelet: str, levels: Sequence[int], mixer: _Mixer, 
     parts: dict[tuple[int, ...], Tensor] = {(): x}
     for axis in reversed(range(len(widths))):
         halo = ((x.shape[2 + axis] >> levels[axis]) - widths[axis]) // 2
-        matrices = _analysis_matrices(widths[axis], halo, wavelet, levels[axis], x.dtype, x.device)
+        matrices = analysis_matrices(widths[axis], halo, wavelet, levels[axis], x.dtype, x.device)
         parts = {
             (side, *key): _apply(half, 2 + axis, matrix)
             for key, part in parts.items()
@@ -196,7 +197,7 @@ def _encode_tile(x: Tensor, wavelet: str, levels: Sequence[int], mixer: _Mixer, 
             )
         }
     parts = {key: mixer(part, blocks) for key, part in parts.items()}
-    return _unfold(parts, mixer.odd, widths) if folds else parts[(0,) * len(widths)]
+    return unfold(parts, mixer.odd, widths) if folds else parts[(0,) * len(widths)]
 
 
 def _fold(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
@@ -212,51 +213,3 @@ def _apply(x: Tensor, axis: int, matrix: Tensor) -> Tensor:
     shape = x.shape
     y = matrix @ x.reshape(shape[:axis].numel(), shape[axis], shape[axis + 1 :].numel())
     return y.reshape(*shape[:axis], len(matrix), *shape[axis + 1 :])
-
-
-def _unfold(parts: dict[tuple[int, ...], Tensor], odd: Tensor, widths: Sequence[int]) -> Tensor:
-    """The first halves of what came of even (0) and odd (1) parts of each axis, to whole tiles."""
-    for axis in reversed(range(len(widths))):
-        whole = {}
-        for key in {key[:-1] for key in parts}:
-            even, odd_part = parts[key + (0,)], parts[key + (1,)]
-            sign = (1 - 2 * odd[:, axis].to(even)).reshape(-1, *[1] * len(widths))
-            back = ((even - odd_part) * sign).narrow(2 + axis, 0, widths[axis] // 2).flip(2 + axis)
-            whole[key] = torch.cat([even + odd_part, back], 2 + axis)
-        parts = whole
-    return parts[()]
-
-
-@lru_cache(maxsize=128)
-def _analysis_matrices(
-    width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, ...]:
-    """Matrices `[f * blocks, samples]` from a tile to its packets.
-
-    With parity, from its even and its odd part to the first half of them, even subbands before odd ones.
-    With a halo, the tile stands in a longer signal and only `width` blocks in its middle are wanted.
-    """
-    factor, blocks = 2**levels, width + 2 * halo
-    size = blocks * factor
-    matrix = analyze(torch.eye(size, dtype=torch.float64)[:, None], wavelet=wavelet, levels=levels)
-    matrix = matrix[:, :, halo : halo + width]
-    if not has_parity(wavelet):
-        return (matrix.reshape(size, -1).T.to(device, dtype).contiguous(),)
-    odd = subband_parity(1, levels, 1)[:, 0]
-    matrix = matrix[:, torch.argsort(odd, stable=True), : -(-width // 2)].reshape(size, -1)
-    front, back = matrix[: size // 2], matrix[size // 2 :].flip(0)
-    folded = ((front + back) / 2, (front - back) / 2)
-    # In the middle one of an odd number of blocks half of these are 0 but for rounding, which no reversal would keep.
-    return tuple(part.where(part.abs() > 1e-14, 0.0).T.to(device, dtype).contiguous() for part in folded)
-
-
-@lru_cache(maxsize=128)
-def _synthesis_matrix(
-    width: int, halo: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    factor, blocks = 2**levels, width + 2 * halo
-    with torch.inference_mode(mode=False), torch.no_grad():  # it is kept, and gradients may pass it later
-        packets = torch.eye(factor * blocks, dtype=torch.float64).reshape(-1, factor, blocks)
-        signal = synthesize(packets, wavelet=wavelet, levels=levels)[:, 0]
-        signal = signal[:, halo * factor : (halo + width) * factor]
-        return signal.T.to(device, dtype).contiguous()

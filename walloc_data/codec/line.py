@@ -20,7 +20,7 @@ from torch import Tensor
 from walloc_data.codec.packets import analyze, synthesize
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
-__all__ = ["encode_line", "synthesize_line"]
+__all__ = ["around", "encode_line", "merging", "synthesize_line"]
 
 _STAGE = 2  # levels that are one matrix
 _WINDOW = 16  # samples whose subbands one window gives
@@ -45,9 +45,9 @@ def encode_line(x: Tensor, *, wavelet: str, levels: int, weight: Tensor | None, 
         count = min(once, wanted - start)
         before, length = _taken(stages, wavelet, count)
         first = (start << levels) - before
-        part = _around(x[place], first, length)
+        part = around(x[place], first, length)
         if folds:
-            back = _around(x[place], size - first - length, length).flip(1)
+            back = around(x[place], size - first - length, length).flip(1)
             part = torch.cat([part + back, part - back])
         rows = part.T
         for stage in stages:
@@ -79,14 +79,14 @@ def _width(levels: int) -> int:
     return _WINDOW >> levels
 
 
-def _around(x: Tensor, start: int, length: int) -> Tensor:
-    """`length` entries of the last axis, which goes round, from `start` on."""
-    size, pieces = x.shape[-1], []
+def around(x: Tensor, start: int, length: int, axis: int = -1) -> Tensor:
+    """`length` entries of an axis that goes round, from `start` on."""
+    size, pieces = x.shape[axis], []
     while length:
         start %= size
-        pieces.append(x[..., start : start + length])
-        start, length = 0, length - pieces[-1].shape[-1]
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)
+        pieces.append(x.narrow(axis, start, min(length, size - start)))
+        start, length = 0, length - pieces[-1].shape[axis]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, axis)
 
 
 def _taken(stages: list[int], wavelet: str, wanted: int) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def _merge(subbands: Tensor, wavelet: str, levels: int) -> Tensor:
     rows, factor, size = subbands.shape
     width = _width(levels)
     count, halo = -(-size // width), -(-_reach(wavelet, factor) // factor)
-    extended = _around(subbands, -halo, count * width + 2 * halo)
+    extended = around(subbands, -halo, count * width + 2 * halo)
     windows = extended.unfold(2, width + 2 * halo, width).transpose(1, 2)
     matrix = _synthesis(width, halo, wavelet, levels, subbands.dtype, subbands.device)
     step = max(1, _AT_ONCE // max(1, rows * len(matrix)))
@@ -131,6 +131,13 @@ def _unfold(parts: Tensor, odd: Tensor, blocks: int) -> Tensor:
         even[:, odd, -1], uneven[:, ~odd, -1] = 0, 0
     signs = (1 - 2 * odd.to(parts))[:, None]
     return torch.cat([even + uneven, ((even - uneven) * signs)[..., : blocks // 2].flip(-1)], -1)
+
+
+def merging(wavelet: str, levels: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, int, int]:
+    """The matrix `[f * positions, f * width]` from the subbands at some positions to the samples of the `width` in
+    their middle; how many that are, and how many positions there are on each side of them."""
+    width, halo = _width(levels), -(-_reach(wavelet, 1 << levels) // (1 << levels))
+    return _synthesis(width, halo, wavelet, levels, dtype, device), width, halo
 
 
 def _reach(wavelet: str, factor: int) -> int:
