@@ -60,5 +60,10 @@ def show(name: str, rows: Sequence[Sequence[Any]], *, save: bool, **facts: Any) 
         print(f"{key}: {value}")
     if save:
         _FOLDER.mkdir(exist_ok=True)
-        content = {"machine": machine(), "rows": [list(row) for row in rows], **facts}
+        content = {
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": machine(),
+            "rows": [list(row) for row in rows],
+            **facts,
+        }
         (_FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

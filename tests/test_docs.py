@@ -1,4 +1,4 @@
-"""Pages of docs whose code runs as it stands, on photographs of the tests."""
+"""README and pages of docs, whose code runs as it stands, on photographs of the tests."""
 
 import json
 import re
@@ -15,16 +15,34 @@ DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 
 
-@pytest.mark.parametrize("name", ["coming-from-imagefolder", "looking", "reading"])
-def test_the_code_of_a_page_runs(name, dataset, photos, tmp_path, monkeypatch):
+def run(page):
+    """The names that all blocks of a page leave, run one after another, in this process alone."""
+    names: dict[str, object] = {}
+    text = re.sub(r"num_workers=\d+", "num_workers=0", page.read_text("utf-8"))
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, page.name, "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("page", ["coming-from-imagefolder", "getting-started", "looking", "reading", "streaming"])
+def test_the_code_of_a_page_runs(page, dataset, photos, tmp_path, monkeypatch):
     (tmp_path / "latents").symlink_to(dataset)
     (tmp_path / "photographs").symlink_to(photos)
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text("utf-8"), re.DOTALL)
-    namespace: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, f"{name}.md", "exec"), namespace)
-    assert blocks
+    assert run(DOCS / f"{page}.md")
+
+
+def test_the_code_of_the_readme_runs(photos, tmp_path, monkeypatch):
+    (tmp_path / "photographs").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    names = run(DOCS.parent / "README.md")
+    assert names["latents"].shape[1:] == (12, 32, 32)
+
+
+def test_the_code_for_codecs_runs():
+    names = run(DOCS / "codecs.md")
+    assert names["z"].shape == (2, 12, 32, 32)
+    assert names["y"].shape == (2, 3, 250, 256)
 
 
 def test_the_code_for_samples_in_python_runs(tmp_path, monkeypatch):
@@ -45,10 +63,7 @@ def test_the_code_for_datasets_of_hugging_face_runs(tmp_path, monkeypatch):
 
 def test_the_code_for_sound_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "audio.md").read_text("utf-8"), re.DOTALL)
-    namespace: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, "audio.md", "exec"), namespace)
+    namespace = run(DOCS / "audio.md")
     assert namespace["x"].shape == (12, 8, 313)
     assert namespace["inner"].shape[1:] == (8, 64)
 
@@ -66,9 +81,7 @@ def test_the_code_for_training_runs(photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["arrays", "video"])
 def test_the_code_of_a_page_that_makes_its_data_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text("utf-8"), re.DOTALL):
-        exec(compile(block, f"{name}.md", "exec"), namespace)
+    namespace = run(DOCS / f"{name}.md")
     assert namespace["x"].shape == {"arrays": (4, 16, 16, 16), "video": (6, 48, 4, 8, 8)}[name]
 
 

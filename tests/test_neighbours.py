@@ -2,6 +2,8 @@
 
 import gc
 import pickle
+import re
+from pathlib import Path
 
 import datasets
 import huggingface_hub
@@ -141,6 +143,18 @@ def test_datasets_reads_the_same(out, offline, tmp_path, streaming):
     for key, latents, label in found:
         assert torch.equal(latents, expected[key][0])
         assert label == expected[key][1]
+
+
+def test_the_code_of_the_page_runs(dataset, samples_dataset, offline, tmp_path, monkeypatch):
+    (tmp_path / "latents").symlink_to(dataset)
+    (tmp_path / "samples").symlink_to(samples_dataset)
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[1] / "docs" / "other-readers.md"
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        exec(compile(block, page.name, "exec"), names)
+    assert len(names["samples"]) == 8
+    assert names["latents"].shape == (12, 8, 8)
 
 
 @pytest.fixture

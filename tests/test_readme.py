@@ -1,21 +1,51 @@
-"""README.md says what the code does."""
+"""README.md and the pages of docs say what the code does, and lead where they say."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from walloc_data import zoo_names
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "walloc_data" / "weights" / "README.md"]
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 def test_the_generated_parts_are_up_to_date() -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "tools.make_readme", "--check"], cwd=ROOT, capture_output=True, text=True
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.make_tables", "--check"], cwd=ROOT, capture_output=True, text=True
     )
-    assert said.returncode == 0, "run python -m tools.make_readme" + said.stderr
+    assert done.returncode == 0, "run python -m tools.make_tables: " + done.stdout + done.stderr
+
+
+def anchors(page: Path) -> set[str]:
+    """What a page can be entered at: its headings, in small letters, with hyphens for blanks and no other marks."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", CODE.sub("", page.read_text("utf-8")))
+    for link in (each for each in links if not each.startswith("https://")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_of_docs_is_in_the_readme() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)\)", PAGES[0].read_text("utf-8")))
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_test_command_is_the_one_that_ci_runs() -> None:
+    assert "exec tools/test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "\ntools/test " in PAGES[0].read_text("utf-8")
 
 
 def test_the_quickstart_says_its_options_before_it_installs_anything() -> None:
@@ -33,7 +63,8 @@ def test_the_quickstart_says_its_options_before_it_installs_anything() -> None:
 
 
 def test_the_table_of_codecs_is_the_zoo() -> None:
-    assert sorted(re.findall(r"^\| `([a-z]+-(?:t\d+)?f\d+c\d+(?:-[a-z]+)?)` \|", README, re.MULTILINE)) == zoo_names()
+    page = (ROOT / "docs" / "codecs.md").read_text("utf-8")
+    assert sorted(re.findall(r"^\| `([a-z]+-(?:t\d+)?f\d+c\d+(?:-[a-z]+)?)` \|", page, re.MULTILINE)) == zoo_names()
 
 
 def test_the_quickstart_says_what_data_it_takes(photos: Path, tmp_path: Path) -> None:

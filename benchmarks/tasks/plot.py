@@ -1,6 +1,6 @@
-"""Accuracy against bytes and against time a sample, a column a task: `python -m benchmarks.tasks.plot PICTURE`.
+"""Accuracy against bytes stored, a panel a task: `python -m benchmarks.tasks.plot PICTURE`.
 
-Drawn of what the tasks saved; latents only as `dequantize` gives them.
+Drawn of what the tasks saved; latents only as `dequantize` gives them. One legend serves all panels.
 """
 
 import argparse
@@ -17,12 +17,20 @@ _RESULTS = Path(__file__).parents[1] / "results"
 _TASKS = {
     "fonts": "which of 22 fonts",
     "tokens": "the same, by a transformer",
-    "totals": "digits of the total",
     "receipts": "digits on scanned receipts",
     "photographs": "classes of photographs",
 }
-_COLOURS = {"latents": "#c1440e", "pixels": "#4a6fa5", "all": "#7a7a7a"}
-_COSTS = {"sample_bytes": "bytes stored a sample", "samples_a_second": "samples trained on a second, loading included"}
+_INPUTS = {  # arms of the tasks, by how they are drawn: (label, colour, marker)
+    "pixels / 4, JPEG 95": ("pixels downscaled by 4", "#8fb0dd", "s"),
+    "pixels / 2, JPEG 95": ("pixels downscaled by 2", "#3f6fb0", "s"),
+    "all pixels, JPEG 95": ("all pixels", "#7a7a7a", "s"),
+    "latents rgb-f8c12": ("latents, as many as / 4", "#ee8a4f", "o"),
+    "latents rgb-f16c48": ("latents, as many as / 4", "#ee8a4f", "o"),
+    "latents rgb-f8c12-detail": ("the same, -detail", "#d9a400", "^"),
+    "latents rgb-f16c48-detail": ("the same, -detail", "#d9a400", "^"),
+    "latents rgb-f8c48": ("latents, as many as / 2", "#b5360a", "o"),
+    "latents rgb-f16c192": ("latents, as many as / 2", "#b5360a", "o"),
+}
 
 
 def main() -> None:
@@ -31,35 +39,33 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="file to write, such as benchmarks/results/tasks.png")
     picture = parser.parse_args().picture
     found = [name for name in _TASKS if (_RESULTS / f"tasks_{name}.json").exists()]
-    size = (4.2 * len(found), 4.0 * len(_COSTS))
-    figure, panels = plt.subplots(len(_COSTS), len(found), figsize=size, layout="constrained", squeeze=False)
-    for row, cost in zip(panels, _COSTS, strict=True):
-        for name, axes in zip(found, row, strict=True):
-            draw(axes, json.loads((_RESULTS / f"tasks_{name}.json").read_text("utf-8"))["runs"], cost, _TASKS[name])
+    figure, panels = plt.subplots(1, len(found), figsize=(3.4 * len(found), 3.6), layout="constrained", squeeze=False)
+    for name, axes in zip(found, panels[0], strict=True):
+        draw(axes, json.loads((_RESULTS / f"tasks_{name}.json").read_text("utf-8"))["runs"], _TASKS[name])
+    panels[0][0].set_ylabel("validation accuracy, %")
+    drawn = {line.get_label(): line for axes in panels[0] for line in axes.get_legend_handles_labels()[0]}
+    labels = [label for label in dict.fromkeys(label for label, _, _ in _INPUTS.values()) if label in drawn]
+    figure.legend([drawn[label] for label in labels], labels, loc="outside lower center", ncols=len(labels), fontsize=9)
     figure.savefig(picture, dpi=100)
 
 
-def draw(axes: Any, runs: list[dict[str, Any]], cost: str, title: str) -> None:
+def draw(axes: Any, runs: list[dict[str, Any]], title: str) -> None:
     """One panel: a point an arm, its bar the standard deviation over seeds."""
-    arms = dict.fromkeys(run["arm"] for run in sorted(runs, key=lambda run: float(run[cost])))
-    plain = [arm for arm in arms if not arm.startswith("latents") or "," not in arm]
-    for number, arm in enumerate(plain):
+    for arm, (label, colour, marker) in _INPUTS.items():
         own = [run for run in runs if run["arm"] == arm]
-        shares = [100 * run["accuracy"] for run in own]
-        place, colour = mean(run[cost] for run in own), _COLOURS[arm.split()[0]]
-        axes.errorbar(place, mean(shares), stdev(shares) if len(shares) > 1 else 0, fmt="o", color=colour, capsize=3)
-        axes.annotate(
-            arm.removeprefix("latents "),
-            (place, mean(shares)),
-            xytext=(0, (-15, 9, -26, 20)[number % 4]),  # so that neighbours do not hide one another
-            ha="center",
-            textcoords="offset points",
-            fontsize=8,
-        )
-    axes.set(xscale="log" if cost == "sample_bytes" else "linear", xlabel=_COSTS[cost], ylabel="validation accuracy, %")
+        if own:
+            shares = [100 * run["accuracy"] for run in own]
+            deviation = stdev(shares) if len(shares) > 1 else 0
+            place = own[0]["sample_bytes"] / 1000
+            axes.errorbar(place, mean(shares), deviation, fmt=marker, color=colour, capsize=3, label=label)
+    ticks = (0.5, 1, 2, 5, 10, 20)
+    axes.set(xscale="log", xlabel="kilobytes stored a sample", xlim=(0.6, 22))
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(0.6, 22)
     axes.set_title(title, fontsize=10)
-    axes.grid(True, which="both", alpha=0.25)
-    axes.margins(x=0.28, y=0.2)
+    axes.grid(True, alpha=0.25)
+    axes.margins(y=0.1)
 
 
 if __name__ == "__main__":

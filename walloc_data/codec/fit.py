@@ -65,7 +65,7 @@ def fit(
 
     An `emphasis` of 0 gives the least error of pixels or samples. With 16 times fewer numbers than pixels, 0.5 trained
     far better models on small text, and on other images about the same ones (`-detail` codecs of the zoo); with 4
-    times fewer it was worse on photographs (benchmarks/tasks/README.md).
+    times fewer it was worse on photographs (docs/evidence.md).
 
     From 16 signal channels on, a KLT across them comes first, and its small components are left out
     (`codec/principal.py`): time and memory grow with those that are kept, not with the cube of channels times subbands.
