@@ -49,7 +49,10 @@ def _measured(name: str) -> str:
     """A table and its caption."""
     sources, rows = SELECTIONS[name]() if name in SELECTIONS else ([name], None)
     contents = [json.loads((_RESULTS / f"{source}.json").read_text("utf-8")) for source in sources]
-    measured = sorted({f"{content['date']}, {content['machine']}" for content in contents})
+    dates: dict[str, set[str]] = {}
+    for content in contents:
+        dates.setdefault(content["machine"], set()).add(content["date"])
+    measured = [f"{' and '.join(sorted(days))}, {machine}" for machine, days in dates.items()]
     facts = [] if rows else _facts(contents[0])
     caption = "; ".join(["Measured " + " and ".join(measured), *facts])
     return f"\n{table(rows or contents[0]['rows'])}\n\n*{caption}.*\n\n"

@@ -37,7 +37,9 @@ _SAME = {  # inputs of other tasks that stand in the same column
     "latents of 4 and 8 channels": "latents rgb-f8c12",
     "latents of 16 and 32 channels": "latents rgb-f8c48",
     "rate / 2": "pixels / 2, JPEG 95",
+    "samples / 4": "pixels / 2, JPEG 95",
     "latents f128c64": "latents rgb-f8c48",
+    "latents mono-f64c16": "latents rgb-f8c48",
     "all samples": "all pixels, JPEG 95",
 }
 _PAIRS = {
@@ -64,8 +66,14 @@ def task_means() -> Table:
         runs = _runs(f"separation_{stem}")
         longest = max(run["epochs"] for run in runs)
         own = [run for run in runs if run["epochs"] == longest]
-        rows.append((f"{stem} out of a mixture, SI-SDR, dB", *_cells(own, "si_sdr", "signal_rate", 1)))
-    names = [*_IMAGES, "colorization", *(f"separation_{stem}" for stem in _STEMS)]
+        rows.append((f"{stem} out of a mixture (half the rate), SI-SDR, dB", *_cells(own, "si_sdr", "signal_rate", 1)))
+    size = {row[0]: int(row[3]) for row in _content("digits")["rows"][1:]}
+    runs = [
+        {"arm": _SAME[arm], "accuracy": mean(accuracies), "sample_bytes": size[arm]}
+        for arm, accuracies in _content("digits")["runs"].items()
+    ]
+    rows.append(("which digit is spoken (a quarter of the rate), %", *_cells(runs, "accuracy", "sample_bytes", 100)))
+    names = [*_IMAGES, "colorization", *(f"separation_{stem}" for stem in _STEMS), "digits"]
     return [f"tasks_{name}" for name in names], rows
 
 
