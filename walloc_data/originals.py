@@ -12,7 +12,7 @@ from torch import Tensor
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError, SourceError
 from walloc_data.signals import Cutting, Reader, Window, reader_for
-from walloc_data.sources import Files, Split, open_source
+from walloc_data.sources import Split, open_source, unread
 
 __all__ = ["Originals"]
 
@@ -55,7 +55,7 @@ class Originals:
         split, index = self._listed.get(key, (None, 0))
         if split is None:
             return None
-        raw = split.unread(index) if self._windows and isinstance(split, Files) else split[index]
+        raw = unread(split, index) if self._windows else split[index]
         return raw.data, raw.name
 
     @cached_property

@@ -291,6 +291,7 @@ def test_psnr_is_that_of_eight_bits(error: int) -> None:
     expected = 20 * torch.log10(torch.tensor(255 / error)).item()
     assert psnr(x + error / 255 + 1e-4, x) == pytest.approx(expected, abs=1e-3)
     assert psnr(x + 1e-3, x) == 100
+    assert psnr(x + error / 255, x, "array") == pytest.approx(expected, abs=1e-3)  # of no known span
 
 
 FINGERPRINTS = {

@@ -4,6 +4,7 @@ import io
 import pickle
 import struct
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -296,11 +297,40 @@ def test_what_is_no_array():
         (b"text", "none of .npy, .npz, .mat, TIFF and EDF, by how it begins"),
         (b"\x89HDF\r\n\x1a\n" + bytes(600), "HDF5, which is not read here"),
         (b"PK\x05\x06" + bytes(18), "it holds no array of numbers"),
-        ("path", "an array is one of numpy, the bytes of a file or its path, not str"),
+        ("path", "an array is the bytes of a file, its path or an array, not str"),
     ):
         assert reason in refused(data)
     version = b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<HH", 0x0200, 0x4D49)
     assert "a .mat of version 7.3, which is HDF5" in refused(version + bytes(600))
+
+
+def test_damaged_headers_are_sentences():
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
+    assert refused(head + b"\x0e\0\0\0") == "a .mat that is cut short"
+    for text in ("-" * 9000 + "1", "{'descr':'<f4','fortran_order':False,'shape':(True,5)}"):
+        begin = b"\x93NUMPY\1\0" + struct.pack("<H", len(text) + 1) + text.encode() + b"\n"
+        assert "a damaged .npy" in refused(begin + bytes(64))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_damage_anywhere_in_an_npz_is_a_sample_error_or_an_array(method):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("x.npy", npy(X))
+    assert np.array_equal(read(file.getvalue()).values, X)
+    rng = np.random.default_rng(1)
+    for number in range(150):
+        data = bytearray(file.getvalue())
+        for place in rng.integers(0, len(data) if number % 2 else 120, 3):
+            data[place] = rng.integers(256)
+        with suppress(SampleError):
+            read(bytes(data))
+
+
+def test_nodata_that_32_bits_do_not_hold_is_infinity_in_them():
+    values = X.astype(np.float32)
+    values[2, 3, 4] = -np.inf
+    assert read(values, nodata=-1.7e308).fields["masked"] == 1
 
 
 def test_which_array_of_several():

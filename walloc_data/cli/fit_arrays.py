@@ -13,15 +13,14 @@ _MOST_CHANNELS = 64
 def array_shape(source: str, *, data: str | None, options: dict[str, Any]) -> tuple[int, int]:
     """Bands and dimensions of space of the arrays of a source, by the first that `options` lets be read."""
     from walloc_data.signals import ArrayReader
-    from walloc_data.sources import Files, open_source
+    from walloc_data.sources import open_source, unread
 
     found = open_source(source, suffixes=ArrayReader.suffixes, data=data)
     reasons: list[str] = []
     for split in found.splits.values():
         for index in range(min(len(split), _TRIED)):
             try:
-                there = isinstance(split, Files) and split.path(index).is_file()
-                raw = split.unread(index) if isinstance(split, Files) and there else split[index]
+                raw = unread(split, index)
                 reader = ArrayReader.like(raw.data, raw.name, **options)
                 return reader.channels, reader.dims
             except SampleError as error:

@@ -15,11 +15,7 @@ from walloc_data.errors import CodecError
 
 __all__ = ["Examples", "config_for", "default_levels", "refuse_small"]
 
-_LEVELS = {
-    1: 8,
-    2: 3,
-    3: 2,
-}  # by dimensions of space: a latent of 256 samples, 8 x 8 pixels, or 4 x 4 x 4
+_LEVELS = {1: 8, 2: 3, 3: 2}  # by dimensions of space: a latent of 256 samples, 8 x 8 pixels, or 4 x 4 x 4
 _ARRAY_LEVELS = 4  # in one dimension: sensors are sampled as slowly as they may be
 _LOOKED_AT = 16  # examples, where floats may be of images or of sound
 

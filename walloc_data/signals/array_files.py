@@ -1,17 +1,16 @@
 """Arrays in files: which format it is, by how a file begins."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from walloc_data.errors import SampleError, SourceError
+from walloc_data.errors import SampleError
 from walloc_data.signals.edf_files import EDF, read_edf
 from walloc_data.signals.mat_files import read_mat
 from walloc_data.signals.numpy_files import open_npz, read_npy
+from walloc_data.signals.raw_file import raw_file
 from walloc_data.signals.stored import Stored
 from walloc_data.signals.tiff_files import open_tiff
 
@@ -30,21 +29,9 @@ def open_array(data: Any, variable: str | int | None) -> Iterator[Stored]:
     """
     if isinstance(data, np.ndarray):
         yield Stored(data.shape, data.dtype, lambda part: data[part])
-    elif isinstance(data, bytes):
-        with _opened(io.BytesIO(data), variable) as stored:
-            yield stored
-    elif isinstance(data, Path):
-        try:
-            file = data.open("rb")
-        except OSError as error:  # of the machine, so the sample is not to blame
-            raise SourceError(
-                f"{data}: cannot be read ({error.strerror or error}). Nothing is lost: see that it is there and may be "
-                "read, then run the same command again to go on"
-            ) from error
-        with file, _opened(file, variable) as stored:
-            yield stored
     else:
-        raise SampleError(f"an array is one of numpy, the bytes of a file or its path, not {type(data).__name__}")
+        with raw_file(data, "an array") as file, _opened(file, variable) as stored:
+            yield stored
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from walloc_data.signals.signal import Signal, Window
 __all__ = ["AudioReader"]
 
 _MIXES = ("refuse", "mean", "repeat")
-_LEAST_SEGMENT = 0.01  # seconds
+_LEAST_SEGMENT, _MOST_SEGMENT = 0.01, 1e9  # seconds
 _MOST_SEGMENTS = 1 << 22  # of one recording; what says that it has more lies
 _LOUDEST = 2.0  # of full scale: what lossy formats and floats overshoot by; beyond, the scale is another
 _REACH = 256  # samples at the lower of two rates: more than a filter of soxr sees on each side
@@ -61,7 +61,7 @@ class AudioReader:
                 object.__setattr__(self, "segment", float(self.segment))
             except (TypeError, ValueError) as error:
                 raise SourceError(f"segment={self.segment!r} is no number of seconds") from error
-            if not _LEAST_SEGMENT <= self.segment < math.inf:
+            if not _LEAST_SEGMENT <= self.segment < _MOST_SEGMENT:
                 raise SourceError(f"segment={self.segment:g} is below {_LEAST_SEGMENT} seconds, or endless")
         need("soundfile", "audio")
         if self.rate is not None:
@@ -141,7 +141,7 @@ class AudioReader:
             raise SampleError(
                 f"{recording.channels} channels, and the codec takes {self.channels}" + (f": {way}" if way else "")
             )
-        if not recording.frames:
+        if recording.frames < 1:
             raise SampleError("it holds no samples")
         rate = self.rate or recording.rate
         if rate == recording.rate:

@@ -22,7 +22,7 @@ _TOLERANCE = 1 << 12  # samples by which a last block may end early
 
 
 def container_of(file: BinaryIO, suffix: str) -> str | None:
-    """The demuxer for a file, by its first bytes or its suffix; None for what is libsndfile's. Leaves it where it is"""
+    """The demuxer for a file, by its first bytes or its suffix; None for what is libsndfile's. Leaves it as it is."""
     place = file.tell()
     mp4 = file.read(8)[4:] == b"ftyp"
     file.seek(place)
@@ -38,8 +38,8 @@ def open_container(file: BinaryIO, demuxer: str) -> Iterator[Recording]:
             if not container.streams.audio:
                 raise SampleError("there is no sound in it")
             yield _recording(container, container.streams.audio[0])
-    except av.FFmpegError as error:
-        raise SampleError(f"damaged or cut short ({error.strerror})") from error
+    except (av.FFmpegError, OverflowError) as error:  # the second of times that no 64 bits hold
+        raise SampleError(f"damaged or cut short ({getattr(error, 'strerror', error)})") from error
 
 
 def _recording(container: Any, stream: Any) -> Recording:
@@ -78,7 +78,8 @@ def _ticks(container: Any, stream: Any, begin: int) -> int:
     if container.format.name.startswith("mov") and stream.duration:
         return int(stream.duration)
     container.seek(begin, stream=stream)
-    return max((packet.pts + packet.duration - begin for packet in container.demux(stream) if packet.size), default=0)
+    packets = [packet for packet in container.demux(stream) if packet.size and packet.pts is not None]
+    return max((packet.pts + (packet.duration or 0) - begin for packet in packets), default=0)
 
 
 def _values(frame: Any, channels: int, dtype: str) -> NDArray[Any]:

@@ -1,28 +1,25 @@
 """Footage: files of video, opened by PyAV, of which frames are decoded from the keyframe before them on; and arrays."""
 
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.errors import SampleError, SourceError
+from walloc_data.errors import SampleError
 from walloc_data.signals.extras import need
 from walloc_data.signals.interlacing import progressive
+from walloc_data.signals.raw_file import raw_file
 
 __all__ = ["Footage", "open_footage"]
 
 # Nothing else is tried: a playlist, say, would make FFmpeg open what it names.
 _FORMATS = "asf,avi,flv,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg,webm,yuv4mpegpipe"
-_SAYING = frozenset(
-    ("asf", "avi", "mxf", "yuv4mpegpipe")
-)  # formats whose headers say how long a stream is; MP4 besides
+_SAYING = frozenset(("asf", "avi", "mxf", "yuv4mpegpipe"))  # their headers say how long a stream is; MP4's too
 _DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")  # as Matroska has it
 _FASTEST = 300.0  # frames a second; no header that says more is believed unasked
 _LATE = 0.001  # seconds by which rounded times may be late
@@ -56,21 +53,9 @@ def open_footage(data: Any, rate: float | None) -> Iterator[Footage]:
     """
     if isinstance(data, np.ndarray):
         yield _of_array(data, rate or 1.0)
-    elif isinstance(data, bytes):
-        with _opened(io.BytesIO(data)) as footage:
-            yield footage
-    elif isinstance(data, Path):
-        try:
-            file = data.open("rb")
-        except OSError as error:  # of the machine, so the sample is not to blame
-            raise SourceError(
-                f"{data}: cannot be read ({error.strerror or error}). Nothing is lost: see that it is there and may be "
-                "read, then run the same command again to go on"
-            ) from error
-        with file, _opened(file) as footage:
-            yield footage
     else:
-        raise SampleError(f"video is the bytes of a file, its path or an array, not {type(data).__name__}")
+        with raw_file(data, "video") as file, _opened(file) as footage:
+            yield footage
 
 
 @contextmanager
@@ -79,7 +64,7 @@ def _opened(file: Any) -> Iterator[Footage]:
     try:
         with av.open(file, metadata_errors="replace", container_options={"format_whitelist": _FORMATS}) as container:
             yield _of_container(av, container)
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OverflowError) as error:  # the second of times that no 64 bits hold
         raise SampleError(f"no video that FFmpeg knows, damaged, or cut short ({_reason(error)})") from error
 
 
@@ -214,7 +199,7 @@ class _Film:
 
 
 def _reason(error: Any) -> str:
-    return str(error.strerror or error).rstrip(". ")
+    return str(getattr(error, "strerror", None) or error).rstrip(". ")
 
 
 def _of_array(array: NDArray[Any], rate: float) -> Footage:

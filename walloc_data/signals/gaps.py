@@ -22,7 +22,8 @@ def gaps_in(values: NDArray[Any], nodata: Iterable[float]) -> NDArray[np.bool_]:
     if plain.dtype.kind == "f":
         gaps |= np.isnan(plain)
     for value in nodata:
-        gaps |= plain == plain.dtype.type(value) if plain.dtype.kind == "f" else plain == value
+        with np.errstate(over="ignore"):  # files of 32 bits may say a number of 64, which is infinity in them
+            gaps |= plain == (plain.dtype.type(value) if plain.dtype.kind == "f" else value)
     return gaps
 
 

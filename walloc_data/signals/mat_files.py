@@ -76,7 +76,7 @@ def _arrays(file: IO[bytes], order: str) -> Iterator[_Array]:
         tag = file.read(_TAG)
         if not tag:
             return
-        kind, size = _whole(tag, order)
+        kind, size = _whole(_exact(tag, _TAG), order)
         start += _TAG + size
         if kind == _COMPRESSED:
             read = _inflating(file.read(size))

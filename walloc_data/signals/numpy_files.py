@@ -1,5 +1,6 @@
 """Arrays in files of numpy, `.npy` and `.npz`: nothing is unpickled, and no header is believed before it is checked."""
 
+import lzma
 import math
 import struct
 import zipfile
@@ -17,7 +18,9 @@ from walloc_data.signals.stored import Stored, checked_type, chosen, plain_part
 
 __all__ = ["open_npz", "read_npy"]
 
-_MOST_DIMS = 32
+_MOST_DIMS, _MOST = 32, 1 << 62  # and values a side
+# What zipfile and its decompressors raise for damaged files.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError, struct.error)
 
 
 def read_npy(file: IO[bytes]) -> Stored:
@@ -38,7 +41,9 @@ def open_npz(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
             names = [name.removesuffix(".npy") for name in members]
             with archive.open(members[chosen(variable, names, names)]) as member:
                 yield _of_member(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError, struct.error) as error:
+    except SampleError:
+        raise
+    except _DAMAGE as error:
         raise SampleError(f"a damaged .npz ({error})") from error
 
 
@@ -67,8 +72,8 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
             raise SampleError(f"an .npy of version {version[0]}.{version[1]}, which holds no plain array of numbers")
         shape, fortran, dtype = read(file)
     except (ValueError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError) as error:
-        raise SampleError(f"a damaged .npy ({str(error).splitlines()[0]})") from error
+        raise SampleError(f"a damaged .npy ({(str(error) or type(error).__name__).splitlines()[0]})") from error
     checked_type(dtype)
-    if len(shape) > _MOST_DIMS or any(side < 0 for side in shape):
-        raise SampleError(f"a damaged .npy: its header says the shape {list(shape)}")
+    if len(shape) > _MOST_DIMS or any(type(side) is not int or not 0 <= side < _MOST for side in shape):
+        raise SampleError(f"a damaged .npy: its header says the shape {str(list(shape))[:80]}")
     return shape, fortran, dtype

@@ -1,20 +1,19 @@
 """Recordings: files of sound, whose headers are held to what the files hold; and arrays."""
 
-import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.errors import SampleError, SourceError
+from walloc_data.errors import SampleError
 from walloc_data.signals.containers import container_of, open_container
 from walloc_data.signals.extras import need
 from walloc_data.signals.mp3_headers import length_known
+from walloc_data.signals.raw_file import raw_file
 from walloc_data.signals.recording import Recording
 
 __all__ = ["open_recording"]
@@ -38,21 +37,9 @@ def open_recording(data: Any, name: str, rate: int | None) -> Iterator[Recording
     """
     if isinstance(data, np.ndarray):
         yield _of_array(data, rate)
-    elif isinstance(data, bytes):
-        with _opened(io.BytesIO(data), name) as recording:
-            yield recording
-    elif isinstance(data, Path):
-        try:
-            file = data.open("rb")
-        except OSError as error:  # of the machine, so the sample is not to blame
-            raise SourceError(
-                f"{data}: cannot be read ({error.strerror or error}). Nothing is lost: see that it is there and may be "
-                "read, then run the same command again to go on"
-            ) from error
-        with file, _opened(file, name) as recording:
-            yield recording
     else:
-        raise SampleError(f"sound is the bytes of a file, its path or an array, not {type(data).__name__}")
+        with raw_file(data, "sound") as file, _opened(file, name) as recording:
+            yield recording
 
 
 @contextmanager
@@ -64,7 +51,7 @@ def _opened(stream: Any, name: str) -> Iterator[Recording]:
         return
     soundfile = need("soundfile", "audio")
     try:
-        with soundfile.SoundFile(stream) as file:
+        with soundfile.SoundFile(_Within(stream)) as file:
             known = length_known(stream) if file.format == "MP3" else "said"
             if known == "unknown":
                 raise SampleError(
@@ -79,6 +66,20 @@ def _opened(stream: Any, name: str) -> Iterator[Recording]:
             "Internal error : SF_INFO struct incomplete": "its header says a rate or channels that no sound has",
         }
         raise SampleError(plainer.get(text, f"damaged or cut short ({text.removeprefix('Error : ')})")) from error
+
+
+class _Within:
+    """A file that stays where it is when it is sought before its beginning, as damaged headers ask: soundfile would
+    print a traceback."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with suppress(ValueError, OSError, OverflowError):
+            self._file.seek(offset, whence)
+        return self._file.tell()
 
 
 def _of_file(file: Any, tolerance: int) -> Recording:

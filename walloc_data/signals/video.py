@@ -60,8 +60,8 @@ class VideoReader:
                 number = None if value is None else float(value)
             except (TypeError, ValueError) as error:
                 raise SourceError(f"{name}={value!r} is no number of {unit}") from error
-            if number is not None and not 1e-3 <= number < math.inf:
-                raise SourceError(f"{name}={number:g} is not a number of {unit} from 0.001 on")
+            if number is not None and not 1e-3 <= number <= 1e9:
+                raise SourceError(f"{name}={number:g} is not a number of {unit} from 0.001 to a billion")
             object.__setattr__(self, name, number)
         need("av", "video")
 
@@ -122,6 +122,9 @@ class VideoReader:
         shown = footage.shown([start + number / rate for number in range(length)])
         frame = next(shown)  # one at least, or it is a SampleError
         view = _View(frame, footage.aspect, Framing(self.size, self.resize, self.crop), self.channels)
+        if math.prod(view.size) > self.max_pixels:
+            width, height = view.size
+            raise SampleError(f"frames of {width} x {height} pixels once resized: more than {self.max_pixels}")
         size = (self.frames, *view.shape)
         if math.prod(size) > self.max_pixels:
             raise SampleError(

@@ -13,9 +13,9 @@ import numpy as np
 
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.sources.packed import Packed, Texts, some
-from walloc_data.sources.source import Raw
+from walloc_data.sources.source import Raw, Split
 
-__all__ = ["Files"]
+__all__ = ["Files", "unread"]
 
 
 # What a name meets where there is no file of it; None: it can be none, for a zero byte in it.
@@ -105,6 +105,11 @@ class Files:
     def without(self, name: str) -> "Files":
         """The same without a field."""
         return replace(self, fields={other: values for other, values in self.fields.items() if other != name})
+
+
+def unread(split: Split, index: int) -> Raw:
+    """A sample, with the `Path` of its file for its bytes where it is a file that is there."""
+    return split.unread(index) if isinstance(split, Files) and split.path(index).is_file() else split[index]
 
 
 def _update(digest: Any, texts: Texts) -> None:

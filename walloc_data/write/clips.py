@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
 from walloc_data.signals import Cutting, Reader, Window
-from walloc_data.sources import Files, Raw, Source, Split
+from walloc_data.sources import Raw, Source, Split, unread
 
 __all__ = ["Clips", "cut"]
 
@@ -55,7 +55,7 @@ class Clips:
         starts: list[NDArray[np.float64]] = []
         for index in range(len(split)):
             try:
-                raw = _unread(split, index)
+                raw = unread(split, index)
                 begins = reader.starts(raw.data, raw.name)
             except SampleError:  # is met again, and counted, when it is read
                 begins = [0.0]
@@ -70,7 +70,7 @@ class Clips:
         place = int(self.places[index])
         raw = self._last.get(place)
         if raw is None:
-            raw = _unread(self.split, place)
+            raw = unread(self.split, place)
             self._last.clear()
             self._last[place] = raw
         windows = np.searchsorted(self.places, place, "right") - np.searchsorted(self.places, place, "left")
@@ -92,11 +92,6 @@ class Clips:
         digest = hashlib.sha256(self.split.digest().encode())
         digest.update(self.places.astype("<i8").tobytes() + self.starts.astype("<f8").tobytes())
         return digest.hexdigest()
-
-
-def _unread(split: Split, index: int) -> Raw:
-    """A sample, with the path of its file for its bytes where it is a file that is there."""
-    return split.unread(index) if isinstance(split, Files) and split.path(index).is_file() else split[index]
 
 
 def _size(data: Any) -> int:
