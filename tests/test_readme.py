@@ -43,6 +43,11 @@ def test_every_page_of_docs_is_in_the_readme() -> None:
     assert linked == {page.name for page in (ROOT / "docs").glob("*.md")}
 
 
+def test_every_page_is_in_the_site() -> None:
+    named = re.findall(r"\S+\.md$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(str(page.relative_to(ROOT)) for page in PAGES)
+
+
 def test_the_test_command_is_the_one_that_ci_runs() -> None:
     assert "exec tools/test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
     assert "\ntools/test " in PAGES[0].read_text("utf-8")
