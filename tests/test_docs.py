@@ -39,6 +39,12 @@ def test_the_code_of_the_readme_runs(photos, tmp_path, monkeypatch):
     assert names["latents"].shape[1:] == (12, 32, 32)
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_the_code_of_every_page_is_python(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        compile(block, page.name, "exec")
+
+
 def test_the_code_for_codecs_runs():
     names = run(DOCS / "codecs.md")
     assert names["z"].shape == (2, 12, 32, 32)
