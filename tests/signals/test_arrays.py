@@ -333,6 +333,24 @@ def test_nodata_that_32_bits_do_not_hold_is_infinity_in_them():
     assert read(values, nodata=-1.7e308).fields["masked"] == 1
 
 
+def test_a_tiff_makes_no_other_file_be_read(tmp_path):
+    plane = '<TiffData IFD="0" FirstC="{0}" PlaneCount="1"><UUID FileName="{1}">urn:uuid:{0}</UUID></TiffData>'
+    planes = plane.format(0, "a.ome.tif") + plane.format(1, "../b.ome.tif")
+    description = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:0"><Image '
+        'ID="Image:0"><Pixels DimensionOrder="XYCZT" ID="Pixels:0" SizeC="2" SizeT="1" SizeX="40" SizeY="24" SizeZ="1" '
+        f'Type="uint16">{planes}</Pixels></Image></OME>'
+    )
+    (tmp_path / "in").mkdir()
+    for path, plane in ((tmp_path / "in/a.ome.tif", X[0]), (tmp_path / "b.ome.tif", X[1])):
+        path.write_bytes(tiff(plane, description=description, metadata=None, ome=False))
+    path = tmp_path / "in/a.ome.tif"
+    for data in (path, path.read_bytes()):
+        with pytest.raises(SampleError, match=r"1 bands of shape \[24, 40\], and the codec takes 2"):
+            ArrayReader(channels=2).read(data, "a")
+        assert np.array_equal(ArrayReader(channels=1).read(data, "a").values[0], X[0])
+
+
 def test_which_array_of_several():
     data = npz(a=X, b=X + 1)
     assert refused(data) == "it holds 2 arrays: say which with variable=NAME (a, b)"

@@ -12,8 +12,9 @@ from skimage.metrics import structural_similarity
 
 from tests.sounds import sound, write
 from tests.synthetic import photograph
+from walloc_data import ImageReader, load_codec
 from walloc_data.cli import main
-from walloc_data.train.evaluate import Point, evaluate_codec, gain
+from walloc_data.train.evaluate import Point, evaluate_codec, evaluate_folder, gain
 from walloc_data.train.similarity import ms_ssim, si_sdr, ssim
 
 
@@ -96,6 +97,15 @@ def test_the_command(photos, tmp_path, capsys):
     [own] = [point for point in points if point["name"] == "decoded"]
     assert (own["decode"], own["ms_ssim"]) == (None, None)
     assert own["psnr"] > 45
+
+
+def test_names_of_decoded_files_may_hold_brackets(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a[1].png")
+    reader = ImageReader(size=None, resize="none", crop="none")
+    config = load_codec("rgb-f8c12").config
+    signal = torch.from_numpy(pixels).movedim(2, 0)[None]
+    assert evaluate_folder(tmp_path, ["a[1].jpg"], reader, config, [signal]).psnr == 100
 
 
 def test_what_cannot_be_judged_is_a_sentence(photos, tmp_path, capsys):

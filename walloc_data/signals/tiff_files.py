@@ -31,7 +31,7 @@ def open_tiff(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
     """
     tifffile = need("tifffile", "arrays")
     try:
-        with tifffile.TiffFile(file) as tiff:
+        with tifffile.TiffFile(_Alone(file), _multifile=False) as tiff:
             series = [one for one in tiff.series if not _is_aside(one)] or list(tiff.series)[:1]
             names = [str(number) for number in range(len(series))]
             told = [f"{number}: {one.axes} {list(one.shape)}" for number, one in enumerate(series)]
@@ -43,6 +43,14 @@ def open_tiff(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
         if "imagecodecs" in text:
             raise SourceError(f"a TIFF compressed by {text}: pip install 'walloc-data[arrays]'") from error
         raise SampleError(f"a damaged TIFF, or one that is not known here ({text})") from error
+
+
+class _Alone:
+    """A file without name or place, so that tifffile opens no others: descriptions of microscopes may name any."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.readinto = file.read, file.readinto  # type: ignore[attr-defined]
+        self.seek, self.tell = file.seek, file.tell
 
 
 def _is_aside(series: Any) -> bool:
@@ -57,7 +65,9 @@ def _of_level(file: IO[bytes], tiff: Any, level: Any) -> Stored:
         return Stored(shape, dtype, lambda part: plain_part(file, part, **plain), **facts)
     pages = list(level.pages)
     split = next((n for n in range(len(shape)) if math.prod(shape[:n]) == len(pages)), None)
-    regular = split is not None and None not in pages and {"Y", "X"} <= set(level.axes[split:])
+    if None in pages:  # which tifffile takes for zeros
+        raise SampleError("planes of it are missing, or lie in other files: write it as one file")
+    regular = split is not None and {"Y", "X"} <= set(level.axes[split:])
     if not regular or math.prod(shape[split:]) != math.prod(level.keyframe.shaped):
         return Stored(shape, dtype, lambda part: level.asarray(maxworkers=1)[part], whole=True, **facts)
 

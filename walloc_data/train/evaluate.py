@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def evaluate_folder(
     of its name with any suffix. Raises `CodecError` where one is missing, cannot be read or has another size."""
     meter = _Meter(config)
     for name, signal in zip(names, signals, strict=True):
-        found = sorted(path for path in (folder / name).parent.glob(f"{Path(name).stem}.*") if path.is_file())
+        found = sorted(path for path in (folder / name).parent.glob(f"{escape(Path(name).stem)}.*") if path.is_file())
         if len(found) != 1:
             raise CodecError(f"{folder} has {len(found)} files {Path(name).with_suffix('.*')}, not 1")
         data = found[0].read_bytes()
