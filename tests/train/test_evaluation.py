@@ -36,6 +36,7 @@ def test_ssim_is_that_of_scikit_image():
     assert ssim(noisy, x) < ms_ssim(noisy, x) < 1
     assert math.isnan(ssim(x[:, :8], x[:, :8]))
     assert math.isnan(ms_ssim(x[:, :100], x[:, :100]))
+    assert math.isnan(ms_ssim(x[:, :16, :20], x[:, :16, :20]))
 
 
 def test_si_sdr_takes_no_notice_of_loudness():

@@ -1,5 +1,7 @@
 """How alike signals are, beyond the error of their values: SSIM and MS-SSIM of images, SI-SDR of sound."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
@@ -21,7 +23,9 @@ def ssim(decoded: Tensor, original: Tensor) -> float:
 
 
 def ms_ssim(decoded: Tensor, original: Tensor) -> float:
-    """SSIM at five scales, as Wang, Simoncelli and Bovik (2003) weight them; NaN for sides below 161 pixels."""
+    """SSIM at five scales, as Wang, Simoncelli and Bovik (2003) weight them; NaN for sides below 176 pixels."""
+    if min(original.shape[1:]) < _TAPS << len(_SCALES) - 1:
+        return math.nan
     x, y = decoded[:, None].double(), original[:, None].double()
     product = torch.ones((), dtype=torch.float64)
     for scale, weight in enumerate(_SCALES):
