@@ -129,7 +129,15 @@ def test_a_gpu_that_is_not_there(photos, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 0}, {"kernel": 4}, {"rate": -1.0}, {"learning_rate": 0.0}, {"precision": "half"}, {"minutes": 0.0}],
+    [
+        {"steps": 0},
+        {"kernel": 4},
+        {"rate": -1.0},
+        {"learning_rate": 0.0},
+        {"precision": "half"},
+        {"minutes": 0.0},
+        {"seed": 1 << 40},
+    ],
 )
 def test_options_out_of_range(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

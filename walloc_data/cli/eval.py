@@ -95,11 +95,11 @@ def run(arguments: argparse.Namespace) -> None:
         more = gain(curves[name], curves[first])
         if not math.isnan(more):
             print(f"{name}: {more:+.2f} dB over {first} at equal bits")
-    if arguments.plot is not None:
-        _plot(arguments.plot, curves)
     if arguments.json is not None:
         content = {"source": source.name, "signals": len(signals), "points": [_json(point) for point in points]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")
+    if arguments.plot is not None:
+        _plot(arguments.plot, curves)
 
 
 def _times(text: str) -> list[float]:
@@ -161,7 +161,10 @@ def _plot(path: Path, curves: "Mapping[str, Sequence[Point]]") -> None:
         axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=150)
+    try:
+        figure.savefig(path, dpi=150)
+    except ValueError as error:  # another suffix
+        raise SourceError(f"{path}: {error}") from error
 
 
 def _json(point: "Point") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from walloc_data.numbers import whole_number
 
 __all__ = ["TrainOptions"]
 
+_MOST_SEED = (1 << 32) - 1
 _PRECISIONS = ("auto", "float32", "tf32", "bfloat16")
 
 
@@ -52,7 +53,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "width", "blocks", "kernel", "limit", "checkpoint_steps", "validate_steps"):
             whole_number(name, getattr(self, name), least=1)
-        whole_number("seed", self.seed)
+        if not 0 <= whole_number("seed", self.seed) <= _MOST_SEED:
+            raise TrainError(f"seed={self.seed} is not in 0 to {_MOST_SEED}")
         if self.window is not None:
             whole_number("window", self.window, least=1)
         if self.kernel % 2 == 0:
