@@ -60,6 +60,7 @@ def _bank_10_18() -> pywt.Wavelet:
     return pywt.Wavelet(DEFAULT_WAVELET, filter_bank=[analysis, sign * synthesis, synthesis, -sign * analysis])
 
 
+@lru_cache(maxsize=32)
 def has_parity(name: str) -> bool:
     """Whether reversing a signal reverses each subband and multiplies it by +1 or -1.
 
