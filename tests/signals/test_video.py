@@ -104,6 +104,13 @@ def test_stride_is_seconds_between_clips(four_seconds):
     assert true(short) == list(range(40))
 
 
+def test_strides_that_are_no_whole_number_of_frames():
+    for count, stride in product((5, 16, 31), (0.1, 0.37)):
+        frames = np.zeros((count, 1, 1, 3), np.uint8)
+        found = clips(frames, reader(frames=1, stride=stride, rate=24000 / 1001))
+        assert {int(clip.fields["length"]) for clip in found} == {1}
+
+
 @pytest.mark.parametrize("format", ["mp4", "matroska"])
 def test_a_rate_that_varies(format):
     times = [100 * i for i in range(10)] + [1000 + 20 * i for i in range(20)] + [1400 + 300 * i for i in range(10)]

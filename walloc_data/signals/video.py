@@ -115,9 +115,9 @@ class VideoReader:
         rate = self._rate(footage)
         if footage.width * footage.height > self.max_pixels:
             raise SampleError(f"frames of {footage.width} x {footage.height} pixels: more than {self.max_pixels}")
-        first = round(start * rate)
-        length = min(self.frames, _count(footage, rate) - first)
-        if length < 1:
+        behind = _count(footage, rate) - start * rate  # frames, of which strides may leave a part
+        length = min(self.frames, max(1, math.ceil(behind - _SPARE)))
+        if behind <= 0:
             raise SampleError(f"it has {footage.seconds:.2f} s, and no clip at {start:g} s")
         shown = footage.shown([start + number / rate for number in range(length)])
         frame = next(shown)  # one at least, or it is a SampleError
