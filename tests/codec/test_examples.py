@@ -38,7 +38,7 @@ def test_sound_and_volumes():
     assert what(fit(list(sound), channels=20)) == ("audio", 2, 1, 8, 20)
     assert what(fit(list(sound[:, :1] / 32768), channels=8, levels=4)) == ("audio", 1, 1, 4, 8)
     volumes = [RNG.integers(0, 256, (1, 8, 12, 8), np.uint8) for _ in range(3)]
-    assert what(fit(volumes, channels=6)) == ("video", 1, 3, 2, 6)
+    assert what(fit(volumes, channels=6)) == ("video", 1, 3, (2, 3, 3), 6)
     slow = fit(volumes, channels=6, levels=(0, 2, 2))
     assert (slow.name, what(slow)) == ("fitted-t1f4c6", ("video", 1, 3, (0, 2, 2), 6))
     deep = [RNG.integers(0, 5000, (5, 16, 16)).astype(np.uint16) for _ in range(3)]

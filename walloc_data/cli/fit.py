@@ -20,10 +20,10 @@ __all__ = ["add", "run"]
 _KINDS = {"rgb": ("image", 3), "gray": ("image", 1), "stereo": ("audio", 2), "mono": ("audio", 1)}
 _KINDS["video"] = ("video", 3)
 _KINDS["array"] = ("array", 0)  # with bands and dimensions as the first sample
-_DEFAULTS: dict[str, tuple[int, int | tuple[int, ...], int, int]] = {  # dims, levels, channels of one, and of more
-    "image": (2, 3, 12, 12),
-    "audio": (1, 8, 54, 108),
-    "video": (3, (2, 3, 3), 16, 48),
+_DEFAULTS = {  # dims, channels of one, and of more
+    "image": (2, 12, 12),
+    "audio": (1, 54, 108),
+    "video": (3, 16, 48),
 }
 
 
@@ -96,18 +96,16 @@ def run(arguments: argparse.Namespace) -> None:
 
     kind, signal_channels = _KINDS[arguments.kind]
     options = arguments.read or {}
-    levels: int | tuple[int, ...]
     if kind == "array":
         signal_channels, dims = array_shape(arguments.source, data=arguments.data, options=options)
-        levels = default_levels(kind, dims)
     else:
-        dims, levels, *channels = _DEFAULTS[kind]
+        dims, *channels = _DEFAULTS[kind]
     config = CodecConfig(
         name=arguments.out.stem,
         kind=kind,
         signal_channels=signal_channels,
         dims=dims,
-        levels=levels if arguments.levels is None else arguments.levels,
+        levels=default_levels(kind, dims) if arguments.levels is None else arguments.levels,
         wavelet=arguments.wavelet,
     )
     reader = reader_for(config, **options)

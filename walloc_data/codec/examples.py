@@ -17,6 +17,7 @@ __all__ = ["Examples", "config_for", "default_levels", "refuse_small"]
 
 _LEVELS = {1: 8, 2: 3, 3: 2}  # by dimensions of space: a latent of 256 samples, 8 x 8 pixels, or 4 x 4 x 4
 _ARRAY_LEVELS = 4  # in one dimension: sensors are sampled as slowly as they may be
+_VIDEO_LEVELS = (2, 3, 3)
 _LOOKED_AT = 16  # examples, where floats may be of images or of sound
 
 
@@ -31,8 +32,11 @@ class Examples:
         return (_signal(one, self.kind)[None] for one in self.signals)
 
 
-def default_levels(kind: str, dims: int) -> int:
-    """Levels of packets unless they are said: 8, 3 or 2 in 1, 2 or 3 dimensions, and 4 of arrays in one."""
+def default_levels(kind: str, dims: int) -> Levels:
+    """Levels of packets unless they are said: 8, 3 or 2 in 1, 2 or 3 dimensions; 4 of arrays in one, and of video 2 in
+    time and 3 in space."""
+    if kind == "video":
+        return _VIDEO_LEVELS
     return _ARRAY_LEVELS if (kind, dims) == ("array", 1) else _LEVELS[dims]
 
 
