@@ -351,6 +351,12 @@ def test_a_tiff_makes_no_other_file_be_read(tmp_path):
         assert np.array_equal(ArrayReader(channels=1).read(data, "a").values[0], X[0])
 
 
+def test_options_that_cannot_be_are_no_fault_of_the_file():
+    for data in (npy(X), npz(x=X), mat(x=X), tiff(X)):
+        with pytest.raises(SourceError, match="nodata='much' is no number"):
+            ArrayReader.like(data, "a", nodata="much")
+
+
 def test_which_array_of_several():
     data = npz(a=X, b=X + 1)
     assert refused(data) == "it holds 2 arrays: say which with variable=NAME (a, b)"

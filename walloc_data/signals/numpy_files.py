@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.errors import SampleError
+from walloc_data.errors import SampleError, WallocError
 from walloc_data.signals.stored import Stored, checked_type, chosen, plain_part
 
 __all__ = ["open_npz", "read_npy"]
@@ -41,7 +41,7 @@ def open_npz(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
             names = [name.removesuffix(".npy") for name in members]
             with archive.open(members[chosen(variable, names, names)]) as member:
                 yield _of_member(member)
-    except SampleError:
+    except WallocError:
         raise
     except _DAMAGE as error:
         raise SampleError(f"a damaged .npz ({error})") from error

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.errors import SampleError, SourceError
+from walloc_data.errors import SampleError, SourceError, WallocError
 from walloc_data.signals.extras import need
 from walloc_data.signals.stored import Stored, chosen, plain_part
 
@@ -36,7 +36,7 @@ def open_tiff(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
             names = [str(number) for number in range(len(series))]
             told = [f"{number}: {one.axes} {list(one.shape)}" for number, one in enumerate(series)]
             yield _of_level(file, tiff, series[chosen(variable, names, told)].levels[0])
-    except (SampleError, SourceError, MemoryError):
+    except (WallocError, MemoryError):
         raise
     except Exception as error:  # tifffile and its decoders may raise anything on a damaged file
         text = str(error).removeprefix("<COMPRESSION.").split("\n")[0]
