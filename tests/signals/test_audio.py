@@ -228,6 +228,14 @@ def test_arrays():
         AudioReader().read({}, "a dict")
 
 
+def test_more_segments_than_any_recording_has():
+    reader, silence = AudioReader(channels=1, rate=100, segment=0.01), np.zeros(5_000_000, np.int16)
+    with pytest.raises(SampleError, match="a: its header says 5000000 samples: more segments than any"):
+        reader.starts(silence, "a")
+    with pytest.raises(SampleError, match="more segments than any"):  # or its first would stand for all
+        reader.read(Window(silence, 0.0, 0), "a")
+
+
 def test_a_path_that_is_gone_is_no_fault_of_the_sample(tmp_path):
     path = write(tmp_path / "a.wav", sound(0.1))
     path.unlink()

@@ -259,6 +259,10 @@ def test_too_large_too_fast_and_nowhere(four_seconds):
         reader().read(Window(four_seconds, 7, 0), "a film")
     with pytest.raises(SampleError, match="a film: its header says 5000 s: more clips than any video has"):
         reader(stride=0.001, rate=1).starts(np.zeros((5000, 1, 1, 3), np.uint8), "a film")
+    with pytest.raises(SampleError, match="more clips than any video has"):  # or its first would stand for all
+        reader(stride=0.001, rate=1).read(Window(np.zeros((5000, 1, 1, 3), np.uint8), 0.0, 0), "a film")
+    with pytest.raises(SampleError, match="clips begin 5e-05 s apart, which no key can say: take more frames"):
+        reader(frames=1, rate=20_000).starts(np.zeros((2, 1, 1, 3), np.uint8), "a film")
     with pytest.raises(SampleError, match="frames of 7680000 x 256 pixels once resized: more than"):
         VideoReader(frames=1).read(np.zeros((1, 1, 30000, 3), np.uint8), "a film")
     fast = film(FRAMES, rate=1000)

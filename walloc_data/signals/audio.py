@@ -97,11 +97,9 @@ class AudioReader:
         try:
             with open_recording(data, name, self.rate) as recording:
                 rate, samples = self._extent(recording)
-                step = self._step(rate)
+                step = self._step(rate, samples)
         except SampleError as error:
             raise SampleError(f"{name}: {error}") from error
-        if samples > step * _MOST_SEGMENTS:
-            raise SampleError(f"{name}: its header says {samples} samples: more segments than any recording has")
         return [start / rate for start in range(0, samples, step)]
 
     def _signal(self, recording: Recording, window: Window | None) -> Signal:
@@ -109,7 +107,7 @@ class AudioReader:
         exact = recording.exact and rate == recording.rate and recording.channels <= self.channels
         start, stop, step = 0, samples, samples
         if window is not None:
-            step = self._step(rate)
+            step = self._step(rate, samples)
             start = round(window.start * rate)
             stop = min(start + step, samples)
             if start >= stop:
@@ -151,13 +149,15 @@ class AudioReader:
             raise SampleError(f"so short that nothing of it is left at {rate} samples a second")
         return rate, samples
 
-    def _step(self, rate: int) -> int:
-        """Samples of a segment."""
+    def _step(self, rate: int, samples: int) -> int:
+        """Samples of a segment, of so many in all."""
         if not rate:
             raise SampleError("nothing says its samples a second, to cut it into seconds: give rate")
         step = round(self.segment * rate) if self.segment else 0
         if step < 1:
             raise SampleError(f"a segment of {self.segment} s has no samples at {rate} samples a second")
+        if samples > step * _MOST_SEGMENTS:
+            raise SampleError(f"its header says {samples} samples: more segments than any recording has")
         return step
 
     def _mixed(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from walloc_data.signals.signal import Signal, Window
 __all__ = ["VideoReader"]
 
 _MOST_FRAMES, _MOST_CLIPS = 1 << 26, 1 << 22  # of one file; what says that it has more lies
+_LEAST_STEP = 1e-3  # seconds; keys say tenths of that
 _SPARE = 0.1  # of a frame: what is shorter at the end is rounding
 _GRAY = np.array([19595, 38470, 7471], np.uint32)  # ITU-R 601, over 65536, as Pillow has it
 
@@ -95,15 +96,21 @@ class VideoReader:
         try:
             with open_footage(data, self.rate) as footage:
                 rate = self._rate(footage)
-                count = _count(footage, rate)
+                step, clips = self._clips(footage, rate)
         except SampleError as error:
             raise SampleError(f"{name}: {error}") from error
+        return [number * step / rate for number in range(clips)]
+
+    def _clips(self, footage: Footage, rate: float) -> tuple[float, int]:
+        """Frames from the beginning of a clip to that of the next, and how many clips there are."""
         # None begins at the end, nor behind one that reaches it; counted in frames, so that times may be rounded.
         step = self.frames if self.stride is None else self.stride * rate
-        clips = 1 + max(0, math.ceil((count - max(self.frames, step)) / step - 1e-9))
+        clips = 1 + max(0, math.ceil((_count(footage, rate) - max(self.frames, step)) / step - 1e-9))
         if clips > _MOST_CLIPS:
-            raise SampleError(f"{name}: its header says {footage.seconds:g} s: more clips than any video has")
-        return [number * step / rate for number in range(clips)]
+            raise SampleError(f"its header says {footage.seconds:g} s: more clips than any video has")
+        if clips > 1 and step / rate < _LEAST_STEP:
+            raise SampleError(f"clips begin {step / rate:g} s apart, which no key can say: take more frames")
+        return step, clips
 
     def _rate(self, footage: Footage) -> float:
         rate = self.rate or footage.rate
@@ -115,6 +122,7 @@ class VideoReader:
         rate = self._rate(footage)
         if footage.width * footage.height > self.max_pixels:
             raise SampleError(f"frames of {footage.width} x {footage.height} pixels: more than {self.max_pixels}")
+        self._clips(footage, rate)  # what is refused there is met here, and counted
         behind = _count(footage, rate) - start * rate  # frames, of which strides may leave a part
         length = min(self.frames, max(1, math.ceil(behind - _SPARE)))
         if behind <= 0:
