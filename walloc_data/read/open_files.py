@@ -84,9 +84,16 @@ class OpenFile:
 
     def pieces(self, rows: "Sequence[tuple[int, int, Any]]") -> list[Any]:
         """Slices, by offset and bytes, in the order of their offsets: one read each, or one of all that lies close."""
+        if len(rows) == 1:  # of shuffled samples, most often
+            [(at, size, _)] = rows
+            try:
+                data = _READ((self._descriptor() or self._open()).number, size, at)
+            except OSError:
+                return [self[at : at + size]]
+            return [data if len(data) == size else self[at : at + size]]
         size = sum([row[1] for row in rows])
-        start, stop = rows[0][0], sum(rows[-1][:2])
-        if stop - start < _WORTH * size and stop - start <= _MODEST and len(rows) > 1:
+        start, stop = rows[0][0], rows[-1][0] + rows[-1][1]
+        if stop - start < _WORTH * size and stop - start <= _MODEST:
             whole = memoryview(self[start:stop])
             return [whole[at - start : at - start + size] for at, size, _ in rows]
         try:
