@@ -7,7 +7,7 @@ from benchmarks.photographs import CLASSES, window
 
 __all__ = ["CLASSES", "contents", "made", "window", "write_folder"]
 
-_TIMES = re.compile(rb',\s*"source": "[0-9a-f]{16}"')
+_TIMES = re.compile(rb',\s*"source": "[0-9a-f]{16}"|,\s*"checksum": "[0-9a-f]{64}"')
 
 
 def write_folder(root: Path, *, count: int = 20, splits: tuple[str, ...] = ("train", "val")) -> Path:
@@ -27,7 +27,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def made(folder: Path) -> dict[str, bytes]:
-    """The same of a dataset, but for the journal, and what the manifest says of the times of source files."""
+    """The same of a dataset, but for the journal, and what the manifest says of the times of source files
+    (and hence its checksum)."""
     found = contents(folder)
     found = {name: data for name, data in found.items() if name != ".walloc-journal.jsonl"}
     return {name: _TIMES.sub(b"", data) if name == "walloc.json" else data for name, data in found.items()}

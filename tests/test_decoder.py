@@ -16,7 +16,7 @@ from walloc_data.errors import CodecError, DatasetError
 from walloc_data.format import Manifest
 from walloc_data.shard import shard_dataset
 from walloc_data.train import train_codec
-from walloc_data.verify import find_damage
+from walloc_data.verify import verify_dataset
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_one_verb_replaces_it_and_touches_no_shard(dataset, photos, better, tmp_
     manifest = Manifest.read(out)
     assert manifest.fingerprint == Manifest.read(dataset).fingerprint
     assert (manifest.codec, manifest.summary.psnr) == ("rgb-f8c12", None)
-    assert find_damage(out) == []
+    assert verify_dataset(out) == []
     assert main(["info", str(out)]) == 0
     assert "decoder conv, " in capsys.readouterr().out
     shard_dataset(photos, out, codec="rgb-f8c12", reader=ImageReader(size=64), options=_options(dataset))

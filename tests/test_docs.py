@@ -24,7 +24,9 @@ def run(page):
     return names
 
 
-@pytest.mark.parametrize("page", ["coming-from-imagefolder", "getting-started", "looking", "reading", "streaming"])
+@pytest.mark.parametrize(
+    "page", ["coming-from-imagefolder", "getting-started", "looking", "reading", "streaming", "verify"]
+)
 def test_the_code_of_a_page_runs(page, dataset, photos, tmp_path, monkeypatch):
     (tmp_path / "latents").symlink_to(dataset)
     (tmp_path / "photographs").symlink_to(photos)

@@ -11,7 +11,7 @@ from tests.http_server import FileServer
 from walloc_data import StorageOptions, verify
 from walloc_data.cli import main
 from walloc_data.errors import DatasetError
-from walloc_data.verify import find_damage
+from walloc_data.verify import verify_dataset
 
 SHARD = "train-00001.tar"
 
@@ -54,7 +54,8 @@ def test_info_says_of_a_url_what_it_says_of_the_folder(urls, dataset, capsys):
 
     def figures(text):
         """The lines that do not depend on what else lies in the folder."""
-        return [line for line in text.splitlines()[1:] if "%" not in line and not line.startswith("classes")]
+        others = ("classes", "images")  # the second says bits a pixel, of all bytes
+        return [line for line in text.splitlines()[1:] if "%" not in line and not line.startswith(others)]
 
     expected = figures(told(dataset))
     assert "samples in 4 shards" in "".join(expected)
@@ -93,7 +94,7 @@ def test_check_of_what_is_whole(urls, cache, capsys):
 def test_check_streams_through_faults(server, copy, monkeypatch):
     monkeypatch.setattr(verify, "_CHUNK", 1000)
     server.faults = dict.fromkeys(("reset", "truncated", "503", "close"), 0.01)
-    assert find_damage(f"{server.url}?sig=SECRET") == []
+    assert verify_dataset(f"{server.url}?sig=SECRET") == []
     assert server.requests > sum(path.stat().st_size for path in copy.glob("*.tar")) / 1000
 
 
@@ -136,23 +137,23 @@ def test_check_of_indices_and_codec(server, copy, capsys):
     url = f"{server.url}?sig=SECRET"
     shutil.copy(copy / "val-00000.idx", copy / "train-00000.idx")
     damaged(copy, "train-00002.idx", "cut")
-    assert find_damage(url) == [
+    assert [str(one) for one in verify_dataset(url)] == [
         f"{server.url}/train-00000.idx is not of the shard that the manifest describes: copy it again, or reshard",
         f"{server.url}/train-00002.idx: damaged or cut short",
     ]
     damaged(copy, "codec.safetensors", "flipped")
     assert main(["check", url]) == 1
-    assert "codec.safetensors" in capsys.readouterr().err
+    assert "codec.safetensors is not the one that walloc.json names" in capsys.readouterr().out
 
 
 def test_a_server_that_goes_away_is_no_damage(server):
     url, options = f"{server.url}?sig=SECRET", StorageOptions(retries=0)
     server.script = ["", "", "", "", "503"]
     with pytest.raises(DatasetError, match="the server answered 503; given up"):
-        find_damage(url, storage=options)
+        verify_dataset(url, storage=options)
     server.signature = "sig=another"
     with pytest.raises(DatasetError, match=r"access refused \(403\)"):
-        find_damage(url, storage=options)
+        verify_dataset(url, storage=options)
 
 
 def test_the_page_on_remote_data_runs(hub, dataset, tmp_path, monkeypatch):
@@ -164,5 +165,5 @@ def test_the_page_on_remote_data_runs(hub, dataset, tmp_path, monkeypatch):
     exec(code, names)
     assert len(names["train"]) == 60
     assert (tmp_path / "latents-cache").is_dir()
-    (command,) = re.findall(r"```\nwalloc (.*?)\n```", page)
+    (command,) = re.findall(r"```\nwalloc (verify .*?)\n```", page)
     assert main(command.split()) == 0

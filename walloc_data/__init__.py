@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from walloc_data.codec import Codec, CodecConfig, fit
+    from walloc_data.compare import compare_dataset
     from walloc_data.dataset import LatentDataset
     from walloc_data.decoder import replace_decoder
     from walloc_data.errors import WallocError
     from walloc_data.neighbours import latent_decoder
+    from walloc_data.repair import repair_dataset
     from walloc_data.shard import shard_dataset
     from walloc_data.signals import ArrayReader, AudioReader, ImageReader, VideoReader
     from walloc_data.sources import Files, Source, open_source, read_list
     from walloc_data.storage import StorageOptions
     from walloc_data.streaming import StreamingLatentDataset
     from walloc_data.train import TrainOptions, train_codec
+    from walloc_data.verify import verify_dataset
     from walloc_data.write.plan import Options
     from walloc_data.zoo import load_codec, save_codec, zoo_names
 
@@ -33,31 +36,37 @@ __all__ = [
     "TrainOptions",
     "VideoReader",
     "WallocError",
+    "compare_dataset",
     "fit",
     "latent_decoder",
     "load_codec",
     "open_source",
     "read_list",
+    "repair_dataset",
     "replace_decoder",
     "save_codec",
     "shard_dataset",
     "train_codec",
+    "verify_dataset",
     "zoo_names",
 ]
 
 # Imported when first asked for: torch takes seconds, and `walloc --help` needs none of it.
 _ROOMS = {
     "codec": ("Codec", "CodecConfig", "fit"),
+    "compare": ("compare_dataset",),
     "dataset": ("LatentDataset",),
     "decoder": ("replace_decoder",),
     "errors": ("WallocError",),
     "neighbours": ("latent_decoder",),
+    "repair": ("repair_dataset",),
     "shard": ("shard_dataset",),
     "signals": ("ArrayReader", "AudioReader", "ImageReader", "VideoReader"),
     "sources": ("Files", "Source", "open_source", "read_list"),
     "storage": ("StorageOptions",),
     "streaming": ("StreamingLatentDataset",),
     "train": ("TrainOptions", "train_codec"),
+    "verify": ("verify_dataset",),
     "write.plan": ("Options",),
     "zoo": ("load_codec", "save_codec", "zoo_names"),
 }

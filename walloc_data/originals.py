@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from walloc_data.codec import CodecConfig
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError, SourceError
 from walloc_data.signals import Cutting, Reader, Window, reader_for
 from walloc_data.sources import Split, open_source, unread
 
-__all__ = ["Originals"]
+__all__ = ["Originals", "reader_of"]
 
 _OF_THE_CODEC = {"channels", "dims", "dtype"}  # options of readers
 
@@ -25,7 +26,7 @@ class Originals:
     def __init__(self, dataset: LatentDataset, address: str | os.PathLike[str]) -> None:
         """Raises `DatasetError` where the dataset does not say how they were read."""
         self._config, self._address = dataset.codec.config, os.fspath(address)
-        self._reader = _reader(dataset)
+        self._reader = reader_of(self._config, dataset.manifest.options.get("read"), where=str(dataset.root))
         self._windows = isinstance(self._reader, Cutting) and self._reader.windows is not None
 
     def signal(self, fields: Mapping[str, Any]) -> Tensor | None:
@@ -67,12 +68,13 @@ class Originals:
         return {split.key(index): (split, index) for split in source.splits.values() for index in range(len(split))}
 
 
-def _reader(dataset: LatentDataset) -> Reader:
-    """How the originals were read, so that they can be compared with."""
+def reader_of(config: CodecConfig, options: Any, *, where: str) -> Reader:
+    """How the originals of a dataset `where` were read, by the options of its manifest, so that they are read again.
+
+    Raises `DatasetError` where that is not known.
+    """
     try:
-        options = dict(dataset.manifest.options["read"])
-        return reader_for(dataset.codec.config, **{name: options[name] for name in options.keys() - _OF_THE_CODEC})
+        named = dict(options)
+        return reader_for(config, **{name: named[name] for name in named.keys() - _OF_THE_CODEC})
     except (KeyError, TypeError, ValueError, SourceError) as error:
-        raise DatasetError(
-            f"{dataset.root}: its originals cannot be read as they were when it was made ({error})"
-        ) from error
+        raise DatasetError(f"{where}: its originals cannot be read as they were when it was made ({error})") from error

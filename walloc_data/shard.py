@@ -7,33 +7,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from walloc_data.codec import Codec, one_thread
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import Coder, coder_class
-from walloc_data.errors import DatasetError, SampleError
+from walloc_data.errors import DatasetError
 from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, Summary
 from walloc_data.numbers import whole_number
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
 from walloc_data.storage import open_storage
 from walloc_data.write.clips import cut
-from walloc_data.write.encode_shard import Job, encode_signals, read_sample, write_shard
+from walloc_data.write.encode_shard import Job, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import write_manifest
+from walloc_data.write.fit_coder import fit_coder
 from walloc_data.write.journal import append_report, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
-from walloc_data.write.plan import Options, Plan, coder_sample, measured_keys
+from walloc_data.write.plan import Options, Plan, measured_keys
 from walloc_data.write.progress import Progress
 from walloc_data.write.resume import former_run, head_of
 from walloc_data.zoo import load_codec
 
 __all__ = ["Sharded", "shard_dataset"]
-
-_CODER_LATENTS = 1 << 28  # enough to fit a coder to, however large the signals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,20 +156,5 @@ def _left_out(plan: Plan, manifest: Manifest) -> list[str]:
 def _coder(out: Path, plan: Plan) -> Coder:
     """The coder with tables fitted to this dataset, kept in `codec.safetensors` from the first run on."""
     if not (out / CODEC_FILE).exists():
-        latents: list[NDArray[np.int8]] = []
-        reasons: list[str] = []
-        count, samples = coder_sample(plan.tasks)
-        for split, index in samples:
-            if len(latents) == count or sum(one.size for one in latents) > _CODER_LATENTS:
-                break
-            try:
-                _, signal, _ = read_sample(plan.source.splits[split], index, plan.reader, plan.options.columns)
-                latents += encode_signals(plan.codec, [signal])
-            except SampleError as error:  # is met again, and counted, when its shard is written
-                reasons.append(str(error))
-        if not latents:
-            raise DatasetError(
-                f"none of {len(reasons)} samples of {plan.source.name} can be read, such as {reasons[0]}"
-            )
-        write_dataset_codec(out, plan.codec, coder_class(plan.options.coder).fit(latents))
+        write_dataset_codec(out, plan.codec, fit_coder(plan))
     return read_dataset_codec(open_storage(out))[1]

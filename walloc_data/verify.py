@@ -3,76 +3,198 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from walloc_data.errors import FormatError, WallocError
-from walloc_data.format import ShardInfo
-from walloc_data.read.opened import open_dataset, read_entries
-from walloc_data.storage import Storage, StorageOptions, UnreachableError
+from walloc_data.errors import DatasetError, FormatError, WallocError
+from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, ShardInfo, is_sealed
+from walloc_data.read.examine import Examination, Flow
+from walloc_data.read.opened import OpenedDataset, open_dataset, read_entries
+from walloc_data.storage import Storage, StorageOptions, UnreachableError, open_storage
 from walloc_data.storage.work import Work
+from walloc_data.write.finish import ERRORS_FILE, errors_text
+from walloc_data.write.journal import damaged_lines, read_journal
 
-__all__ = ["find_damage"]
+__all__ = ["Damage", "verify_dataset"]
 
 _CHUNK, _AHEAD = 1 << 23, 4  # bytes of a request, and how many are under way
 
 
-def find_damage(
-    root: str | os.PathLike[str], *, storage: StorageOptions | None = None, progress: bool = False
-) -> list[str]:
-    """A sentence for each file that is missing, cut short or changed; none for a dataset that is whole.
+@dataclass(frozen=True)
+class Damage:
+    """A `file` of a dataset that is not what was written, and `what` is wrong, in a sentence.
 
-    Reads all of the dataset in the folder or at the URL `root`, past the cache. `progress` shows a bar on a terminal.
-    Raises `FormatError`, `CodecError` or `CoderError` where the manifest or the codec are damaged, and `DatasetError`
-    where they cannot be reached or, in the middle, nobody answers any more.
+    As far as that is known: the `record` of the shard, from 0, the `sample` of the record, from 0, and its `key`.
     """
-    opened = open_dataset(root, replace(storage or StorageOptions(), cache_bytes=0))
-    shards = [shard for shards in opened.manifest.splits.values() for shard in shards]
-    found = []
+
+    file: str
+    what: str
+    record: int | None = None
+    sample: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        return self.what
+
+
+def verify_dataset(
+    root: str | os.PathLike[str],
+    *,
+    deep: bool = False,
+    storage: StorageOptions | None = None,
+    progress: bool = False,
+) -> list[Damage]:
+    """All that is missing, cut short or changed of a dataset; nothing of one that is whole.
+
+    Reads all of the dataset in the folder or at the URL `root`, past the cache, and holds it against the sums in its
+    manifest, which has one of its own. With `deep`, every record is decoded and every sum in it is checked, so that
+    damage is named to the record and the sample, also where a shard was written wrong. The card is not looked at; the
+    journal and `errors.jsonl` are where the dataset is a folder. `progress` shows a bar on a terminal.
+
+    Raises `FormatError` or `DatasetError` for what is no finished dataset, and `DatasetError` where it cannot be
+    reached or, in the middle, nobody answers any more.
+    """
+    options = replace(storage or StorageOptions(), cache_bytes=0)
+    found, place, manifest, opened = _open(root, options)
+    if manifest is None:
+        return found + _papers(place, None)
+    shards = [shard for of_split in manifest.splits.values() for shard in of_split]
+    total = sum(shard.bytes for shard in shards)
     with (
-        Work(_AHEAD, "walloc-check") as work,
-        tqdm(
-            desc="checking",
-            total=sum(shard.bytes for shard in shards),
-            unit="B",
-            unit_scale=True,
-            disable=not progress or None,
-        ) as bar,
+        Work(_AHEAD, "walloc-verify") as work,
+        tqdm(desc="verifying", total=total, unit="B", unit_scale=True, disable=not progress or None) as bar,
     ):
         for shard in shards:
-            for look in (partial(_compare, work=work, bar=bar), read_entries):
-                try:
-                    look(opened.storage, shard)
-                except UnreachableError:
-                    raise
-                except WallocError as error:
-                    found.append(str(error))
+            entries, of_index = _index(place, shard)
+            chunks = partial(_chunks, place, shard.name, shard.bytes, work, bar)
+            found += _shard(place, shard, chunks, _examination(opened, shard, entries) if deep else None)
+            found += of_index
+    return found + _papers(place, manifest)
+
+
+def _open(
+    root: str | os.PathLike[str], options: StorageOptions
+) -> tuple[list[Damage], Storage, Manifest | None, OpenedDataset | None]:
+    """What is wrong with manifest and codec, and both, as far as they can be read."""
+    opened = None
+    found: list[Damage] = []
+    try:
+        opened = open_dataset(root, options)
+        place, manifest = opened.storage, opened.manifest
+        data = place.read(MANIFEST_FILE)
+    except UnreachableError:
+        raise
+    except WallocError as error:
+        try:
+            place = open_storage(root, options)
+            data = place.read(MANIFEST_FILE)
+        except (WallocError, TypeError):  # there is no dataset
+            raise error from None
+        try:
+            manifest = Manifest.parse(data, f"{place.url}/{MANIFEST_FILE}")
+        except FormatError as reason:
+            return [Damage(MANIFEST_FILE, str(reason))], place, None, None
+        found.append(Damage(CODEC_FILE, str(error)))
+    if is_sealed(data) is False:
+        found.insert(0, Damage(MANIFEST_FILE, f"{place.url}/{MANIFEST_FILE} is damaged, or was edited (its checksum)"))
+    return found, place, manifest, opened
+
+
+def _index(storage: Storage, shard: ShardInfo) -> tuple[NDArray[np.void] | None, list[Damage]]:
+    try:
+        return read_entries(storage, shard), []
+    except UnreachableError:
+        raise
+    except WallocError as error:
+        return None, [Damage(shard.index, str(error))]
+
+
+def _examination(
+    opened: OpenedDataset | None, shard: ShardInfo, entries: NDArray[np.void] | None
+) -> Examination | None:
+    if opened is None:  # without its codec, a shard's bytes can be held against its sum alone
+        return None
+    return Examination(
+        shard,
+        entries,
+        fingerprint=opened.manifest.fingerprint,
+        channels=opened.codec.channels,
+        coder=opened.coder,
+        where=f"{opened.storage.url}/{shard.name}",
+    )
+
+
+def _shard(
+    storage: Storage, shard: ShardInfo, chunks: Callable[[], Iterator[bytes]], examination: Examination | None
+) -> list[Damage]:
+    """Hold a shard against its line in the manifest, and its records against themselves."""
+    where, digest = f"{storage.url}/{shard.name}", hashlib.sha256()
+    found: list[Damage] = []
+
+    def summed() -> Iterator[bytes]:
+        for chunk in chunks():
+            digest.update(chunk)
+            yield chunk
+
+    try:
+        size = storage.size(shard.name)
+        if size != shard.bytes:
+            raise FormatError(f"{where} has {size} bytes, not {shard.bytes}")
+        flow = Flow(summed())
+        if examination is not None:
+            found = [Damage(shard.name, *finding) for finding in examination.findings(flow)]
+        flow.skip(shard.bytes)
+        if digest.hexdigest() != shard.sha256:
+            raise FormatError(f"{where} is damaged (its sha256 is not that of the manifest)")
+    except UnreachableError:
+        raise
+    except WallocError as error:
+        return [Damage(shard.name, str(error)), *found]
     return found
 
 
-def _compare(storage: Storage, shard: ShardInfo, *, work: Work, bar: "tqdm[None]") -> None:
-    """Hold a shard against its line in the manifest. Raises `FormatError` where it is another."""
-    where, size = f"{storage.url}/{shard.name}", storage.size(shard.name)
-    if size != shard.bytes:
-        raise FormatError(f"{where} has {size} bytes, not {shard.bytes}")
-    digest = hashlib.sha256()
-    for chunk in _chunks(storage, shard.name, size, work):
-        digest.update(chunk)
-        bar.update(len(chunk))
-    if digest.hexdigest() != shard.sha256:
-        raise FormatError(f"{where} is damaged (its sha256 is not that of the manifest)")
+def _papers(storage: Storage, manifest: Manifest | None) -> list[Damage]:
+    """What is wrong with the files that only writing needs."""
+    journal, errors = storage.path(JOURNAL_FILE), storage.path(ERRORS_FILE)
+    if journal is None or errors is None:
+        return []
+    found = []
+    try:
+        passed_over = errors.read_bytes() if errors.exists() else b""
+        if journal.exists():
+            lines = damaged_lines(journal.read_bytes())
+            if lines:
+                named = ", ".join(str(line + 1) for line in lines[:3])
+                found.append(Damage(JOURNAL_FILE, f"{journal} is damaged in line {named}"))
+                return found
+            head, reports = read_journal(journal.parent)
+            of_this = manifest is not None and head is not None and head.plan == manifest.plan
+            if of_this and passed_over != errors_text(reports.values()).encode():
+                found.append(Damage(ERRORS_FILE, f"{errors} is not what the journal says"))
+        elif manifest is not None and passed_over.count(b"\n") not in (0, manifest.summary.skipped):
+            found.append(Damage(ERRORS_FILE, f"{errors} has not {manifest.summary.skipped} lines"))
+    except OSError as error:
+        raise DatasetError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    return found
 
 
-def _chunks(storage: Storage, name: str, size: int, work: Work) -> Iterator[bytes]:
+def _chunks(storage: Storage, name: str, size: int, work: Work, bar: "tqdm[None]") -> Iterator[bytes]:
     """A file in its order, the next chunks of which come meanwhile."""
     coming: deque[Future[bytes]] = deque()
     for start in range(0, size, _CHUNK):
         if len(coming) == _AHEAD:
-            yield work.result(coming.popleft())
+            yield _told(work.result(coming.popleft()), bar)
         coming.append(work.submit(partial(storage.read_range, name, start, min(size, start + _CHUNK))))
     while coming:
-        yield work.result(coming.popleft())
+        yield _told(work.result(coming.popleft()), bar)
+
+
+def _told(chunk: bytes, bar: "tqdm[None]") -> bytes:
+    bar.update(len(chunk))
+    return chunk

@@ -14,7 +14,8 @@ from walloc_data.format.manifest import (
 )
 from walloc_data.format.readable import readable_bytes, readable_psnr
 from walloc_data.format.record import Record, pack_record
-from walloc_data.format.shard import ShardWriter, parse_index, read_index
+from walloc_data.format.seal import is_sealed
+from walloc_data.format.shard import ShardWriter, parse_index, parse_member, read_index
 
 __all__ = [
     "CODEC_FILE",
@@ -27,9 +28,11 @@ __all__ = [
     "ShardWriter",
     "Summary",
     "dataset_card",
+    "is_sealed",
     "no_manifest",
     "pack_record",
     "parse_index",
+    "parse_member",
     "read_index",
     "readable_bytes",
     "readable_psnr",

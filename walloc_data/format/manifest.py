@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import FormatError
+from walloc_data.format.seal import seal
 
 __all__ = [
     "CODEC_FILE",
@@ -99,7 +100,8 @@ class Manifest:
     for one record, and its index says how many samples each record holds. `classes` are the names of classes by column
     (a value is a place in the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or
     `json`, and of `latents`: `int8[12,32,32]`, or `json` where shapes differ (datasets of version 0.1 do not say).
-    `plan` identifies what was asked for (source, options), so that a second run knows its own.
+    `plan` identifies what was asked for (source, options), so that a second run knows its own. One that is `sealed`
+    ends with the SHA-256 of the rest of its file; earlier versions wrote none.
     """
 
     codec: str
@@ -114,6 +116,7 @@ class Manifest:
     plan: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     summary: Summary = Summary()
+    sealed: bool = False
 
     def __post_init__(self) -> None:
         if self.layout not in _LAYOUTS:
@@ -146,13 +149,15 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write `walloc.json` in a folder, whole or not at all."""
         content = {"format": "walloc", "version": VERSION, **asdict(self)}
+        del content["sealed"]
         if self.classes.keys() <= {"label"}:  # as version 0.1 has it
             content["classes"] = self.classes.get("label")
         if not self.columns:
             del content["columns"]
         for shard in (shard for shards in content["splits"].values() for shard in shards if not shard["source"]):
             del shard["source"]
-        replace_file(folder / MANIFEST_FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        replace_file(folder / MANIFEST_FILE, seal(text) if self.sealed else text)
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -185,6 +190,7 @@ class Manifest:
             summary = Summary(**_known(Summary, content.pop("summary", {})))
             classes = content.pop("classes", None) or {}
             classes = {"label": classes} if isinstance(classes, list) else dict(classes)
+            content["sealed"] = "checksum" in content
             return cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, FormatError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from walloc_data.crc import crc32
 from walloc_data.errors import FormatError
 
-__all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "parse_index", "read_index"]
+__all__ = ["ENTRY", "INDEX_HEADER", "INDEX_MAGIC", "ShardWriter", "parse_index", "parse_member", "read_index"]
 
 INDEX_MAGIC = b"WLI1"
 INDEX_HEADER = struct.Struct("<4sIQII")
@@ -53,9 +53,7 @@ class ShardWriter:
 
     def add(self, name: str, data: bytes, *, samples: int = 0) -> None:
         """Append a member. `samples` says that it is a record, and of how many."""
-        header = tarfile.TarInfo(name)
-        header.size, header.mode = len(data), 0o644
-        self._write(header.tobuf(tarfile.USTAR_FORMAT))
+        self._write(_member(name, len(data)))
         if samples:
             self._entries.append((self.bytes, len(data), samples))
         self._write(data + bytes(-len(data) % _BLOCK))
@@ -97,6 +95,21 @@ class ShardWriter:
         self.bytes += len(data)
 
 
+def _member(name: str, size: int) -> bytes:
+    header = tarfile.TarInfo(name)
+    header.size, header.mode = size, 0o644
+    return header.tobuf(tarfile.USTAR_FORMAT)
+
+
+def parse_member(header: bytes) -> tuple[str, int] | None:
+    """The name and bytes of the member behind 512 bytes of a tar; None where a `ShardWriter` did not write them so."""
+    try:
+        info = tarfile.TarInfo.frombuf(header, tarfile.ENCODING, "surrogateescape")
+        return (info.name, info.size) if _member(info.name, info.size) == header else None
+    except (tarfile.TarError, ValueError):
+        return None
+
+
 def _settle(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -116,9 +129,9 @@ def parse_index(data: bytes, where: str) -> tuple[NDArray[np.void], int]:
     """`read_index` of bytes at hand. Raises `FormatError`, which says `where` they are from."""
     if len(data) < INDEX_HEADER.size or data[:4] != INDEX_MAGIC:
         raise FormatError(f"{where}: not an index")
-    _, records, tar_bytes, crc, _ = INDEX_HEADER.unpack_from(data)
+    _, records, tar_bytes, crc, unused = INDEX_HEADER.unpack_from(data)
     body = data[INDEX_HEADER.size :]
-    if len(body) != records * ENTRY.itemsize or crc32(body) != crc:
+    if len(body) != records * ENTRY.itemsize or crc32(body) != crc or unused:
         raise FormatError(f"{where}: damaged or cut short")
     entries = np.frombuffer(body, ENTRY)
     starts, ends = entries["offset"], entries["offset"] + entries["bytes"]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from walloc_data.errors import DatasetError
@@ -12,7 +12,7 @@ from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.plan import Plan, describe
 from walloc_data.write.rows import joined
 
-__all__ = ["CARD_FILE", "ERRORS_FILE", "write_manifest"]
+__all__ = ["CARD_FILE", "ERRORS_FILE", "errors_text", "manifest_of", "write_errors", "write_manifest"]
 
 ERRORS_FILE = "errors.jsonl"
 CARD_FILE = "README.md"
@@ -23,19 +23,42 @@ def write_manifest(out: Path, plan: Plan, reports: Sequence[ShardReport]) -> Man
 
     Raises `DatasetError` where no sample at all could be read.
     """
-    errors = [error for report in reports for error in report.errors]
-    if errors:
-        replace_file(out / ERRORS_FILE, "".join(json.dumps(error, ensure_ascii=True) + "\n" for error in errors))
+    write_errors(out, reports)
+    if not any(report.shard.samples for report in reports):
+        skipped = sum(len(report.errors) for report in reports)
+        raise DatasetError(
+            f"none of the {skipped} samples of {plan.source.name} could be read: see {out / ERRORS_FILE}"
+        )
+    manifest = manifest_of(plan, reports, hashlib.sha256((out / CODEC_FILE).read_bytes()).hexdigest())
+    what = told(plan.codec.config, plan.reader.config())
+    replace_file(out / CARD_FILE, dataset_card(manifest, **what._asdict()))
+    manifest.write(out)
+    return manifest
+
+
+def write_errors(out: Path, reports: Iterable[ShardReport]) -> None:
+    """Write the samples that were passed over, or no file where there are none."""
+    lines = errors_text(reports)
+    if lines:
+        replace_file(out / ERRORS_FILE, lines)
     else:
         (out / ERRORS_FILE).unlink(missing_ok=True)
+
+
+def errors_text(reports: Iterable[ShardReport]) -> str:
+    """A line for each sample that was passed over."""
+    return "".join(json.dumps(error, ensure_ascii=True) + "\n" for report in reports for error in report.errors)
+
+
+def manifest_of(plan: Plan, reports: Sequence[ShardReport], codec_sha256: str) -> Manifest:
+    """The manifest of a plan whose shards are all made, some sample of which could be read."""
     kept = [report for report in reports if report.shard.samples]
+    skipped = sum(len(report.errors) for report in reports)
     source, codec, options = plan.source, plan.codec, plan.options
-    if not kept:
-        raise DatasetError(f"none of the {len(errors)} samples of {source.name} could be read: see {out / ERRORS_FILE}")
-    manifest = Manifest(
+    return Manifest(
         codec=codec.name,
         fingerprint=codec.fingerprint,
-        codec_sha256=hashlib.sha256((out / CODEC_FILE).read_bytes()).hexdigest(),
+        codec_sha256=codec_sha256,
         coder=options.coder,
         layout=options.layout,
         block=options.block,
@@ -48,12 +71,9 @@ def write_manifest(out: Path, plan: Plan, reports: Sequence[ShardReport]) -> Man
         columns=_column_types(kept),
         plan=plan.identity,
         options=describe(plan.reader, options),
-        summary=_summary(kept, len(errors)),
+        summary=_summary(kept, skipped),
+        sealed=True,
     )
-    what = told(codec.config, plan.reader.config())
-    replace_file(out / CARD_FILE, dataset_card(manifest, **what._asdict()))
-    manifest.write(out)
-    return manifest
 
 
 def _summary(kept: Sequence[ShardReport], skipped: int) -> Summary:

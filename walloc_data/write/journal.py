@@ -1,11 +1,13 @@
 """The journal of a dataset: a line for what was asked, then one a finished shard.
 
-It stays when the dataset is complete, so that the same command finds what has changed in the source since.
+It stays when the dataset is complete, so that the same command finds what has changed in the source since. Each line
+ends with the CRC32 of the line without it; versions up to 0.1 wrote none.
 """
 
 import base64
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from walloc_data.crc import crc32
 from walloc_data.format import JOURNAL_FILE, replace_file
 from walloc_data.write.encode_shard import ShardReport
 
-__all__ = ["Head", "append_report", "read_journal", "write_journal"]
+__all__ = ["Head", "append_report", "damaged_lines", "read_journal", "read_reports", "write_journal"]
+
+_SUM = re.compile(rb'(.*), "crc32": "([0-9a-f]{8})"}')
 
 
 @dataclass(frozen=True)
@@ -47,33 +52,65 @@ class Head:
 def read_journal(out: Path) -> tuple[Head | None, dict[str, ShardReport]]:
     """What was asked, and the last report of each shard by its name; None and nothing where there is no journal.
 
-    A line that a kill cut short is passed over: its shard is written again.
+    A line that a kill cut short, or that is damaged, is passed over: its shard is written again.
     """
     try:
         lines = (out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines()
         head = Head.from_json(lines[0])
     except (FileNotFoundError, IndexError, ValueError, TypeError, KeyError, zlib.error):
         return None, {}
-    reports = {}
-    for line in lines[1:]:
-        with suppress(ValueError, TypeError, KeyError):
-            report = ShardReport.from_json(line)
-            reports[Path(report.shard.name).stem] = report
-    return head, reports
+    return head, _reports(lines[1:])
+
+
+def read_reports(out: Path) -> dict[str, ShardReport]:
+    """The last report of each shard by its name, also where what was asked for is damaged."""
+    try:
+        return _reports((out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines())
+    except FileNotFoundError:
+        return {}
 
 
 def write_journal(out: Path, head: Head, reports: Iterable[ShardReport]) -> None:
     """Write it anew, whole or not at all."""
-    lines = [head.to_json(), *(report.to_json() for report in reports)]
+    lines = [_summed(head.to_json()), *(_summed(report.to_json()) for report in reports)]
     replace_file(out / JOURNAL_FILE, "".join(line + "\n" for line in lines))
 
 
 def append_report(out: Path, report: ShardReport) -> None:
     """Add a line that a power cut after this call does not take away."""
     with (out / JOURNAL_FILE).open("a", encoding="utf-8") as file:
-        file.write(report.to_json() + "\n")
+        file.write(_summed(report.to_json()) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def damaged_lines(data: bytes) -> list[int]:
+    """The lines of a journal, from 0, that are not what was written; none of one that has no sums."""
+    *lines, end = data.split(b"\n")
+    if b'"crc32"' not in data:
+        return []
+    return [number for number, line in enumerate(lines) if not _is_whole(line)] + ([len(lines)] if end else [])
+
+
+def _summed(line: str) -> str:
+    body = line.removesuffix("}")
+    return f'{body}, "crc32": "{crc32(body.encode()):08x}"}}'
+
+
+def _is_whole(line: bytes) -> bool:
+    found = _SUM.fullmatch(line)
+    return found is not None and f"{crc32(found[1]):08x}".encode() == found[2]
+
+
+def _reports(lines: Iterable[str]) -> dict[str, ShardReport]:
+    reports = {}
+    for line in lines:
+        if '"crc32"' in line and not _is_whole(line.encode()):
+            continue
+        with suppress(ValueError, TypeError, KeyError):
+            report = ShardReport.from_json(line)
+            reports[Path(report.shard.name).stem] = report
+    return reports
 
 
 def _packed(keys: list[str]) -> str:

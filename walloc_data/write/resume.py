@@ -14,7 +14,7 @@ from walloc_data.write.encode_shard import ShardReport, read_sample, stamp_of
 from walloc_data.write.journal import Head, read_journal
 from walloc_data.write.plan import Plan, ShardTask
 
-__all__ = ["Former", "former_run", "head_of"]
+__all__ = ["Former", "former_run", "head_of", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ def head_of(plan: Plan) -> Head:
     """The head of the journal of a plan."""
     keys = {name: [split.key(i) for i in range(len(split))] for name, split in plan.source.splits.items()}
     return Head(plan.identity, plan.source.name, _asked(plan), keys)
+
+
+def told_apart(plan: Plan, head: Head | None, manifest: Manifest | None) -> list[str] | None:
+    """A phrase for each way in which a plan is not that of a dataset, as far as is known; None where it is."""
+    known = head.plan if manifest is None and head is not None else manifest.plan if manifest is not None else ""
+    if _is_of(known, plan):
+        return None
+    return _other_options(plan, head, manifest) or _other_source(plan, head)
 
 
 def _is_of(identity: str, plan: Plan) -> bool:
