@@ -91,13 +91,18 @@ def test_a_path_a_text_and_a_dataset_folder_name_a_codec(tmp_path: Path) -> None
         assert load_codec(name).fingerprint == codec.fingerprint
 
 
-@pytest.mark.parametrize("name", ["rgb-f8c13", "", "no/such/file.safetensors", "a" * 5000, "a\0b"])
+@pytest.mark.parametrize("name", ["rgb-f8c13", "", "no/such/file", "a" * 5000, "a\0b"])
 def test_unknown_names_are_refused_with_the_known_ones(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CodecError, match=r"no codec .* the zoo .*rgb-f8c12"):
         load_codec(name)
+
+
+def test_a_file_that_is_not_there_is_named_alone() -> None:
+    with pytest.raises(CodecError, match=r"^no codec 'no/mine\.safetensors': there is no such file$"):
+        load_codec("no/mine.safetensors")
 
 
 def test_the_manifest_of_a_dataset_is_no_codec_but_its_folder_has_one() -> None:

@@ -14,6 +14,7 @@ import argparse
 import io
 import json
 import platform
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from walloc_data import ImageReader, TrainOptions, train_codec
+from walloc_data import ImageReader, TrainOptions, WallocError, train_codec
 from walloc_data.sources import list_files
 
 _MOST_BYTES = 60 << 20  # of all that is packed
@@ -62,10 +63,13 @@ def main() -> None:
     training.add_argument("--device", default="auto")
     training.add_argument("--quick", action="store_true", help="small networks, to see that all of it runs")
     arguments = parser.parse_args()
-    if arguments.verb == "pack":
-        pack(arguments.folders, arguments.out)
-    else:
-        train(arguments)
+    try:
+        if arguments.verb == "pack":
+            pack(arguments.folders, arguments.out)
+        else:
+            train(arguments)
+    except WallocError as error:
+        sys.exit(f"error: {error}")
 
 
 def pack(folders: list[Path], out: Path) -> None:

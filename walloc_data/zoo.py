@@ -48,6 +48,8 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
     if path.name == "walloc.json":
         raise CodecError(f"{name} is the manifest of a dataset: give its folder, {path.parent}, for the codec of it")
     if not os.path.isfile(path):  # of os, since those of Path raise for a name that is too long
+        if name.endswith(".safetensors") and not os.path.isdir(name):
+            raise CodecError(f"no codec {name!r}: there is no such file")
         raise CodecError(f"no codec {name!r}: it is neither a file nor one of the zoo ({', '.join(zoo_names())})")
     return _load_file(path)
 

@@ -59,10 +59,17 @@ def contact_sheet(
 
     Raises `DatasetError` for options that are none, and `SampleError` for an original that cannot be read.
     """
-    if dataset.decode not in ("signal", "pixels") or count < 1 or (columns is not None and columns < 1):
-        raise DatasetError("a contact sheet takes a dataset with decode='signal', and a count and columns from 1 on")
+    if dataset.decode not in ("signal", "pixels"):
+        raise DatasetError("a contact sheet takes a dataset with decode='signal'")
+    for name, value in ("count", count), ("columns", columns):
+        if value is not None and value < 1:
+            raise DatasetError(f"{name}={value}: a picture takes whole numbers from 1 on")
     config, count = dataset.codec.config, min(count, len(dataset))
     what = _drawn_as(config)
+    if bands is not None and what != "array":
+        raise DatasetError(
+            f"bands {bands!r} are chosen of arrays, and this dataset holds {config.kind}: leave them out"
+        )
     cells: list[Cell] = []
     shown: list[Shown] = []
     for number in range(count):

@@ -68,7 +68,9 @@ def scan_folder(root: str | os.PathLike[str], *, suffixes: frozenset[str]) -> So
             prefix = f"{folders[split]}/" if folders[split] else ""
             splits[split] = Files(root, [prefix + name for name in kept], of_class)
     if not splits:
-        raise SourceError(f"{root} holds no files in its folders of classes, only beside them")
+        raise SourceError(
+            f"{root} holds no files in its folders of classes, only beside them: move them in, or remove empty folders"
+        )
     if classes:
         notes += _notes_on_classes(classes, splits) + _notes_on_depth(inside)
     if loose:
