@@ -83,7 +83,7 @@ def test_the_code_for_training_runs(photos, tmp_path, monkeypatch):
     small = block.replace("steps=20_000, width=128, blocks=6", 'steps=3, width=8, blocks=1, precision="float32"')
     assert small != block
     exec(compile(small, "training.md", "exec"), {})
-    assert {path.name for path in tmp_path.iterdir()} > {"mine.safetensors", "mine.jsonl", "mine.png"}
+    assert {path.name for path in tmp_path.iterdir()} > {"longer.safetensors", "longer.jsonl", "longer.png"}
 
 
 @pytest.mark.parametrize("name", ["arrays", "video"])
