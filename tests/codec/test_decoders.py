@@ -54,7 +54,8 @@ def test_names_of_decoders_are_permanent() -> None:
 
 def test_a_new_one_is_the_linear_decoder_in_any_dimension(codec: Codec) -> None:
     z = latents(codec, *[6, 5, 4][: codec.config.dims])
-    assert torch.equal(with_network(codec, adds=False).decode(z), codec.decode(z))
+    # Packets of clips are added to before they are transformed, and else not made for a whole clip: rounding differs.
+    torch.testing.assert_close(with_network(codec, adds=False).decode(z), codec.decode(z), atol=1e-6, rtol=0)
     assert not torch.equal(with_network(codec).decode(z), codec.decode(z))
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from walloc_data.codec import line
-from walloc_data.codec.fused import TILE, encode_linear, synthesize_fast
+from walloc_data.codec import clip, line
+from walloc_data.codec.fused import TILE, decode_linear, encode_linear, synthesize_fast
 from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import has_parity
 
@@ -149,6 +149,31 @@ def test_gradients_reach_the_encoder_and_what_is_decoded() -> None:
     assert torch.autograd.gradcheck(lambda y: synthesize_fast(y, wavelet="10/18", levels=1), y)
     y = analyze(x, wavelet="10/18", levels=3).requires_grad_()
     assert torch.autograd.gradcheck(lambda y: synthesize_fast(y, wavelet="10/18", levels=3), y)
+
+
+@pytest.mark.parametrize("wavelet", ["10/18", "bior4.4"])
+@pytest.mark.parametrize(("levels", "size"), [((2, 2, 2), (3, 5, 7)), ((1, 2, 3), (4, 9, 2)), ((2, 0, 1), (2, 3, 4))])
+def test_latents_of_clips_are_decoded_as_their_packets_are(
+    wavelet: str, levels: tuple[int, ...], size: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, odd = noise(4, 2 << sum(levels), dtype=torch.float64), latent_parity(4, 3) & (torch.tensor(levels) > 0)
+    if has_parity(wavelet):
+        halved = rows[:, : rows.shape[1] >> sum(level > 0 for level in levels)]
+        rows = spread_rows(halved, odd, 2, levels, wavelet=wavelet)
+    z = noise(2, 4, *size, dtype=torch.float64)
+    for matrix in (rows.T, torch.zeros_like(rows.T)):
+        y = (matrix @ z.flatten(2)).reshape(2, -1, *size)
+        expected = synthesize(y, wavelet=wavelet, levels=levels).clamp(-0.5, 0.5)
+        for at_once in (1, 3 << 10, 1 << 18):  # a frame or a few at a time, or all
+            monkeypatch.setattr(clip, "_AT_ONCE", at_once)
+            x = decode_linear(z, matrix, None, wavelet, levels, finish=lambda x: x.clamp_(-0.5, 0.5))
+            torch.testing.assert_close(x, expected)
+            added = decode_linear(z, matrix, y, wavelet, levels, finish=lambda x: x.div_(2).clamp_(-0.5, 0.5))
+            torch.testing.assert_close(added, expected)
+    few = z[:1, :, :1, :1, :2].clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda z: decode_linear(z, rows.T, None, wavelet, levels, finish=lambda x: x.mul_(2)), few
+    )
 
 
 def test_channels_of_one_parity_alone() -> None:

@@ -15,7 +15,7 @@ from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.decoders import Decoder, LinearDecoder
 from walloc_data.codec.exact import exact
 from walloc_data.codec.fingerprint import fingerprint_of
-from walloc_data.codec.fused import encode_linear, synthesize_fast
+from walloc_data.codec.fused import decode_linear, encode_linear
 from walloc_data.codec.packets import spread_rows
 from walloc_data.codec.padding import crop, pad
 from walloc_data.codec.state import TENSORS, check_parts, network_of, parts_of, state_of, told_of
@@ -236,16 +236,15 @@ class Codec:
         if z.dim() != self.config.dims + 2:
             raise CodecError(f"decode takes a batch [B, {self.channels}, *space], not shape {tuple(z.shape)}")
         floats = z if z.dtype == torch.float64 else z.float()
-        matrix = self._constant(
-            "decode" if stored else "synthesize", floats, partial(self._dense_decoder, stored=stored)
-        )
+        config, name = self.config, "decode" if stored else "synthesize"
+        matrix = self._constant(name, floats, partial(self._dense_decoder, stored=stored))
+        mean = self._constant("mean", floats, lambda: self.mean).reshape(-1, *[1] * config.dims)
         with exact(z.device, gradients=not stored):
-            y = (matrix @ floats.flatten(2)).reshape(len(z), self.config.packet_channels, *z.shape[2:])
-            detail = self.network.detail(self._unscaled(floats, stored=stored))
-            y = y if detail is None else y + detail
-            x = synthesize_fast(y, wavelet=self.config.wavelet, levels=self.config.levels)
-            x += self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
-            return crop(self.config.in_units(x), size, self.config.factors)
+            detail, levels = self.network.detail(self._unscaled(floats, stored=stored)), config.levels
+            x = decode_linear(
+                floats, matrix, detail, config.wavelet, levels, finish=lambda x: config.in_units(x.add_(mean))
+            )
+            return crop(x, size, config.factors)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""

@@ -28,7 +28,7 @@ from walloc_data.codec.matrices import analysis_matrices, synthesis_matrix, unfo
 from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import filter_bank, has_parity
 
-__all__ = ["encode_linear", "synthesize_fast"]
+__all__ = ["decode_linear", "encode_linear", "synthesize_fast"]
 
 TILE = 384  # samples; the longest axis that is transformed by one matrix
 LARGEST_FRAME = 2048  # samples a side; of larger clips the matrices of whole sides would take long to make
@@ -86,7 +86,7 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
     if 0 in each:
         axis, rest = _others(each)
         return _along_others(partial(synthesize_fast, wavelet=wavelet, levels=rest), y, axis)
-    if max(each) <= 4 and _is_clip([n * factor for n, factor in zip(sizes, factors, strict=True)]):
+    if _merges_as_clip(sizes, each):
         return synthesize_clip(y, wavelet=wavelet, levels=each)
     plans = [_plan(n * factor, wavelet, level) for n, factor, level in zip(sizes, factors, each, strict=True)]
     if dims == 1:
@@ -104,6 +104,32 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
             tiles.append(_apply(part.flatten(*axes), axes[0], matrix))
         y = torch.cat(tiles, axes[0]).narrow(axes[0], 0, n * factor) if count > 1 else tiles[0]
     return y
+
+
+def decode_linear(
+    z: Tensor,
+    matrix: Tensor,
+    detail: Tensor | None,
+    wavelet: str,
+    levels: Levels,
+    *,
+    finish: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """`finish(synthesize_fast(matrix @ z + detail))` of latents `[B, c, *space]`; a clip's some frames at a time.
+
+    `matrix` is `[packets, c]`, `detail` `[B, packets, *space]`. `finish` takes `[..., C, *space]`, and may write there.
+    """
+    each = each_axis(levels, z.dim() - 2)
+    if detail is None and _merges_as_clip(z.shape[2:], each):
+        return synthesize_clip(z, wavelet=wavelet, levels=each, matrix=matrix, finish=finish)
+    y = (matrix @ z.flatten(2)).reshape(len(z), len(matrix), *z.shape[2:])
+    return finish(synthesize_fast(y if detail is None else y + detail, wavelet=wavelet, levels=each))
+
+
+def _merges_as_clip(sizes: Sequence[int], levels: Sequence[int]) -> bool:
+    return 0 < min(levels) <= max(levels) <= 4 and _is_clip(
+        [n << level for n, level in zip(sizes, levels, strict=True)]
+    )
 
 
 def _others(levels: Sequence[int]) -> tuple[int, list[int]]:

@@ -133,10 +133,12 @@ def _unfold(parts: Tensor, odd: Tensor, blocks: int) -> Tensor:
     return torch.cat([even + uneven, ((even - uneven) * signs)[..., : blocks // 2].flip(-1)], -1)
 
 
-def merging(wavelet: str, levels: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, int, int]:
+def merging(
+    wavelet: str, levels: int, dtype: torch.dtype, device: torch.device, samples: int = _WINDOW
+) -> tuple[Tensor, int, int]:
     """The matrix `[f * positions, f * width]` from the subbands at some positions to the samples of the `width` in
     their middle; how many that are, and how many positions there are on each side of them."""
-    width, halo = _width(levels), -(-_reach(wavelet, 1 << levels) // (1 << levels))
+    width, halo = max(1, samples >> levels), -(-_reach(wavelet, 1 << levels) // (1 << levels))
     return _synthesis(width, halo, wavelet, levels, dtype, device), width, halo
 
 
