@@ -113,7 +113,8 @@ def test_what_cannot_be_judged_is_a_sentence(photos, tmp_path, capsys):
     for line, said in (
         (["--split", "test"], "has no split 'test'"),
         (["--codec", "rgb-f8c12", "gray-f8c4"], "not for the same signals"),
-        (["--decoded", str(tmp_path)], "has 0 files"),
+        (["--decoded", str(tmp_path)], "there is to be one for each sample"),
+        (["--decoded", str(tmp_path / "none")], "none is no folder of decoded files"),
         (["--plot", str(tmp_path / "curves.xyz")], "curves.xyz: Format 'xyz' is not supported"),
     ):
         assert main(["eval", str(photos), "--coarser", "1", "--limit", "2", *line]) == 1

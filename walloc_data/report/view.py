@@ -68,7 +68,7 @@ def contact_sheet(
     what = _drawn_as(config)
     if bands is not None and what != "array":
         raise DatasetError(
-            f"bands {bands!r} are chosen of arrays, and this dataset holds {config.kind}: leave them out"
+            f"bands {bands!r} are chosen of arrays, and this dataset is of {config.kind}: leave them out"
         )
     cells: list[Cell] = []
     shown: list[Shown] = []

@@ -89,11 +89,15 @@ def evaluate_folder(
 ) -> Point:
     """The same of files in a folder that something else has decoded (or of its own, compressed): one for each signal,
     of its name with any suffix. Raises `CodecError` where one is missing, cannot be read or has another size."""
+    if not folder.is_dir():
+        raise CodecError(f"{folder} is no folder of decoded files")
     meter = _Meter(config)
     for name, signal in zip(names, signals, strict=True):
         found = sorted(path for path in (folder / name).parent.glob(f"{escape(Path(name).stem)}.*") if path.is_file())
         if len(found) != 1:
-            raise CodecError(f"{folder} has {len(found)} files {Path(name).with_suffix('.*')}, not 1")
+            raise CodecError(
+                f"{folder} has {len(found)} files {Path(name).with_suffix('.*')}: there is to be one for each sample"
+            )
         data = found[0].read_bytes()
         try:
             values = torch.from_numpy(reader.read(data, str(found[0])).values)
