@@ -146,6 +146,37 @@ def test_without_its_journal_shards_are_made_again(out, source, first):
         repair_dataset(out, source)
 
 
+def test_a_codec_whose_sum_is_lost_with_the_manifest_is_not_taken_for_whole(out, source, first):
+    (out / "walloc.json").write_bytes(b"{}")
+    data = first["codec.safetensors"]
+    length = int.from_bytes(data[:8], "little")
+    flip(out / "codec.safetensors", 8 + length + json.loads(data[8 : 8 + length])["codec.decoder"]["data_offsets"][0])
+    damaged = contents(out)
+    with pytest.raises(DatasetError, match=r"\(--codec\)"):
+        repair_dataset(out, source)
+    assert contents(out) == damaged
+    assert repair_dataset(out, source, codec="rgb-f8c12").made == ["codec.safetensors", "walloc.json"]
+    assert contents(out) == first
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_manifest_and_codec_are_both_made_again(out, source, first, readable):
+    (out / "walloc.json").write_bytes(first["walloc.json"].replace(b'"psnr"', b'"psnx"') if readable else b"{}")
+    (out / "codec.safetensors").write_bytes(first["codec.safetensors"][:-9])
+    assert repair_dataset(out, source).made == ["codec.safetensors", "walloc.json"]
+    assert contents(out) == first
+
+
+@pytest.mark.parametrize("name", ["records", "samples"])
+def test_a_dataset_of_version_0_1_is_repaired(name, tmp_path):
+    golden = Path(__file__).parent / "golden" / "0.1"
+    out = Path(shutil.copytree(golden / name, tmp_path / name))
+    flip(out / "train-00001.tar", 700)
+    assert repair_dataset(out, golden / "source").made == ["train-00001.tar"]
+    assert contents(out) == contents(golden / name)
+    assert compare_dataset(out, golden / "source").differs == []
+
+
 def test_a_changed_source_is_refused_or_keeps_the_shard(out, source, tmp_path, capsys):
     changed = Path(shutil.copytree(source, tmp_path / "changed"))
     tar = out / "train-00000.tar"

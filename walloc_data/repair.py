@@ -12,7 +12,7 @@ from typing import Any
 
 from walloc_data.codec import Codec, one_thread
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
-from walloc_data.errors import CodecError, DatasetError
+from walloc_data.errors import CodecError, CoderError, DatasetError
 from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, ShardInfo
 from walloc_data.replan import options_of, plan_again
 from walloc_data.storage import open_storage
@@ -27,7 +27,7 @@ from walloc_data.write.lock import owned
 from walloc_data.write.plan import Plan, measured_keys
 from walloc_data.write.progress import Progress
 from walloc_data.write.resume import head_of, told_apart
-from walloc_data.zoo import load_codec
+from walloc_data.zoo import load_codec, zoo_names
 
 __all__ = ["Repaired", "repair_dataset"]
 
@@ -126,8 +126,13 @@ class _Repair:
             if manifest is not None
             else (str(asked.get("codec")), str(asked.get("fingerprint")))
         )
-        lost = CODEC_FILE in files or not (out / CODEC_FILE).exists()
-        if codec is None and lost:
+        lost = CODEC_FILE in files or (manifest is None and codec is not None)
+        if codec is None and not lost:
+            try:
+                codec = read_dataset_codec(open_storage(out))[0]
+            except (CodecError, CoderError, DatasetError):  # whose sum is lost with the manifest
+                lost = True
+        if codec is None:
             try:
                 codec = load_codec(name)
             except CodecError as error:
@@ -135,8 +140,6 @@ class _Repair:
                     f"{out}: {CODEC_FILE} is damaged, and its codec {name!r} is none of the zoo: give the codec by "
                     "which it was made (--codec)"
                 ) from error
-        elif codec is None:
-            codec = read_dataset_codec(open_storage(out))[0]
         codec = codec if isinstance(codec, Codec) else load_codec(codec)
         if codec.fingerprint != fingerprint:
             raise DatasetError(
@@ -177,6 +180,11 @@ class _Repair:
             )
         if self.codec_lost:
             self._restore_codec("")
+        elif not self._codec_is_its_own():
+            raise DatasetError(
+                f"{self.out}: {MANIFEST_FILE} is damaged, and {CODEC_FILE} is not what {self.codec.name!r} and these "
+                "samples give, so that nothing says whether it is whole: give the codec that belongs in it (--codec)"
+            )
         sha256 = hashlib.sha256((self.out / CODEC_FILE).read_bytes()).hexdigest()
         self.manifest = manifest_of(self.plan, [self.reports[task.name] for task in self.plan.tasks], sha256)
         self.manifest.write(self.out)
@@ -222,6 +230,12 @@ class _Repair:
                     self.result.made.append(each)
         else:
             self.reports[Path(name).stem] = report
+
+    def _codec_is_its_own(self) -> bool:
+        """Whether the codec's file, whose sum is lost with the manifest, is what it was, as far as the zoo can tell."""
+        codec = load_codec(self.codec.name) if self.codec.name in zoo_names() else self.codec
+        write_dataset_codec(self.workshop, codec, fit_coder(self.plan))
+        return (self.workshop / CODEC_FILE).read_bytes() == (self.out / CODEC_FILE).read_bytes()
 
     def _restore_codec(self, sha256: str) -> bool:
         write_dataset_codec(self.workshop, self.codec, fit_coder(self.plan))
