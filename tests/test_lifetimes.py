@@ -133,8 +133,9 @@ PROGRAM = """
 import sys
 from walloc_data import StorageOptions, StreamingLatentDataset
 one = StreamingLatentDataset(sys.argv[1], batch_size=2, storage=StorageOptions(cache_dir=sys.argv[2]))
-batches = iter(one.loader(num_workers=int(sys.argv[3])))
-next(batches)
+workers = int(sys.argv[3])
+batches = iter(one.loader(num_workers=workers, prefetch_factor=16 if workers else None))  # half an epoch each
+next(batches), next(batches)  # from the second on, as much is read ahead as there is room for
 print("begun", flush=True)
 input()
 if sys.argv[4] == "interrupted":
@@ -147,12 +148,13 @@ if sys.argv[4] == "interrupted":
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_process_leaves_a_server_that_hangs_at_once(server, tmp_path, workers, how):
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, server.url, tmp_path, str(workers), how]
-    server.latency = 0.1
+    # Enough for what opens the dataset and for all that one worker reads, so that the other has its first batch too;
+    # the 60 records that are wanted are more.
+    server.script = [""] * 48 + ["hang"] * 100
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
         try:
             assert process.stdout.readline() == "begun\n"
-            server.faults = {"hang": 1.0}
             until(lambda: server.given["hang"])
             process.stdin.write("\n")
             process.stdin.flush()
