@@ -130,7 +130,8 @@ def test_persistent_workers_begin_again_without_what_was_left(server, scattered,
 
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background may have it ignored
 from walloc_data import StorageOptions, StreamingLatentDataset
 one = StreamingLatentDataset(sys.argv[1], batch_size=2, storage=StorageOptions(cache_dir=sys.argv[2]))
 workers = int(sys.argv[3])
