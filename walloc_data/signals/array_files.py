@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from walloc_data.errors import SampleError
 from walloc_data.signals.edf_files import EDF, read_edf
 from walloc_data.signals.mat_files import read_mat
 from walloc_data.signals.numpy_files import open_npz, read_npy
-from walloc_data.signals.raw_file import raw_file
+from walloc_data.signals.raw_file import RawFile, raw_file
 from walloc_data.signals.stored import Stored
 from walloc_data.signals.tiff_files import open_tiff
 
@@ -35,7 +35,7 @@ def open_array(data: Any, variable: str | int | None) -> Iterator[Stored]:
 
 
 @contextmanager
-def _opened(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
+def _opened(file: RawFile, variable: str | int | None) -> Iterator[Stored]:
     begin = file.read(128)
     file.seek(0)
     if begin.startswith(b"\x93NUMPY"):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
+from walloc_data.signals.raw_file import RawFile
 from walloc_data.signals.stored import Stored, chosen, plain_part
 
 __all__ = ["EDF", "read_edf"]
@@ -24,7 +25,7 @@ class _Channel(NamedTuple):
     offset: float
 
 
-def read_edf(file: IO[bytes], variable: str | int | None) -> Stored:
+def read_edf(file: RawFile, variable: str | int | None) -> Stored:
     """The channels of an EDF in their own units, float32 `[C, samples]`; annotations are left out.
 
     Where channels are sampled at several rates, `variable` is the rate (a second) of those that are meant. Of a file,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
+from walloc_data.signals.raw_file import RawFile
 from walloc_data.signals.stored import Stored, chosen, plain_part
 
 __all__ = ["read_mat"]
@@ -31,7 +32,7 @@ class _Array(NamedTuple):
     read: _Read  # compressed ones, from their beginning on
 
 
-def read_mat(file: IO[bytes], variable: str | int | None) -> Stored:
+def read_mat(file: RawFile, variable: str | int | None) -> Stored:
     """The array of a `.mat` that is called `variable`, or the only one that is more than a number.
 
     One that is not compressed is read in parts. Raises `SampleError` for what is damaged, or of version 7.3.
@@ -53,7 +54,7 @@ def read_mat(file: IO[bytes], variable: str | int | None) -> Stored:
     return _stored(file, found)
 
 
-def _stored(file: IO[bytes], found: _Array) -> Stored:
+def _stored(file: RawFile, found: _Array) -> Stored:
     shape, kept = found.shape, found.kept
 
     def take(part: tuple[slice, ...]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, WallocError
+from walloc_data.signals.raw_file import RawFile
 from walloc_data.signals.stored import Stored, checked_type, chosen, plain_part
 
 __all__ = ["open_npz", "read_npy"]
@@ -23,7 +24,7 @@ _MOST_DIMS, _MOST = 32, 1 << 62  # and values a side
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError, struct.error)
 
 
-def read_npy(file: IO[bytes]) -> Stored:
+def read_npy(file: RawFile) -> Stored:
     """The array in an open `.npy`, of which no more is read than is asked for."""
     shape, fortran, dtype = _header(file)
     order, offset = "F" if fortran else "C", file.tell()
@@ -33,7 +34,7 @@ def read_npy(file: IO[bytes]) -> Stored:
 
 
 @contextmanager
-def open_npz(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
+def open_npz(file: RawFile, variable: str | int | None) -> Iterator[Stored]:
     """The array of an `.npz` that is called `variable`, or its only one. Raises `SampleError` for what is damaged."""
     try:
         with zipfile.ZipFile(file) as archive:

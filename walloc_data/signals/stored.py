@@ -1,16 +1,18 @@
 """An array that is not read yet: what it is, and a part of it when that is asked for."""
 
-import io
 import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from itertools import product
+from operator import mul
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
+from walloc_data.signals.raw_file import RawFile
 
 __all__ = ["Stored", "checked_type", "chosen", "plain_part"]
 
@@ -64,19 +66,33 @@ def chosen(variable: str | int | None, names: Sequence[str], told: Sequence[str]
 
 
 def plain_part(
-    file: IO[bytes],
+    file: RawFile,
     part: tuple[slice, ...],
     *,
     dtype: np.dtype[Any],
     shape: tuple[int, ...],
     offset: int,
-    order: Any = "C",
+    order: str = "C",
 ) -> NDArray[Any]:
-    """A part of numbers that lie in a file as they are: of one on a disk, no more is read than pages of that."""
+    """A part of numbers that lie in a file as they are: no more is read than that, a stretch at a time.
+
+    They are not mapped: of a file that is cut short meanwhile, mapped memory would end the process.
+    """
+    if order == "F":
+        turned: NDArray[Any] = plain_part(file, part[::-1], dtype=dtype, shape=shape[::-1], offset=offset).T
+        return turned
     need, there = math.prod(shape) * dtype.itemsize, file.seek(0, os.SEEK_END) - offset
     if there < need:
         raise SampleError(f"cut short: its header says {need} bytes of numbers, and it holds {max(there, 0)}")
-    if isinstance(file, io.BytesIO):
-        flat = np.frombuffer(file.getbuffer(), dtype, math.prod(shape), offset)
-        return np.array(flat.reshape(shape, order=order)[part])
-    return np.array(np.memmap(file, dtype, "r", offset, shape, order)[part])
+    spans = [range(*one.indices(side)) for one, side in zip(part, shape, strict=True)]
+    inner = next((axis for axis in reversed(range(len(shape))) if len(spans[axis]) < shape[axis]), 0)
+    found: NDArray[Any] = np.empty([len(span) for span in spans], dtype)
+    flat: NDArray[np.uint8] = found.reshape(-1).view(np.uint8)
+    stride = math.prod(shape[inner + 1 :]) * dtype.itemsize  # bytes from one index of the axis `inner` to the next
+    strides = [stride * math.prod(shape[axis + 1 : inner + 1]) for axis in range(inner)]
+    length = len(spans[inner]) * stride
+    for number, outer in enumerate(product(*spans[:inner])):
+        file.seek(offset + spans[inner].start * stride + sum(map(mul, outer, strides)))
+        if file.readinto(flat[number * length : (number + 1) * length].data) < length:
+            raise SampleError("cut short while it was read")
+    return found

@@ -4,13 +4,14 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError, SourceError, WallocError
 from walloc_data.signals.extras import need
+from walloc_data.signals.raw_file import RawFile
 from walloc_data.signals.stored import Stored, chosen, plain_part
 
 __all__ = ["open_tiff"]
@@ -23,7 +24,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # of what it re
 
 
 @contextmanager
-def open_tiff(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
+def open_tiff(file: RawFile, variable: str | int | None) -> Iterator[Stored]:
     """The image of a TIFF at its full resolution, whatever its pages and bands are stored like.
 
     Where there are several that are neither reduced ones nor masks, `variable` is the number of one. Raises
@@ -48,8 +49,8 @@ def open_tiff(file: IO[bytes], variable: str | int | None) -> Iterator[Stored]:
 class _Alone:
     """A file without name or place, so that tifffile opens no others: descriptions of microscopes may name any."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.read, self.readinto = file.read, file.readinto  # type: ignore[attr-defined]
+    def __init__(self, file: RawFile) -> None:
+        self.read, self.readinto = file.read, file.readinto
         self.seek, self.tell = file.seek, file.tell
 
 
@@ -57,7 +58,7 @@ def _is_aside(series: Any) -> bool:
     return bool(int(series.keyframe.subfiletype) & _REDUCED_OR_MASK)
 
 
-def _of_level(file: IO[bytes], tiff: Any, level: Any) -> Stored:
+def _of_level(file: RawFile, tiff: Any, level: Any) -> Stored:
     shape, dtype = tuple(level.shape), np.dtype(level.dtype)
     facts: dict[str, Any] = {"axes": level.axes, "nodata": _nodata(level.keyframe)}
     if level.dataoffset is not None:
