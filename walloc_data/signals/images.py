@@ -99,9 +99,7 @@ class ImageReader:
             raise SampleError(f"{name}: {_reason(error)}") from error
         except MemoryError:
             raise  # of the machine, not of the picture
-        except (
-            Exception
-        ) as error:  # a decoder plug-in may raise anything on a damaged file; one sample must not end a run
+        except Exception as error:  # plug-ins may raise anything on a damaged file; one sample must not end a run
             raise SampleError(f"{name}: {type(error).__name__}: {error}") from error
 
     def _read_file(self, data: bytes) -> Signal:

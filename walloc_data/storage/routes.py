@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,14 +68,12 @@ class Route:
         return f"the connection failed{through} ({type(error).__name__})"
 
 
-class _Endable:
+class _Endable(urllib3.connection.HTTPConnection):
     """A connection whose wait for an answer ends with the work that it is for."""
-
-    sock: socket.socket | None
 
     def getresponse(self) -> Any:
         waits_on(self.sock)
-        return super().getresponse()  # type: ignore[misc]
+        return super().getresponse()
 
 
 def open_route(url: str) -> Route:

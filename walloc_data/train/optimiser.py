@@ -40,7 +40,7 @@ class Optimiser:
         for group in self._adam.param_groups:
             group["lr"] = self._rate(number)
         self._adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         clip_grad_norm_([tensor for tensor in self.tensors.values() if tensor.grad is not None], _CLIP)
         self._adam.step()
         keep = min(_AVERAGED, (1 + number) / (10 + number))

@@ -205,4 +205,4 @@ class Training:
         with precisely(precision):
             noise, times = torch.zeros_like(packets[..., : self.codec.channels]), torch.ones_like(packets[..., :1])
             loss = model.loss(packets, times, noise, autocast_dtype(precision))
-            loss.total.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss.total)

@@ -85,8 +85,8 @@ def _run_pool(
     with _started(min(workers, len(tasks)), work) as team:
         busy = {worker.pipe: worker for worker in team}
         while busy:
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]
+            heard = set(wait(list(busy)))
+            for worker in [one for pipe, one in busy.items() if pipe in heard]:
                 try:
                     kind, value = worker.pipe.recv()
                 except (EOFError, OSError):
