@@ -1,13 +1,13 @@
 """Which reader a codec wants."""
 
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any
 
 from walloc_data.errors import SourceError
 from walloc_data.signals.arrays import ArrayReader
 from walloc_data.signals.audio import AudioReader
 from walloc_data.signals.images import ImageReader
-from walloc_data.signals.signal import Reader
+from walloc_data.signals.signal import CodecLike, Reader
 from walloc_data.signals.video import VideoReader
 
 __all__ = ["reader_for"]
@@ -15,20 +15,7 @@ __all__ = ["reader_for"]
 _READERS = (ArrayReader, AudioReader, ImageReader, VideoReader)
 
 
-class _Config(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def dims(self) -> int: ...
-    @property
-    def signal_channels(self) -> int: ...
-    @property
-    def dtype(self) -> str | None: ...
-
-
-def reader_for(config: _Config, **options: Any) -> Reader:
+def reader_for(config: CodecLike, **options: Any) -> Reader:
     """The reader of what a codec takes, by its configuration; `options` are those of the reader.
 
     Raises `SourceError` where there is none, or for options that it does not have.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
 
-__all__ = ["Cutting", "Reader", "Signal", "Window"]
+__all__ = ["CodecLike", "Cutting", "Reader", "Signal", "Window"]
 
 _DTYPES = frozenset(map(np.dtype, (np.uint8, np.int16, np.uint16, np.float32)))
 
@@ -30,6 +30,21 @@ class Signal:
                 f"a signal is [C, *space] of uint8, int16, uint16 or float32 in one to three dimensions of space, not "
                 f"{self.values.dtype} of shape {list(self.values.shape)}"
             )
+
+
+class CodecLike(Protocol):
+    """What readers want to know of a codec, as its configuration says it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def dims(self) -> int: ...
+    @property
+    def signal_channels(self) -> int: ...
+    @property
+    def dtype(self) -> str | None: ...
 
 
 class Reader(Protocol):

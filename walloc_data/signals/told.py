@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from walloc_data.signals.signal import CodecLike
 from walloc_data.signals.video import VideoReader
 
 __all__ = ["Told", "told"]
@@ -20,17 +21,6 @@ _AXES = ("depth", "height", "width")
 _SPACE = {("audio", 1): ("samples",), ("video", 3): ("frames", "height", "width"), ("array", 1): ("positions",)}
 
 
-class _Config(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def dims(self) -> int: ...
-    @property
-    def signal_channels(self) -> int: ...
-    @property
-    def dtype(self) -> str | None: ...
-
-
 class Told(NamedTuple):
     """`samples`: what the samples of a dataset are; `decoded`: dtype, shape, range and units of what one decodes to."""
 
@@ -38,7 +28,7 @@ class Told(NamedTuple):
     decoded: str
 
 
-def told(config: _Config, reading: Mapping[str, Any]) -> Told:
+def told(config: CodecLike, reading: Mapping[str, Any]) -> Told:
     """Of a codec's configuration, and of the options by which raw data were read."""
     channels, rate = config.signal_channels, _number(reading, "rate")
     of = _CHANNELS.get((config.kind, channels), f"{channels} channel{'s' if channels > 1 else ''}")
