@@ -17,12 +17,15 @@ from walloc_data import (
     load_codec,
     repair_dataset,
     replace_decoder,
+    save_codec,
     shard_dataset,
     verify_dataset,
 )
 from walloc_data.cli import main
-from walloc_data.errors import DatasetError, FormatError
+from walloc_data.codec import read_tensors, write_tensors
+from walloc_data.errors import CoderError, DatasetError, FormatError
 from walloc_data.format import Manifest, is_sealed, read_index
+from walloc_data.format.seal import seal
 
 FLIPS = 60
 JOURNAL = ".walloc-journal.jsonl"
@@ -157,6 +160,41 @@ def test_a_codec_whose_sum_is_lost_with_the_manifest_is_not_taken_for_whole(out,
     assert contents(out) == damaged
     assert repair_dataset(out, source, codec="rgb-f8c12").made == ["codec.safetensors", "walloc.json"]
     assert contents(out) == first
+
+
+@pytest.mark.parametrize("name", ["fingerprint", "codec_sha256", "coder"])
+def test_a_manifest_that_is_wrong_of_a_codec_takes_no_codec_of_the_users_from_it(name, source, codec, tmp_path):
+    own = tmp_path / "own.safetensors"
+    save_codec(codec.coarser(1.5), own)
+    out = tmp_path / "out"
+    shard_dataset(source, out, codec=own, reader=ImageReader(size=32))
+    whole = contents(out)
+    flip(out / "walloc.json", whole["walloc.json"].index(f'"{name}": "'.encode()) + len(name) + 6)
+    own.unlink()
+    assert "walloc.json" in files(verify_dataset(out))
+    assert repair_dataset(out, source).made == ["walloc.json"]
+    assert contents(out) == whole
+
+
+def test_what_a_later_version_wrote_is_no_damage(out, source):
+    path = out / "walloc.json"
+    body = path.read_text().partition(',\n "checksum"')[0]
+    path.write_text(seal(body.replace('"version": 1', '"version": 2') + "\n}\n"))
+    before = contents(out)
+    with pytest.raises(FormatError, match="upgrade walloc_data"):
+        verify_dataset(out)
+    with pytest.raises(FormatError, match="upgrade walloc_data"):
+        repair_dataset(out, source)
+    assert contents(out) == before
+
+
+def test_a_coder_of_a_later_version_is_no_damage(out):
+    tensors, facts = read_tensors(out / "codec.safetensors")
+    write_tensors(out / "codec.safetensors", tensors, {**facts, "coder": "later"})
+    digest = hashlib.sha256((out / "codec.safetensors").read_bytes()).hexdigest()
+    replace(Manifest.read(out), codec_sha256=digest, coder="later").write(out)
+    with pytest.raises(CoderError, match="later"):
+        verify_dataset(out)
 
 
 @pytest.mark.parametrize("readable", [True, False])

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import ERRORS_FILE, manifest_of, write_errors
 from walloc_data.write.fit_coder import fit_coder
-from walloc_data.write.journal import Head, read_journal, read_reports, write_journal
+from walloc_data.write.journal import Head, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
 from walloc_data.write.plan import Plan, measured_keys
@@ -76,7 +76,7 @@ def repair_dataset(
             repair.plan_of(source, data, names)
             if MANIFEST_FILE in files:
                 repair.restore_manifest()
-                files = {one.file for one in verify_dataset(out, deep=deep)} | (files & {CODEC_FILE})
+                files = {one.file for one in verify_dataset(out, deep=deep, progress=progress)}
             repair.restore_shards(files, workers, progress)
             return repair.result
     except OSError as error:
@@ -112,48 +112,37 @@ class _Repair:
     def of(cls, out: Path, workshop: Path, files: set[str], codec: Codec | str | os.PathLike[str] | None) -> "_Repair":
         """What still says how the dataset was made."""
         manifest = None if MANIFEST_FILE in files else Manifest.read(out)
-        head, _ = read_journal(out)
-        if manifest is not None and (JOURNAL_FILE in files or (head is not None and head.plan != manifest.plan)):
-            head = None
-        if head is None and manifest is None:
-            raise DatasetError(
-                f"{out}: {MANIFEST_FILE} is damaged, and without {JOURNAL_FILE} it cannot be made again: copy it "
-                "again, or shard the data anew"
-            )
-        asked = head.asked if head is not None else {}
-        name, fingerprint = (
-            (manifest.codec, manifest.fingerprint)
-            if manifest is not None
-            else (str(asked.get("codec")), str(asked.get("fingerprint")))
-        )
-        lost = CODEC_FILE in files or (manifest is None and codec is not None)
-        if codec is None and not lost:
-            try:
-                codec = read_dataset_codec(open_storage(out))[0]
-            except (CodecError, CoderError, DatasetError):  # whose sum is lost with the manifest
-                lost = True
-        if codec is None:
-            try:
-                codec = load_codec(name)
-            except CodecError as error:
-                raise DatasetError(
-                    f"{out}: {CODEC_FILE} is damaged, and its codec {name!r} is none of the zoo: give the codec by "
-                    "which it was made (--codec)"
-                ) from error
-        codec = codec if isinstance(codec, Codec) else load_codec(codec)
-        if codec.fingerprint != fingerprint:
-            raise DatasetError(
-                f"{out} was made by codec {name!r} of fingerprint {fingerprint}, and this one has {codec.fingerprint}: "
-                "give that (--codec)"
-            )
-        reports = read_reports(out)
+        head, reports = read_journal(out)
         if manifest is not None:  # which knows better
+            if JOURNAL_FILE in files or (head is not None and head.plan != manifest.plan):
+                head = None
             sums = {shard.name: shard.sha256 for shards in manifest.splits.values() for shard in shards}
             reports = {
                 name: report
                 for name, report in reports.items()
                 if report.shard.sha256 == sums.get(report.shard.name, "")
             }
+            name, fingerprint, lost = manifest.codec, manifest.fingerprint, CODEC_FILE in files
+        elif head is not None:  # what was found of the codec was by a sum in the manifest
+            name, fingerprint = str(head.asked.get("codec")), str(head.asked.get("fingerprint"))
+            lost = codec is not None or not (out / CODEC_FILE).exists()
+        else:
+            raise DatasetError(
+                f"{out}: {MANIFEST_FILE} is damaged, and without {JOURNAL_FILE} it cannot be made again: copy it "
+                "again, or shard the data anew"
+            )
+        if codec is None and not lost:
+            codec = _own_codec(out, fingerprint)
+            lost = codec is None
+        if codec is None:
+            codec = _of_the_zoo(out, name)
+        elif not isinstance(codec, Codec):
+            codec = load_codec(codec)
+        if codec.fingerprint != fingerprint:
+            raise DatasetError(
+                f"{out} was made by codec {name!r} of fingerprint {fingerprint}, and this one has {codec.fingerprint}: "
+                "give that (--codec)"
+            )
         return cls(out, workshop, manifest, head, reports, codec, lost)
 
     def plan_of(self, source: Any, data: str | None, names: str | None) -> None:
@@ -194,7 +183,7 @@ class _Repair:
         """All the others."""
         manifest = self.manifest
         assert manifest is not None  # it was restored
-        if self.codec_lost and CODEC_FILE in files and not self._restore_codec(manifest.codec_sha256):
+        if self.codec_lost and not self._restore_codec(manifest.codec_sha256):
             return
         known = {shard.name: shard for shards in manifest.splits.values() for shard in shards}
         unreported = JOURNAL_FILE in files
@@ -221,15 +210,13 @@ class _Repair:
                 f"{name} comes out otherwise than it was, so its source has changed since{errors}: it is left as it is"
             )
             return
+        self.reports[Path(name).stem] = report
         if wanted is not None:
             report.shard = wanted  # files of the source may have other times
-            self.reports[Path(name).stem] = report
             for each in (wanted.index, name):
                 if each in files:
                     (self.workshop / each).replace(self.out / each)
                     self.result.made.append(each)
-        else:
-            self.reports[Path(name).stem] = report
 
     def _codec_is_its_own(self) -> bool:
         """Whether the codec's file, whose sum is lost with the manifest, is what it was, as far as the zoo can tell."""
@@ -253,16 +240,32 @@ class _Repair:
 
     def _restore_papers(self, files: set[str]) -> None:
         """The journal, and the samples that were passed over."""
-        in_order: Sequence[ShardReport] = [
-            self.reports[task.name] for task in self.plan.tasks if task.name in self.reports
-        ]
-        whole = len(in_order) == len(self.plan.tasks)
+        in_order = [self.reports[task.name] for task in self.plan.tasks if task.name in self.reports]
         for name in sorted(files & {JOURNAL_FILE, ERRORS_FILE}):
-            if not whole:
+            if len(in_order) < len(self.plan.tasks):
                 self.result.kept.append(f"{name} cannot be made again without every shard: it is left as it is")
-            elif name == JOURNAL_FILE:
+                continue
+            if name == JOURNAL_FILE:
                 write_journal(self.out, head_of(self.plan), in_order)
-                self.result.made.append(name)
             else:
                 write_errors(self.out, in_order)
-                self.result.made.append(name)
+            self.result.made.append(name)
+
+
+def _own_codec(out: Path, fingerprint: str) -> Codec | None:
+    """The codec in a dataset; None where that is damaged."""
+    try:
+        codec = read_dataset_codec(open_storage(out))[0]
+    except (CodecError, CoderError):
+        return None
+    return codec if codec.fingerprint == fingerprint else None
+
+
+def _of_the_zoo(out: Path, name: str) -> Codec:
+    try:
+        return load_codec(name)
+    except CodecError as error:
+        raise DatasetError(
+            f"{out}: {CODEC_FILE} is damaged, and its codec {name!r} is none of the zoo: give the codec by which it "
+            "was made (--codec)"
+        ) from error

@@ -82,28 +82,51 @@ def _open(
     root: str | os.PathLike[str], options: StorageOptions
 ) -> tuple[list[Damage], Storage, Manifest | None, OpenedDataset | None]:
     """What is wrong with manifest and codec, and both, as far as they can be read."""
-    opened = None
-    found: list[Damage] = []
     try:
         opened = open_dataset(root, options)
-        place, manifest = opened.storage, opened.manifest
-        data = place.read(MANIFEST_FILE)
     except UnreachableError:
         raise
     except WallocError as error:
-        try:
-            place = open_storage(root, options)
-            data = place.read(MANIFEST_FILE)
-        except (WallocError, TypeError):  # there is no dataset
-            raise error from None
-        try:
-            manifest = Manifest.parse(data, f"{place.url}/{MANIFEST_FILE}")
-        except FormatError as reason:
-            return [Damage(MANIFEST_FILE, str(reason))], place, None, None
+        return _closed(root, options, error)
+    place = opened.storage
+    found = [_edited(place)] if is_sealed(place.read(MANIFEST_FILE)) is False else []
+    return found, place, opened.manifest, opened
+
+
+def _closed(
+    root: str | os.PathLike[str], options: StorageOptions, error: WallocError
+) -> tuple[list[Damage], Storage, Manifest | None, None]:
+    """The same of a dataset that does not open. What is as it was written is no damage, but of a later version."""
+    try:
+        place = open_storage(root, options)
+        data = place.read(MANIFEST_FILE)
+    except (WallocError, TypeError):  # there is no dataset
+        raise error from None
+    sealed = is_sealed(data)
+    try:
+        manifest = Manifest.parse(data, f"{place.url}/{MANIFEST_FILE}")
+    except FormatError as reason:
+        if sealed:
+            raise
+        return [Damage(MANIFEST_FILE, str(reason))], place, None, None
+    found = [_edited(place)] if sealed is False else []
+    try:
+        whole = hashlib.sha256(place.read(CODEC_FILE)).hexdigest() == manifest.codec_sha256
+    except UnreachableError:
+        raise
+    except WallocError:
+        whole = False
+    if not whole:
         found.append(Damage(CODEC_FILE, str(error)))
-    if is_sealed(data) is False:
-        found.insert(0, Damage(MANIFEST_FILE, f"{place.url}/{MANIFEST_FILE} is damaged, or was edited (its checksum)"))
-    return found, place, manifest, opened
+    elif sealed:
+        raise error from None
+    elif not found:  # of version 0.1, which knew all that it wrote
+        found.append(Damage(MANIFEST_FILE, str(error)))
+    return found, place, manifest, None
+
+
+def _edited(place: Storage) -> Damage:
+    return Damage(MANIFEST_FILE, f"{place.url}/{MANIFEST_FILE} is damaged, or was edited (its checksum)")
 
 
 def _index(storage: Storage, shard: ShardInfo) -> tuple[NDArray[np.void] | None, list[Damage]]:

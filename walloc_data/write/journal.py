@@ -19,7 +19,7 @@ from walloc_data.crc import crc32
 from walloc_data.format import JOURNAL_FILE, replace_file
 from walloc_data.write.encode_shard import ShardReport
 
-__all__ = ["Head", "append_report", "damaged_lines", "read_journal", "read_reports", "write_journal"]
+__all__ = ["Head", "append_report", "damaged_lines", "read_journal", "write_journal"]
 
 _SUM = re.compile(rb'(.*), "crc32": "([0-9a-f]{8})"}')
 
@@ -50,24 +50,19 @@ class Head:
 
 
 def read_journal(out: Path) -> tuple[Head | None, dict[str, ShardReport]]:
-    """What was asked, and the last report of each shard by its name; None and nothing where there is no journal.
+    """What was asked (None where that is damaged, or there is no journal), and the last report of each shard by name.
 
     A line that a kill cut short, or that is damaged, is passed over: its shard is written again.
     """
     try:
         lines = (out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines()
-        head = Head.from_json(lines[0])
-    except (FileNotFoundError, IndexError, ValueError, TypeError, KeyError, zlib.error):
-        return None, {}
-    return head, _reports(lines[1:])
-
-
-def read_reports(out: Path) -> dict[str, ShardReport]:
-    """The last report of each shard by its name, also where what was asked for is damaged."""
-    try:
-        return _reports((out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines())
     except FileNotFoundError:
-        return {}
+        return None, {}
+    try:
+        head = Head.from_json(lines[0])
+    except (IndexError, ValueError, TypeError, KeyError, zlib.error):
+        head = None
+    return head, _reports(lines if head is None else lines[1:])
 
 
 def write_journal(out: Path, head: Head, reports: Iterable[ShardReport]) -> None:
