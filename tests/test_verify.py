@@ -19,6 +19,7 @@ from walloc_data import (
     replace_decoder,
     save_codec,
     shard_dataset,
+    verify,
     verify_dataset,
 )
 from walloc_data.cli import main
@@ -195,6 +196,15 @@ def test_a_coder_of_a_later_version_is_no_damage(out):
     replace(Manifest.read(out), codec_sha256=digest, coder="later").write(out)
     with pytest.raises(CoderError, match="later"):
         verify_dataset(out)
+
+
+def test_one_command_reads_a_dataset_twice_to_repair_it(out, source, monkeypatch):
+    read = []
+    looked = verify._shard
+    monkeypatch.setattr(verify, "_shard", lambda *given: read.append(given[1].name) or looked(*given))
+    flip(out / "train-00001.tar", 700)
+    assert main(["verify", str(out), "--repair", str(source)]) == 0
+    assert sorted(read) == sorted(2 * [path.name for path in out.glob("*.tar")])
 
 
 @pytest.mark.parametrize("readable", [True, False])

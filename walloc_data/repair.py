@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from walloc_data.errors import CodecError, CoderError, DatasetError
 from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, ShardInfo
 from walloc_data.replan import options_of, plan_again
 from walloc_data.storage import open_storage
-from walloc_data.verify import verify_dataset
+from walloc_data.verify import Damage, verify_dataset
 from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import ERRORS_FILE, manifest_of, write_errors
@@ -50,14 +50,16 @@ def repair_dataset(
     data: str | None = None,
     names: str | None = None,
     deep: bool = False,
+    found: Sequence[Damage] | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> Repaired:
     """Make again, of the `source` that a dataset in a folder was made of, the files that `verify_dataset` names.
 
     `source`, `data` and `names` are what the dataset was made of, and `codec` by what, where its own copy is damaged
-    and the zoo has none of that name. A damaged file stays until another is complete and its SHA-256 is the one that
-    the manifest names; where it comes out otherwise, since the source has changed, the damaged one stays for good.
+    and the zoo has none of that name. `found` is what `verify_dataset` has just said, of a dataset that need not be
+    read again for it. A damaged file stays until another is complete and its SHA-256 is the one that the manifest
+    names; where it comes out otherwise, since the source has changed, the damaged one stays for good.
 
     Raises `DatasetError` where source, options or codec are not those that the dataset was made of, and says what
     differs; `FormatError` and `DatasetError` as `verify_dataset`, and `SourceError` where the source cannot be read.
@@ -66,7 +68,8 @@ def repair_dataset(
     if not isinstance(out, str | os.PathLike) or "://" in os.fspath(out):
         raise DatasetError(f"what is repaired is a folder of this machine, not {out!r}")
     out = Path(out)
-    found = verify_dataset(out, deep=deep, progress=progress)
+    if found is None:
+        found = verify_dataset(out, deep=deep, progress=progress)
     files = {one.file for one in found}
     if not files:
         return Repaired()

@@ -40,32 +40,27 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.repair is not None and arguments.against is not None:
         raise DatasetError("--repair and --against are two things: repair first")
-    found = verify_dataset(arguments.dataset, deep=arguments.deep, progress=True)
+    say = _keep if arguments.json else _say
+    damaged = found = verify_dataset(arguments.dataset, deep=arguments.deep, progress=True)
     where = open_storage(arguments.dataset).url
-    said = len(found)
-    if not arguments.json:
-        _say(found)
-    if arguments.repair is not None and found:
-        found = _repaired(arguments)
-        if not arguments.json:
-            _say(found)
-    if arguments.against is not None and not found:
-        found = _compared(arguments)
-        if not arguments.json:
-            _say(found)
+    say(damaged)
+    if arguments.repair is not None and damaged:
+        say(found := _repaired(arguments, damaged))
+    elif arguments.against is not None and not damaged:
+        say(found := _compared(arguments))
     if arguments.json:
         print(json.dumps([_plain(one) for one in found], indent=1))
+    elif not found:
+        print(f"{where}: whole" + (" again" if damaged else ""))
     if not found:
-        if not arguments.json:
-            print(f"{where}: whole" + (" again" if said else ""))
         return
-    damaged = len({one.file for one in found})
-    if arguments.against is not None and not said:
+    count = len({one.file for one in found})
+    if not damaged:
         raise FormatError(f"{where} and {arguments.against} differ in {len(found):,} places")
     if arguments.repair is not None:
-        raise FormatError(f"{damaged} files of {where} are damaged still: shard anew, or copy them again")
+        raise FormatError(f"{count} files of {where} are damaged still: shard anew, or copy them again")
     raise FormatError(
-        f"{damaged} files of {where} are damaged or cannot be read: copy them again, or shard anew, or make them again "
+        f"{count} files of {where} are damaged or cannot be read: copy them again, or shard anew, or make them again "
         "with walloc verify OUT --repair SRC"
     )
 
@@ -75,12 +70,17 @@ def _say(found: "Sequence[Damage]") -> None:
         print(one)
 
 
+def _keep(found: "Sequence[Damage]") -> None:
+    """It is printed at the end, as JSON."""
+
+
 def _plain(one: "Damage") -> dict[str, object]:
     named = asdict(one)
     return {"shard": named.pop("file") or None, **named}
 
 
-def _repaired(arguments: argparse.Namespace) -> "list[Damage]":
+def _repaired(arguments: argparse.Namespace, found: "Sequence[Damage]") -> "list[Damage]":
+    """What is damaged still."""
     from walloc_data.repair import repair_dataset
     from walloc_data.verify import verify_dataset
 
@@ -91,13 +91,15 @@ def _repaired(arguments: argparse.Namespace) -> "list[Damage]":
         data=arguments.data,
         names=arguments.names,
         deep=arguments.deep,
+        found=found,
         workers=arguments.workers,
+        progress=True,
     )
     for name in result.made:
         print(f"made again: {name}", file=sys.stderr)
     for sentence in result.kept:
         print(f"kept: {sentence}", file=sys.stderr)
-    return verify_dataset(arguments.dataset, deep=arguments.deep)
+    return verify_dataset(arguments.dataset, deep=arguments.deep, progress=True)
 
 
 def _compared(arguments: argparse.Namespace) -> "list[Damage]":
