@@ -128,3 +128,9 @@ def test_what_is_wrong_in_a_file_is_a_sentence(change, said: str, tmp_path) -> N
 def test_a_decoder_of_other_latents_is_refused() -> None:
     with pytest.raises(CodecError, match="is of other latents"):
         load_codec("rgb-f8c12").with_decoder(load_codec("rgb-f8c48"))
+
+
+def test_a_linear_decoder_computes_nothing_for_a_network(monkeypatch):
+    codec = load_codec("rgb-f8c12")
+    monkeypatch.setattr(Codec, "_unscaled", lambda *_, stored: pytest.fail("nothing needs them"))
+    assert codec.decode(torch.ones(1, 12, 4, 4, dtype=torch.int8)).shape == (1, 3, 32, 32)

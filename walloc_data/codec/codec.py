@@ -240,9 +240,9 @@ class Codec:
         matrix = self._constant(name, floats, partial(self._dense_decoder, stored=stored))
         mean = self._constant("mean", floats, lambda: self.mean).reshape(-1, *[1] * config.dims)
         with exact(z.device, gradients=not stored):
-            detail, levels = self.network.detail(self._unscaled(floats, stored=stored)), config.levels
+            detail = self.network.detail(partial(self._unscaled, floats, stored=stored))
             x = decode_linear(
-                floats, matrix, detail, config.wavelet, levels, finish=lambda x: config.in_units(x.add_(mean))
+                floats, matrix, detail, config.wavelet, config.levels, finish=lambda x: config.in_units(x.add_(mean))
             )
             return crop(x, size, config.factors)
 

@@ -6,7 +6,7 @@ layers are zero at first, so that it starts as the linear decoder.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -99,13 +99,14 @@ class ConvDecoder:
         """How many positions away something may change what is added to one."""
         return int(self.settings["blocks"] * (self.settings["kernel"] // 2))
 
-    def detail(self, f: Tensor) -> Tensor:
-        """What is added to the linear decoder's packets, `[B, n, *space]`, given latents `[B, c, *space]`."""
-        key = (f.device, f.dtype)
+    def detail(self, f: Callable[[], Tensor]) -> Tensor:
+        """What is added to the linear decoder's packets, `[B, n, *space]`; `f` gives latents `[B, c, *space]`."""
+        latents = f()
+        key = (latents.device, latents.dtype)
         if key not in self._cache:
             with torch.inference_mode(mode=False):  # or no gradient could pass what was first used there
-                self._cache[key] = {name: tensor.to(f.device, f.dtype) for name, tensor in self.tensors.items()}
-        return conv_detail(self._cache[key], f)
+                self._cache[key] = {name: tensor.to(*key) for name, tensor in self.tensors.items()}
+        return conv_detail(self._cache[key], latents)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors of half precision by name, and settings of JSON values: the inverse of `from_state`."""
@@ -140,7 +141,7 @@ class ConvDecoder:
 
 
 def conv_detail(tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: bool = False) -> Tensor:
-    """`ConvDecoder.detail` of any tensors, such as those that are trained.
+    """What `ConvDecoder.detail` gives, of any tensors, such as those that are trained, and latents `[B, c, *space]`.
 
     Channels are last in memory, where pointwise layers are plain products of matrices; `channels_first` has them first
     for the depthwise convolutions, which some devices want. Positions outside the grid count as zero.

@@ -1,6 +1,6 @@
 """What a decoder is, and the literal table of all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
@@ -27,8 +27,11 @@ class Decoder(Protocol):
     def reach(self) -> int:
         """How many positions away something may change what is added to one."""
 
-    def detail(self, f: Tensor) -> Tensor | None:
-        """What is added, `[B, packets, *space]`, given `f` `[B, c, *space]`: latents times their steps, as floats."""
+    def detail(self, f: Callable[[], Tensor]) -> Tensor | None:
+        """What is added, `[B, packets, *space]`; None for nothing.
+
+        `f` gives latents times their steps, as floats `[B, c, *space]`: what adds nothing has no need of them.
+        """
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by name, and settings of JSON values, for the file of the codec."""
@@ -47,7 +50,7 @@ class LinearDecoder:
     parameters = 0
     reach = 0
 
-    def detail(self, f: Tensor) -> None:
+    def detail(self, f: Callable[[], Tensor]) -> None:
         return None
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -88,9 +88,9 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
         return _along_others(partial(synthesize_fast, wavelet=wavelet, levels=rest), y, axis)
     if _merges_as_clip(sizes, each):
         return synthesize_clip(y, wavelet=wavelet, levels=each)
-    plans = [_plan(n * factor, wavelet, level) for n, factor, level in zip(sizes, factors, each, strict=True)]
     if dims == 1:
         return synthesize_line(y, wavelet=wavelet, levels=each[0])
+    plans = [_plan(n * factor, wavelet, level) for n, factor, level in zip(sizes, factors, each, strict=True)]
     if _is_long(plans, factors):
         return synthesize(y, wavelet=wavelet, levels=each)
     y = y.reshape(y.shape[0], y.shape[1] // math.prod(factors), *factors, *sizes)
