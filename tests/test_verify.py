@@ -27,6 +27,8 @@ from walloc_data.codec import read_tensors, write_tensors
 from walloc_data.errors import CoderError, DatasetError, FormatError
 from walloc_data.format import Manifest, is_sealed, read_index
 from walloc_data.format.seal import seal
+from walloc_data.storage import UnreachableError
+from walloc_data.storage.local import LocalStorage
 
 FLIPS = 60
 JOURNAL = ".walloc-journal.jsonl"
@@ -273,6 +275,35 @@ def test_a_dataset_beside_its_source(out, source, tmp_path, capsys):
     ):
         assert says in told, says
     assert result.psnr["train", "dog/01.png"] < 20 < result.psnr["train", "dog/07.png"]
+
+
+def test_a_split_none_of_which_could_be_read_is_not_missing(tmp_path, codec):
+    for name in ("train", "val"):
+        (tmp_path / "photos" / name / "cat").mkdir(parents=True)
+        window("chelsea", 1, (32, 40)).save(tmp_path / "photos" / name / "cat" / f"{name}.png")
+    only = tmp_path / "photos" / "val" / "cat" / "val.png"
+    whole = only.read_bytes()
+    only.write_bytes(b"no picture")
+    shard_dataset(tmp_path / "photos", tmp_path / "out", codec=codec, reader=ImageReader(size=32))
+    only.write_bytes(whole)
+    assert compare_dataset(tmp_path / "out", tmp_path / "photos").differs == []
+    (tmp_path / "out" / "errors.jsonl").unlink()
+    assert compare_dataset(tmp_path / "out", tmp_path / "photos").differs == []
+    only.with_stem("new").write_bytes(whole)
+    assert ["split val" in one.what for one in compare_dataset(tmp_path / "out", tmp_path / "photos").differs] == [True]
+
+
+def test_nobody_answering_is_not_what_a_dataset_lacks(out, source, monkeypatch):
+    read = LocalStorage.read
+
+    def unanswered(self, name, **options):
+        if name == "errors.jsonl":
+            raise UnreachableError("nobody answers")
+        return read(self, name, **options)
+
+    monkeypatch.setattr(LocalStorage, "read", unanswered)
+    with pytest.raises(UnreachableError):
+        compare_dataset(out, source)
 
 
 def test_labels_that_differ_are_named(out, source, tmp_path):

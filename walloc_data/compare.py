@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from walloc_data.codec import one_thread
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.numbers import whole_number
-from walloc_data.read.locate import Group
 from walloc_data.read.opened import OpenedDataset, open_dataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.replan import plan_again
-from walloc_data.storage import Storage, StorageOptions
+from walloc_data.storage import Storage, StorageOptions, UnreachableError
 from walloc_data.verify import Damage
 from walloc_data.write.encode_shard import encode_signals, read_sample
 from walloc_data.write.finish import ERRORS_FILE
@@ -64,12 +63,15 @@ def compare_dataset(
     plan = plan_again(opened.codec, opened.manifest.options, source, data=data, names=names, where=opened.storage.url)
     found = Comparison()
     splits = {name: _Split(opened, plan, name) for name in opened.manifest.splits}
-    planned = {task.split for task in plan.tasks}
-    for name in planned - splits.keys():
-        found.differs.append(Damage("", f"split {name} of the source is not in {opened.storage.url}"))
     passed_over = _passed_over(opened.storage)
     lacking = [one for split in splits.values() for one in split.lacking() if one.key not in passed_over]
-    if passed_over or len(lacking) != opened.manifest.summary.skipped:  # it may have been copied without their list
+    absent = {name: _planned(plan, name).keys() - passed_over for name in plan.source.splits if name not in splits}
+    missing = len(lacking) + sum(map(len, absent.values()))
+    if passed_over or missing != opened.manifest.summary.skipped:  # it may have been copied without their list
+        where = opened.storage.url
+        found.differs.extend(
+            Damage("", f"split {name} of the source is not in {where}") for name in absent if absent[name]
+        )
         found.differs.extend(lacking)
     for split in splits.values():
         found.differs.extend(split.foreign())
@@ -85,8 +87,16 @@ def _passed_over(storage: Storage) -> set[str]:
     try:
         lines = storage.read(ERRORS_FILE).splitlines()
         return {text(str(json.loads(line)["key"])) for line in lines}
+    except UnreachableError:
+        raise
     except (DatasetError, ValueError, KeyError, TypeError):
         return set()
+
+
+def _planned(plan: Plan, name: str) -> dict[str, int]:
+    """Numbers of the samples of a split in the source, by their keys in a dataset."""
+    split = plan.source.splits[name]
+    return {text(split.key(index)): index for task in plan.tasks if task.split == name for index in task.indices}
 
 
 class _Split:
@@ -96,12 +106,7 @@ class _Split:
         self._opened, self._plan, self._name = opened, plan, name
         self._reader = SplitReader([opened], name)
         self.stored = {str(key): number for number, key in enumerate(self._reader.column("key"))}
-        self.originals = {
-            text(plan.source.splits[name].key(index)): index
-            for task in plan.tasks
-            if task.split == name
-            for index in task.indices
-        }
+        self.originals = _planned(plan, name) if name in plan.source.splits else {}
 
     def lacking(self) -> list[Damage]:
         """Samples of the source that are not in the dataset."""
@@ -154,11 +159,8 @@ class _Split:
     def _damage(self, key: str, what: str) -> Damage:
         [group] = self._reader.places.groups(np.array([self.stored[key]]))
         shard = self._opened.manifest.splits[self._name][group.shard].name
-        return _placed(group, shard, key, f"{self._opened.storage.url}/{shard}: {key!r} {what}")
-
-
-def _placed(group: Group, shard: str, key: str, what: str) -> Damage:
-    return Damage(shard, what, group.number, int(group.slots[0]), key)
+        what = f"{self._opened.storage.url}/{shard}: {key!r} {what}"
+        return Damage(shard, what, group.number, int(group.slots[0]), key)
 
 
 def _differing(stored: NDArray[np.int8], again: NDArray[np.int8]) -> int:
