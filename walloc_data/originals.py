@@ -13,7 +13,7 @@ from walloc_data.codec import CodecConfig
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError, SourceError
 from walloc_data.signals import Cutting, Reader, Window, reader_for
-from walloc_data.sources import Split, open_source, unread
+from walloc_data.sources import Split, open_source, samples_of, unread
 
 __all__ = ["Originals", "reader_of"]
 
@@ -65,7 +65,7 @@ class Originals:
             source = open_source(self._address, suffixes=self._reader.suffixes)
         except SourceError as error:
             raise SourceError(f"originals: {error}") from error
-        return {split.key(index): (split, index) for split in source.splits.values() for index in range(len(split))}
+        return {split.key(index): (split, index) for split, index in samples_of(source.splits.values())}
 
 
 def reader_of(config: CodecConfig, options: Any, *, where: str) -> Reader:

@@ -116,13 +116,13 @@ def _read(
     """Keys, signals `[1, C, *space]` and rates (of sound) of at most so many samples."""
     import torch
 
+    from walloc_data.sources import evenly, samples_of
+
     if split is not None and split not in source.splits:
         raise SourceError(f"{source.name} has no split {split!r}: it has {', '.join(source.splits)}")
     chosen = source.splits if split is None else {split: source.splits[split]}
-    every = [(samples, index) for samples in chosen.values() for index in range(len(samples))]
-    count = min(limit, len(every))
     names, signals, rates, reasons = [], [], [], []
-    for samples, index in (every[number * len(every) // count] for number in range(count)):
+    for samples, index in evenly(samples_of(chosen.values()), limit):
         try:
             raw = samples[index]
             signal = reader.read(raw.data, raw.name)

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-_KINDS = {"rgb": ("image", 3), "gray": ("image", 1), "stereo": ("audio", 2), "mono": ("audio", 1)}
-_KINDS["video"] = ("video", 3)
-_KINDS["array"] = ("array", 0)  # with bands and dimensions as the first sample
+_KINDS = {
+    "rgb": ("image", 3),
+    "gray": ("image", 1),
+    "stereo": ("audio", 2),
+    "mono": ("audio", 1),
+    "video": ("video", 3),
+    "array": ("array", 0),  # with bands and dimensions as the first sample
+}
 _DEFAULTS = {  # dims, channels of one, and of more
     "image": (2, 12, 12),
     "audio": (1, 54, 108),
@@ -137,9 +142,9 @@ class _Signals:
     be read why."""
 
     def __init__(self, source: "Source", reader: "Reader", most: int, quiet: bool) -> None:
-        samples = [(split, index) for split in source.splits.values() for index in range(len(split))]
-        count = min(most, len(samples))
-        self.samples = [samples[number * len(samples) // count] for number in range(count)]
+        from walloc_data.sources import evenly, samples_of
+
+        self.samples = evenly(samples_of(source.splits.values()), most)
         self.reader, self.quiet, self.passes = reader, quiet, 0
         self.reasons: dict[str, None] = {}
 

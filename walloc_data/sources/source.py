@@ -1,11 +1,13 @@
 """Where raw samples are: splits of samples that are listed without being read."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ["Raw", "Source", "Split"]
+__all__ = ["Raw", "Source", "Split", "evenly", "samples_of"]
+
+_T = TypeVar("_T")
 
 
 class Raw(NamedTuple):
@@ -56,3 +58,14 @@ class Source:
         for split, samples in self.splits.items():
             digest.update(f"{split}\0{len(samples)}\0{samples.digest()}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+
+def samples_of(splits: Iterable[Split]) -> list[tuple[Split, int]]:
+    """All samples of some splits, by split and number, in order."""
+    return [(split, index) for split in splits for index in range(len(split))]
+
+
+def evenly(samples: Sequence[_T], most: int) -> list[_T]:
+    """At most so many of some samples, evenly from all, in order."""
+    count = min(most, len(samples))
+    return [samples[number * len(samples) // count] for number in range(count)]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.padding import pad
 from walloc_data.errors import SampleError, TrainError
 from walloc_data.signals import Reader
-from walloc_data.sources import Source, Split
+from walloc_data.sources import Source, Split, evenly, samples_of
 from walloc_data.train.options import TrainOptions
 
 __all__ = ["Samples", "positions", "read_samples"]
@@ -47,10 +46,10 @@ def read_samples(source: Source, reader: Reader, codec: Codec, options: TrainOpt
     """Read what is trained on. Raises `TrainError` where too few samples can be read, or are large enough."""
     training, judged = _divided(source)
     reasons: list[str] = []
-    held = [] if not judged else _signals(_evenly(judged, _JUDGED), reader, codec, reasons)
+    held = _signals(evenly(judged, _JUDGED), reader, codec, reasons)
     packets: list[Tensor] = []
     values = 0
-    chosen = _evenly(training, options.limit)
+    chosen = evenly(training, options.limit)
     for split, index in tqdm(chosen, desc="reading", unit=" samples", leave=False, disable=not progress or None):
         for signal in _signals([(split, index)], reader, codec, reasons):
             packets.append(_packets(signal, codec))
@@ -80,21 +79,12 @@ def read_samples(source: Source, reader: Reader, codec: Codec, options: TrainOpt
 
 def _divided(source: Source) -> tuple[list[tuple[Split, int]], list[tuple[Split, int]]]:
     """Samples to train on, and to judge by: those of a split for that, or each sixteenth."""
+    others = [split for name, split in source.splits.items() if name not in _SPLITS]
     for name in _SPLITS:
-        if name in source.splits and len(source.splits) > 1 and len(source.splits[name]):
-            others = [split for other, split in source.splits.items() if other not in _SPLITS]
-            if others:
-                kept = source.splits[name]
-                return [(split, i) for split in others for i in range(len(split))], [
-                    (kept, i) for i in range(len(kept))
-                ]
-    every = [(split, i) for split in source.splits.values() for i in range(len(split))]
+        if others and len(source.splits.get(name, ())):
+            return samples_of(others), samples_of([source.splits[name]])
+    every = samples_of(source.splits.values())
     return [one for i, one in enumerate(every) if i % _EVERY], every[::_EVERY]
-
-
-def _evenly(samples: Sequence[Any], most: int) -> list[Any]:
-    count = min(most, len(samples))
-    return [samples[number * len(samples) // count] for number in range(count)]
 
 
 def _signals(samples: Sequence[tuple[Split, int]], reader: Reader, codec: Codec, reasons: list[str]) -> list[Tensor]:
