@@ -153,3 +153,9 @@ def test_the_command(photos, tmp_path, capsys):
     assert "bits a latent before" in text
     assert main(["train", str(photos), str(tmp_path / "mine.pt")]) == 1
     assert "ends with .safetensors" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_to_be_deleted(photos, tmp_path):
+    (tmp_path / "codec.checkpoint.safetensors").mkdir()
+    with pytest.raises(TrainError, match=r"cannot be read \(Is a directory\): see that it may be read"):
+        train_codec(photos, tmp_path / "codec.safetensors", reader=READER, options=SMALL)

@@ -42,9 +42,8 @@ class Checkpoint:
         content = {"steps": self.steps.cpu()}
         for group in _GROUPS:
             content |= {f"{group}.{name}": each.detach().cpu() for name, each in getattr(self, group).items()}
-        facts = {"kind": _KIND, "step": self.step, "identity": self.identity, "precision": self.precision}
-        facts |= {"total": self.total}
-        write_tensors(path, content, facts)
+        facts = {"step": self.step, "identity": self.identity, "precision": self.precision, "total": self.total}
+        write_tensors(path, content, {"kind": _KIND, **facts})
 
     @classmethod
     def read(cls, path: Path, like: Mapping[str, Tensor], identity: Mapping[str, Any]) -> "Checkpoint | None":
@@ -59,6 +58,8 @@ class Checkpoint:
         try:
             content, facts = read_tensors(path)
         except CodecError as error:
+            if isinstance(error.__cause__, OSError):  # it may be whole
+                remedy = "see that it may be read, then run the same again to go on"
             raise TrainError(f"{error}: {remedy}") from error
         if facts.get("kind") != _KIND:
             raise TrainError(f"{path} is no checkpoint of a training: {remedy}")

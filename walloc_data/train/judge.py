@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from walloc_data.codec import Codec, one_thread, psnr
+from walloc_data.report.image import draw_image
 from walloc_data.train.rate import laplace_bits
 
 __all__ = ["Judged", "draw", "judge"]
@@ -38,11 +37,11 @@ def judge(codec: Codec, signals: Sequence[Tensor]) -> Judged:
 
 
 @one_thread()
-def draw(path: Path, codecs: Sequence[Codec], signals: Sequence[Tensor]) -> bool:
-    """A picture of images and, beside each, what each codec makes of it; none is drawn of other signals."""
+def draw(path: Path, codecs: Sequence[Codec], signals: Sequence[Tensor]) -> None:
+    """A picture of images `[1, 1 or 3, H, W]` and, beside each, what each codec makes of it; none of other signals."""
     config = codecs[0].config
     if config.kind != "image" or config.dims != 2 or config.signal_channels not in (1, 3):
-        return False
+        return
     rows = []
     for signal in signals[:_DRAWN]:
         top, left = (max(0, (n - _SIDE) // 2) for n in signal.shape[2:])
@@ -51,6 +50,4 @@ def draw(path: Path, codecs: Sequence[Codec], signals: Sequence[Tensor]) -> bool
         rows.append(torch.cat([each[0].float() for each in shown], 2))
     width = max(row.shape[2] for row in rows)
     rows = [torch.nn.functional.pad(row, (0, width - row.shape[2])) for row in rows]
-    pixels = (torch.cat(rows, 1) * 255).round().to(torch.uint8).movedim(0, -1).numpy()
-    Image.fromarray(np.ascontiguousarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)).save(path)
-    return True
+    draw_image(torch.cat(rows, 1)).save(path)

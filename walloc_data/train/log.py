@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from walloc_data.format import replace_file
+
 __all__ = ["Log"]
 
 
@@ -20,7 +22,7 @@ class Log:
             except (ValueError, KeyError, TypeError):
                 continue  # half a line, where the disk was full
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(kept), "utf-8")
+        replace_file(path, "".join(kept))
 
     def add(self, content: dict[str, Any]) -> None:
         """One more line."""
