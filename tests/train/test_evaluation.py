@@ -109,13 +109,17 @@ def test_names_of_decoded_files_may_hold_brackets(tmp_path):
     assert evaluate_folder(tmp_path, ["a[1].jpg"], reader, config, [signal]).psnr == 100
 
 
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_judged(tmp_path, capsys):
+    assert main(["eval", str(tmp_path / "none"), "--plot", str(tmp_path / "curves.xyz")]) == 1
+    assert "curves.xyz: Format 'xyz' is not supported" in capsys.readouterr().err
+
+
 def test_what_cannot_be_judged_is_a_sentence(photos, tmp_path, capsys):
     for line, said in (
         (["--split", "test"], "has no split 'test'"),
         (["--codec", "rgb-f8c12", "gray-f8c4"], "not for the same signals"),
         (["--decoded", str(tmp_path)], "there is to be one for each sample"),
         (["--decoded", str(tmp_path / "none")], "none is no folder of decoded files"),
-        (["--plot", str(tmp_path / "curves.xyz")], "curves.xyz: Format 'xyz' is not supported"),
     ):
         assert main(["eval", str(photos), "--coarser", "1", "--limit", "2", *line]) == 1
         assert said in capsys.readouterr().err

@@ -13,6 +13,7 @@ from walloc_data.cli.reading import add_reading, refuse_former
 from walloc_data.errors import SampleError, SourceError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from walloc_data.signals import Reader
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.write.clips import cut
     from walloc_data.zoo import load_codec
 
+    figure = None if arguments.plot is None else _figure(arguments.plot)
     codecs = [load_codec(name) for name in arguments.codec]
     config = codecs[0].config
     for codec in codecs[1:]:
@@ -98,8 +100,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json is not None:
         content = {"source": source.name, "signals": len(signals), "points": [_json(point) for point in points]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")
-    if arguments.plot is not None:
-        _plot(arguments.plot, curves)
+    if figure is not None:
+        _plot(figure, curves)
+        figure.savefig(arguments.plot, dpi=150)
 
 
 def _times(text: str) -> list[float]:
@@ -148,23 +151,27 @@ def _print(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
-def _plot(path: Path, curves: "Mapping[str, Sequence[Point]]") -> None:
-    """PSNR over bits, a line for each codec."""
+def _figure(path: Path) -> "Figure":
+    """An empty one, once it is known that it can be written."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise SourceError("--plot needs matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(7, 5), layout="constrained")
+    known, end = figure.canvas.get_supported_filetypes(), path.suffix.removeprefix(".").lower()
+    if end and end not in known:
+        raise SourceError(f"{path}: Format {end!r} is not supported, but {', '.join(sorted(known))}")
+    return figure
+
+
+def _plot(figure: "Figure", curves: "Mapping[str, Sequence[Point]]") -> None:
+    """PSNR over bits, a line for each codec."""
     axes = figure.add_subplot(xscale="log", xlabel="bits a pixel", ylabel="PSNR, dB")
     for name, points in curves.items():
         ordered = sorted(points, key=lambda point: point.bits)
         axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
-    try:
-        figure.savefig(path, dpi=150)
-    except ValueError as error:  # another suffix
-        raise SourceError(f"{path}: {error}") from error
 
 
 def _json(point: "Point") -> dict[str, Any]:
