@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,14 +211,12 @@ def _papers(storage: Storage, manifest: Manifest | None) -> list[Damage]:
 def _chunks(storage: Storage, name: str, size: int, work: Work, bar: "tqdm[None]") -> Iterator[bytes]:
     """A file in its order, the next chunks of which come meanwhile."""
     coming: deque[Future[bytes]] = deque()
-    for start in range(0, size, _CHUNK):
-        if len(coming) == _AHEAD:
-            yield _told(work.result(coming.popleft()), bar)
-        coming.append(work.submit(partial(storage.read_range, name, start, min(size, start + _CHUNK))))
-    while coming:
-        yield _told(work.result(coming.popleft()), bar)
-
-
-def _told(chunk: bytes, bar: "tqdm[None]") -> bytes:
-    bar.update(len(chunk))
-    return chunk
+    starts = iter(range(0, size, _CHUNK))
+    while True:
+        for start in islice(starts, _AHEAD - len(coming)):
+            coming.append(work.submit(partial(storage.read_range, name, start, min(size, start + _CHUNK))))
+        if not coming:
+            return
+        chunk = work.result(coming.popleft())
+        bar.update(len(chunk))
+        yield chunk

@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
     if kind == "array":
         signal_channels, dims = array_shape(arguments.source, data=arguments.data, options=options)
     else:
-        dims, *channels = _DEFAULTS[kind]
+        dims, of_one, of_more = _DEFAULTS[kind]
     config = CodecConfig(
         name=arguments.out.stem,
         kind=kind,
@@ -117,14 +117,15 @@ def run(arguments: argparse.Namespace) -> None:
     source = cut(open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data), reader)
     signals = _Signals(source, reader, arguments.limit, arguments.quiet)
     if arguments.channels is not None:
-        wanted = arguments.channels
+        channels = arguments.channels
+    elif kind == "array":
+        channels = latent_channels(config.packet_channels, dims)
     else:
-        array = kind == "array"
-        wanted = latent_channels(config.packet_channels, dims) if array else channels[signal_channels > 1]
+        channels = of_more if signal_channels > 1 else of_one
     codec = fit(
         signals,
         config,
-        channels=wanted,
+        channels=channels,
         knee=arguments.knee,
         emphasis=arguments.emphasis,
         common_scale=arguments.common_scale,

@@ -9,6 +9,10 @@ from walloc_data.cli.reading import add_reading, refuse_former
 __all__ = ["KEPT", "add", "run"]
 
 KEPT = ": the last checkpoint is kept; run the same command again to go on"
+_OPTIONS = (  # of a training, each an argument of its name
+    *("steps", "total_minutes", "minutes", "batch", "window", "width", "blocks", "rate", "emphasis", "coarsest"),
+    *("learning_rate", "limit", "seed", "device", "precision", "decoder_only"),
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -74,23 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.train import TrainOptions, train_codec
     from walloc_data.zoo import load_codec
 
-    names = (
-        "steps",
-        "total_minutes",
-        "minutes",
-        "batch",
-        "window",
-        "width",
-        "blocks",
-        "rate",
-        "emphasis",
-        "coarsest",
-        "learning_rate",
-        "limit",
-    )
-    options = TrainOptions(
-        **{name: getattr(arguments, name) for name in (*names, "seed", "device", "precision", "decoder_only")}
-    )
+    options = TrainOptions(**{name: getattr(arguments, name) for name in _OPTIONS})
     codec = load_codec(arguments.codec)
     reader = reader_for(codec.config, **arguments.read or {})
     source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)

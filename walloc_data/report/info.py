@@ -30,8 +30,9 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
 
     Shapes and bits by channel are those of a sample of the dataset, and left out where its shards are not there. Of a
     remote dataset the indices are read and few records; samples a class, and files that the manifest does not name,
-    are not counted. Raises
-    `FormatError` or `CodecError` for one that is damaged, and `DatasetError` for one that cannot be reached.
+    are not counted.
+
+    Raises `FormatError` or `CodecError` for one that is damaged, and `DatasetError` for one that cannot be reached.
     """
     opened = open_dataset(root, storage)
     manifest, codec = opened.manifest, opened.codec
