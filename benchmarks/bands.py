@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.jpeg2000 import PrincipalPlanes
-from benchmarks.results import add_save, show
+from benchmarks.results import add_save, best_time, show
 from walloc_data import LatentDataset, Options, fit, load_codec, save_codec, shard_dataset
 
 HEAD = ("data", "codec", "ratio", "mean PSNR, dB", "worst band", "JPEG 2000 of PCA", "its worst", "components")
@@ -113,10 +113,8 @@ def _measured(case: Case, folder: Path) -> tuple[Sequence[Any], Sequence[Any], N
         best = max(best, (float(found.mean()), float(found.min()), components))
     x = [torch.from_numpy(image.copy())[None] for image in case.unknown]
     z = [codec.encode(one) for one in x]
-    encoding, decoding = (
-        _seconds(lambda: [codec.encode(one) for one in x]),
-        _seconds(lambda: [codec.decode(one) for one in z]),
-    )
+    encoding = best_time(lambda: [codec.encode(one) for one in x], 3)
+    decoding = best_time(lambda: [codec.decode(one) for one in z], 3)
     name = f"f{codec.factor}c{codec.channels}"
     row = (
         case.name,
@@ -145,15 +143,6 @@ def _psnr(decoded: Images, originals: Images, peaks: Sequence[float]) -> NDArray
     errors = sum(((one - other.astype(np.float64)) ** 2).sum((1, 2)) for one, other in pairs)
     count = sum(one[0].size for one in decoded)
     return np.asarray(10 * np.log10(np.square(peaks) / np.maximum(errors / count, 1e-12)))
-
-
-def _seconds(call: Any) -> float:
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return min(times[1:])
 
 
 def _fitted_apart(case: Case, path: Path) -> tuple[float, float]:

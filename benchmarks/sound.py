@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 
-from benchmarks.results import add_save, show
-from benchmarks.sound_peers import LOSSY, Sound, decode, encode, flac, near
+from benchmarks.results import add_save, best_time, show
+from benchmarks.sound_peers import LOSSY, Sound, decode, encode, flac, near, resampled
 from benchmarks.tasks.sound import si_sdr
 from walloc_data import AudioReader, Codec, load_codec
 from walloc_data.codec import psnr
@@ -27,7 +26,6 @@ from walloc_data.errors import SampleError
 
 CODECS = {"music": ("stereo-f256c108", "stereo-f256c27"), "speech": ("mono-f128c32",), "digits": ("mono-f64c16",)}
 RATES = {"music": 44100, "speech": 16000, "digits": 8000}
-_CALLS = 4
 _TAKES = 5
 
 
@@ -122,27 +120,13 @@ def speed(codec: Codec, x: Sound, rate: int) -> dict[str, str]:
         used = 48000 if name == "Opus" and rate > 16000 else rate
         data = encode(name, resampled(x, rate, used), used, bit_rate)
         calls[name] = (partial(encode, name, resampled(x, rate, used), used, bit_rate), partial(decode, data))
-    return {name: " / ".join(f"{x.size / _seconds(call) / 1e6:.1f}" for call in pair) for name, pair in calls.items()}
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    """Processor time of the fastest of several calls."""
-    times = []
-    for _ in range(_CALLS):
-        started = time.process_time()
-        call()
-        times.append(time.process_time() - started)
-    return min(times)
+    seconds = partial(best_time, repeats=3, clock=time.process_time)
+    return {name: " / ".join(f"{x.size / seconds(call) / 1e6:.1f}" for call in pair) for name, pair in calls.items()}
 
 
 def as_floats(values: np.ndarray) -> Sound:
     """Sound as a reader gives it, as floats."""
     return np.asarray(values / 32768 if values.dtype == np.int16 else values, np.float32)
-
-
-def resampled(x: Sound, rate: int, other: int) -> Sound:
-    """Sound at another rate."""
-    return x if rate == other else np.ascontiguousarray(np.asarray(soxr.resample(x.T, rate, other), np.float32).T)
 
 
 if __name__ == "__main__":

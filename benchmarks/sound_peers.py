@@ -10,7 +10,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-__all__ = ["LOSSY", "Sound", "decode", "encode", "flac", "near"]
+__all__ = ["LOSSY", "Sound", "decode", "encode", "flac", "near", "resampled"]
 
 Sound = NDArray[np.float32]  # [channels, samples] in [-1, 1]
 LOSSY = {"Opus": ("ogg", "libopus", {"vbr": "constrained"}), "MP3": ("mp3", "libmp3lame", {"abr": "1"})}
@@ -52,7 +52,7 @@ def near(name: str, x: Sound, rate: int, size: int) -> tuple[int, Sound]:
     seconds = x.shape[1] / rate
     wanted = 8 * size / seconds
     used = {"Opus": 48000 if rate > 16000 else rate, "MP3": rate // 2 if wanted < _LEAST_MP3 and rate > 16000 else rate}
-    given, bit_rate, best = _resampled(x, rate, used[name]), max(500.0, wanted), b""
+    given, bit_rate, best = resampled(x, rate, used[name]), max(500.0, wanted), b""
     for _ in range(_TRIES):
         data = encode(name, given, used[name], bit_rate)
         if not best or abs(len(data) - size) < abs(len(best) - size):
@@ -61,7 +61,7 @@ def near(name: str, x: Sound, rate: int, size: int) -> tuple[int, Sound]:
             break
         bit_rate = float(np.clip(bit_rate * size / len(data), 500, 256_000))
     decoded, its_rate = decode(best)
-    return len(best), _aligned(_resampled(decoded, its_rate, rate), x)
+    return len(best), _aligned(resampled(decoded, its_rate, rate), x)
 
 
 def flac(x: Sound, rate: int) -> bytes:
@@ -71,8 +71,9 @@ def flac(x: Sound, rate: int) -> bytes:
     return file.getvalue()
 
 
-def _resampled(x: Sound, rate: int, other: int) -> Sound:
-    return x if rate == other else np.asarray(soxr.resample(x.T, rate, other), np.float32).T
+def resampled(x: Sound, rate: int, other: int) -> Sound:
+    """Sound at another rate."""
+    return x if rate == other else np.ascontiguousarray(np.asarray(soxr.resample(x.T, rate, other), np.float32).T)
 
 
 def _aligned(decoded: Sound, x: Sound) -> Sound:

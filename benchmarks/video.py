@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.h264 import decode_h264, encode_h264, to_rgb, to_yuv
-from benchmarks.results import add_save, show
+from benchmarks.results import add_save, best_time, show
 from benchmarks.scenes import accuracies
 from walloc_data import Codec, VideoReader, load_codec
 from walloc_data.entropy import RansCoder
@@ -161,18 +161,8 @@ def speed(
         ),
     }
     pixels = sum(clip[0].size for clip in some) / 1e6
-    return [(film, name, *(f"{pixels / core_time(call):.1f}" for call in each)) for name, each in calls.items()]
-
-
-def core_time(call: Callable[[], object], repeats: int = 3) -> float:
-    """Seconds of a core that the fastest of several calls takes, after one to warm up."""
-    call()
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        call()
-        times.append(time.process_time() - started)
-    return min(times)
+    seconds = partial(best_time, repeats=3, clock=time.process_time)
+    return [(film, name, *(f"{pixels / seconds(call):.1f}" for call in each)) for name, each in calls.items()]
 
 
 if __name__ == "__main__":
