@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.coders import LAYOUTS, PICTURES, Latents, encode_as, peer, static_ans
 from benchmarks.images import list_images, read_image
-from benchmarks.results import add_save, best_time, show
+from benchmarks.results import FOLDER, add_save, best_time, show
 from benchmarks.zoo import ZOO
 from walloc_data import ImageReader, load_codec
 from walloc_data.entropy import Coder, RansCoder, ZstdCoder
@@ -34,7 +34,7 @@ Figures = dict[str, tuple[float, float, float]]  # bits a latent, encode and dec
 SIZE, TESTED, TURNS, DRAWN = 256, 100, 4, "rgb-f8c12"
 _ENOUGH = 20_000_000  # bytes, for a thread to be worth starting
 BIAS, REFERENCE = 8, 9  # columns of the error's weights
-PICTURE = Path(__file__).parent / "results" / "entropy.png"
+PICTURE = FOLDER / "entropy.png"
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-__all__ = ["add_save", "best_time", "machine", "show", "table"]
+__all__ = ["FOLDER", "add_save", "best_time", "machine", "read_results", "show", "table"]
 
-_FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parent / "results"
 
 
 def add_save(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +61,17 @@ def show(name: str, rows: Sequence[Sequence[Any]], *, save: bool, **facts: Any) 
     for key, value in facts.items():
         print(f"{key}: {value}")
     if save:
-        _FOLDER.mkdir(exist_ok=True)
+        FOLDER.mkdir(exist_ok=True)
         content = {
             "date": time.strftime("%Y-%m-%d"),
             "machine": machine(),
             "rows": [list(row) for row in rows],
             **facts,
         }
-        (_FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+        (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_results(name: str) -> dict[str, Any]:
+    """What `show` kept of a benchmark: `rows`, the `date`, the `machine` and its facts."""
+    content: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return content

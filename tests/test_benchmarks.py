@@ -1,7 +1,6 @@
 """Benchmarks leave nothing behind but what is asked for."""
 
 import importlib
-import json
 import sys
 from pathlib import Path
 
@@ -33,11 +32,11 @@ def test_results_are_kept_if_asked(module, monkeypatch, capsys):
 
 
 def test_nothing_is_written_unless_asked(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(results, "_FOLDER", tmp_path / "results")
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     rows = [("a", "b"), (1, 2)]
     results.show("name", rows, save=False, fact=3)
     assert list(tmp_path.iterdir()) == []
     results.show("name", rows, save=True, fact=3)
-    content = json.loads((tmp_path / "results" / "name.json").read_text("utf-8"))
+    content = results.read_results("name")
     assert (content["rows"], content["fact"]) == ([["a", "b"], [1, 2]], 3)
     assert capsys.readouterr().out.count("| 1 | 2 |") == 2

@@ -1,18 +1,16 @@
 """README and pages of docs, whose code runs as it stands, on photographs of the tests."""
 
-import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from benchmarks.results import table
+from benchmarks.results import read_results, table
 from walloc_data import LatentDataset
 from walloc_data.cli import main
 
 DOCS = Path(__file__).parents[1] / "docs"
-RESULTS = DOCS.parent / "benchmarks" / "results"
 
 
 def run(page):
@@ -117,16 +115,16 @@ def test_the_commands_for_sensors_run(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["video", "video_speed"])
 def test_tables_of_video_are_those_of_the_benchmark(name):
-    rows = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))["rows"]
+    rows = read_results(name)["rows"]
     assert table(rows) in (DOCS / "video.md").read_text("utf-8")
 
 
 def test_figures_of_sound_are_those_of_the_benchmarks():
     page = (DOCS / "audio.md").read_text("utf-8")
-    found = {name: json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in ("sound", "tasks_digits")}
-    for _, _, codec, ratio, quality, si_sdr, *_ in found["sound"]["rows"][1:]:
+    sound = read_results("sound")
+    for _, _, codec, ratio, quality, si_sdr, *_ in sound["rows"][1:]:
         assert f"| `{codec}` | {ratio} | {quality}, {si_sdr} |" in page
     for peer in ("codec", "FLAC", "Opus", "MP3"):
-        assert " | ".join(speed[peer] for speed in found["sound"]["speeds"]) in page
-    for name, numbers, accuracy, size, _ in found["tasks_digits"]["rows"][1:]:
+        assert " | ".join(speed[peer] for speed in sound["speeds"]) in page
+    for name, numbers, accuracy, size, _ in read_results("tasks_digits")["rows"][1:]:
         assert f"| {name} | {numbers} | {accuracy} | {size} |" in page

@@ -8,19 +8,17 @@ described once.
 
 import argparse
 import importlib
-import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import table
+from benchmarks.results import read_results, table
 from benchmarks.tasks.tables import advantages, separation, separation_differences, task_means
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-_RESULTS = ROOT / "benchmarks" / "results"
 _PARTS = re.compile(r"(<!-- (table|docstring) (\S+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 _APART = {"date", "machine", "rows"}  # what a caption says otherwise, or not at all
 Rows = Sequence[Sequence[Any]]
@@ -48,7 +46,7 @@ def generate(path: Path) -> str:
 def _measured(name: str) -> str:
     """A table and its caption."""
     sources, rows = SELECTIONS[name]() if name in SELECTIONS else ([name], None)
-    contents = [json.loads((_RESULTS / f"{source}.json").read_text("utf-8")) for source in sources]
+    contents = [read_results(source) for source in sources]
     dates: dict[str, set[str]] = {}
     for content in contents:
         dates.setdefault(content["machine"], set()).add(content["date"])
@@ -82,8 +80,7 @@ def _docstring(module: str) -> str:
 
 def _speed() -> tuple[list[str], Rows]:
     """Of the streams, what a newcomer asks first: bytes and speed with one worker."""
-    rows = json.loads((_RESULTS / "streaming.json").read_text("utf-8"))["rows"]
-    return ["streaming"], [row[:4] for row in rows]
+    return ["streaming"], [row[:4] for row in read_results("streaming")["rows"]]
 
 
 SELECTIONS: dict[str, Callable[[], tuple[list[str], Rows]]] = {

@@ -4,16 +4,16 @@ Drawn of what the tasks saved; latents only as `dequantize` gives them. One lege
 """
 
 import argparse
-import json
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import matplotlib.pyplot as plt
 
+from benchmarks.results import FOLDER, read_results
+
 __all__ = ["draw"]
 
-_RESULTS = Path(__file__).parents[1] / "results"
 _TASKS = {
     "fonts": "which of 22 fonts",
     "tokens": "the same, by a transformer",
@@ -38,10 +38,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The plot of the tasks.")
     parser.add_argument("picture", type=Path, help="file to write, such as benchmarks/results/tasks.png")
     picture = parser.parse_args().picture
-    found = [name for name in _TASKS if (_RESULTS / f"tasks_{name}.json").exists()]
+    found = [name for name in _TASKS if (FOLDER / f"tasks_{name}.json").exists()]
     figure, panels = plt.subplots(1, len(found), figsize=(3.4 * len(found), 3.6), layout="constrained", squeeze=False)
     for name, axes in zip(found, panels[0], strict=True):
-        draw(axes, json.loads((_RESULTS / f"tasks_{name}.json").read_text("utf-8"))["runs"], _TASKS[name])
+        draw(axes, read_results(f"tasks_{name}")["runs"], _TASKS[name])
     panels[0][0].set_ylabel("validation accuracy, %")
     drawn = {line.get_label(): line for axes in panels[0] for line in axes.get_legend_handles_labels()[0]}
     labels = [label for label in dict.fromkeys(label for label, _, _ in _INPUTS.values()) if label in drawn]
@@ -59,7 +59,7 @@ def draw(axes: Any, runs: list[dict[str, Any]], title: str) -> None:
             place = own[0]["sample_bytes"] / 1000
             axes.errorbar(place, mean(shares), deviation, fmt=marker, color=colour, capsize=3, label=label)
     ticks = (0.5, 1, 2, 5, 10, 20)
-    axes.set(xscale="log", xlabel="kilobytes stored a sample", xlim=(0.6, 22))
+    axes.set(xscale="log", xlabel="kilobytes stored a sample")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlim(0.6, 22)

@@ -1,17 +1,15 @@
 """Tables of several tasks, made of their results: each with the names of the results that it is made of."""
 
-import json
 from collections.abc import Sequence
 from math import hypot
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.results import read_results
 from benchmarks.tasks.report import spread
 
 __all__ = ["advantages", "separation", "separation_differences", "task_means"]
 
-_RESULTS = Path(__file__).parents[1] / "results"
 _IMAGES = {
     "fonts": "which of 22 fonts, %",
     "tokens": "the same by a transformer, %",
@@ -67,10 +65,11 @@ def task_means() -> Table:
         longest = max(run["epochs"] for run in runs)
         own = [run for run in runs if run["epochs"] == longest]
         rows.append((f"{stem} out of a mixture (half the rate), SI-SDR, dB", *_cells(own, "si_sdr", "signal_rate", 1)))
-    size = {row[0]: int(row[3]) for row in _content("digits")["rows"][1:]}
+    digits = read_results("tasks_digits")
+    size = {row[0]: int(row[3]) for row in digits["rows"][1:]}
     runs = [
         {"arm": _SAME[arm], "accuracy": mean(accuracies), "sample_bytes": size[arm]}
-        for arm, accuracies in _content("digits")["runs"].items()
+        for arm, accuracies in digits["runs"].items()
     ]
     rows.append(("which digit is spoken (a quarter of the rate), %", *_cells(runs, "accuracy", "sample_bytes", 100)))
     names = [*_IMAGES, "colorization", *(f"separation_{stem}" for stem in _STEMS), "digits"]
@@ -89,7 +88,7 @@ def advantages() -> Table:
 
 def separation(stem: str, epochs: int) -> Table:
     """The rows of an instrument after so many epochs."""
-    rows = _content(f"separation_{stem}")["rows"]
+    rows = read_results(f"tasks_separation_{stem}")["rows"]
     column = rows[0].index("epochs")
     return [f"tasks_separation_{stem}"], [
         row[:column] + row[column + 1 :] for row in rows if row[column] in ("epochs", str(epochs))
@@ -101,7 +100,7 @@ def separation_differences() -> Table:
     columns: dict[tuple[str, int], dict[tuple[str, str], str]] = {}
     smaller: dict[tuple[str, str], list[float]] = {}
     for stem in _STEMS:
-        content = _content(f"separation_{stem}")
+        content = read_results(f"tasks_separation_{stem}")
         rate = {run["arm"]: run["signal_rate"] for run in content["runs"]}
         for found in content["differences"]:
             pair = found["arm"], found["to"]
@@ -116,15 +115,10 @@ def separation_differences() -> Table:
     return [f"tasks_separation_{stem}" for stem in _STEMS], rows
 
 
-def _content(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((_RESULTS / f"tasks_{name}.json").read_text("utf-8"))
-    return content
-
-
 def _runs(name: str) -> list[dict[str, Any]]:
     """A task's runs, with those of the comparison of codecs, their arms named by the column they stand in."""
     found: dict[tuple[str, int, int], dict[str, Any]] = {}
-    for run in [*_content("encoders")["runs"].get(name, []), *_content(name)["runs"]]:
+    for run in [*read_results("tasks_encoders")["runs"].get(name, []), *read_results(f"tasks_{name}")["runs"]]:
         arm = _SAME.get(run["arm"], run["arm"])
         found[arm, run["seed"], run.get("epochs", 0)] = run | {"arm": arm}
     return list(found.values())
