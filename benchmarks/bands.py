@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.jpeg2000 import PrincipalPlanes
-from benchmarks.results import add_save, best_time, show
+from benchmarks.results import add_save, best_time, peak_memory, show
 from walloc_data import LatentDataset, Options, fit, load_codec, save_codec, shard_dataset
 
 HEAD = ("data", "codec", "ratio", "mean PSNR, dB", "worst band", "JPEG 2000 of PCA", "its worst", "components")
@@ -146,7 +146,7 @@ def _psnr(decoded: Images, originals: Images, peaks: Sequence[float]) -> NDArray
 
 
 def _fitted_apart(case: Case, path: Path) -> tuple[float, float]:
-    """Fit in a process of its own: seconds, and the MB that it took at most, Python and torch with it."""
+    """Fit in a process of its own: seconds, and the MB that it took at most."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_fit, (case, path))
@@ -154,13 +154,11 @@ def _fitted_apart(case: Case, path: Path) -> tuple[float, float]:
 
 def _fit(case: Case, path: Path) -> tuple[float, float]:
     torch.set_num_threads(1)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     started = time.perf_counter()
     codec = fit([image.copy() for image in case.known], kind="array", channels=case.channels, levels=case.levels)
     seconds = time.perf_counter() - started
     save_codec(codec, path)
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return seconds, int(status["VmHWM"].split()[0]) / 1024
+    return seconds, peak_memory()
 
 
 if __name__ == "__main__":

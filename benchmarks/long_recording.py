@@ -19,8 +19,8 @@ from walloc_data import load_codec
 
 RATE, SEGMENT = 44100, 10.24
 _SHARD = (
-    "import resource, sys; from walloc_data.cli import main_shard; status = main_shard(sys.argv[1:]); "
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(status)"
+    "import sys; from benchmarks.results import peak_memory; from walloc_data.cli import main_shard; "
+    "status = main_shard(sys.argv[1:]); print(peak_memory()); sys.exit(status)"
 )
 
 
@@ -42,7 +42,7 @@ def main() -> None:
             command += ["--workers", "1", "--read", f"segment={SEGMENT}"]
             started = time.perf_counter()
             said = subprocess.run([sys.executable, "-c", _SHARD, *command], check=True, capture_output=True, text=True)
-            seconds, peak = time.perf_counter() - started, int(said.stdout.split()[-1]) / 1024
+            seconds, peak = time.perf_counter() - started, float(said.stdout.split()[-1])
             floats = minutes * 60 * RATE * channels * 4 / 1e6
             rows.append((minutes, f"{path.stat().st_size / 1e6:.0f}", f"{floats:.0f}", f"{peak:.0f}", f"{seconds:.0f}"))
     show("long_recording", rows, save=arguments.save, format=arguments.format, codec=arguments.codec)

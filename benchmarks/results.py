@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["FOLDER", "add_save", "best_time", "machine", "read_results", "show", "table"]
+__all__ = ["FOLDER", "add_save", "best_time", "machine", "peak_memory", "read_results", "show", "table"]
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -43,6 +43,15 @@ def machine() -> str:
             model = line.split(":", 1)[1].strip()
             break
     return f"{model}, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def peak_memory() -> float:
+    """The most that this process has held, in MB (of 2**20 bytes), Python and torch with it; of Linux alone.
+
+    What `resource` calls so begins for a new process at what the one held that started it.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 def table(rows: Sequence[Sequence[Any]]) -> str:
