@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import read_results, table
+from benchmarks.results import read_results
 from walloc_data import LatentDataset
 from walloc_data.cli import main
 
@@ -111,12 +111,6 @@ def test_the_commands_for_sensors_run(tmp_path, monkeypatch, capsys):
         "scans": (4, 4, 8, 8),
         "eeg": (64, 32),
     }
-
-
-@pytest.mark.parametrize("name", ["video", "video_speed"])
-def test_tables_of_video_are_those_of_the_benchmark(name):
-    rows = read_results(name)["rows"]
-    assert table(rows) in (DOCS / "video.md").read_text("utf-8")
 
 
 def test_figures_of_sound_are_those_of_the_benchmarks():

@@ -11,6 +11,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ def _docstring(module: str) -> str:
     return f"\n{(importlib.import_module(module).__doc__ or '').strip()}\n\n"
 
 
+def _rows(name: str) -> tuple[list[str], Rows]:
+    """All rows of a result, without what else it says."""
+    return [name], read_results(name)["rows"]
+
+
 def _speed() -> tuple[list[str], Rows]:
     """Of the streams, what a newcomer asks first: bytes and speed with one worker."""
     return ["streaming"], [row[:4] for row in read_results("streaming")["rows"]]
@@ -85,12 +91,14 @@ def _speed() -> tuple[list[str], Rows]:
 
 SELECTIONS: dict[str, Callable[[], tuple[list[str], Rows]]] = {
     "advantages": advantages,
+    "bands": partial(_rows, "bands"),
     "separation_differences": separation_differences,
     "separation_drums_4": lambda: separation("drums", 4),
     "separation_drums_16": lambda: separation("drums", 16),
     "separation_melody_4": lambda: separation("melody", 4),
     "speed": _speed,
     "task_means": task_means,
+    "video": partial(_rows, "video"),
 }
 
 if __name__ == "__main__":
