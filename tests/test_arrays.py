@@ -1,7 +1,6 @@
 """Arrays from files to training batches: a codec fitted to a sensor by one command, sharded, streamed, decoded."""
 
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from tests.array_files import cube, npy, npz, tiff
 from tests.http_server import FileServer
+from tests.sources.archives import packed
 from walloc_data import ArrayReader, LatentDataset, Options, StreamingLatentDataset, fit, load_codec, shard_dataset
 from walloc_data.cli import main
 from walloc_data.codec import psnr
@@ -59,13 +59,12 @@ def test_one_command_fits_a_codec_to_a_sensor(fitted, scenes, tmp_path, capsys):
     assert "8 recordings are 48 tiles of 24 values" in capsys.readouterr().err
     dataset = LatentDataset(out, decode="signal", columns=("label", "origin"))
     for x, label, origin in (dataset[number] for number in range(0, 48, 7)):
-        key = dataset.fields(0)["key"]
-        assert key.startswith("class")
         assert x.shape == (5, 24, 24)
         assert label in (0, 1)
         assert set(origin.tolist()) <= {0, 24, 48}
     for number in range(0, 48, 5):
         fields, (x, *_) = dataset.fields(number), dataset[number]
+        assert fields["key"].startswith("class")
         y0, x0 = fields["origin"]
         seed = int(Path(fields["key"].partition("#")[0]).stem)
         original = torch.from_numpy(scene(seed)[:, y0 : y0 + 24, x0 : x0 + 24])
@@ -73,22 +72,14 @@ def test_one_command_fits_a_codec_to_a_sensor(fitted, scenes, tmp_path, capsys):
 
 
 def test_every_source_and_both_doors(scenes, fitted, tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     paths = sorted(scenes.rglob("*.*"))
-    with tarfile.open(tmp_path / "train.tar", "w") as tar:
-        for path in paths:
-            tar.add(path, path.name)
-    rows = {"array": [{"bytes": path.read_bytes(), "path": path.name} for path in paths], "site": list("ab" * 4)}
-    parquet.write_table(pyarrow.table(rows), tmp_path / "train.parquet")
+    tar, table = packed(tmp_path, "array", paths, site=list("ab" * 4))
     lines = [json.dumps({"path": str(path), "site": "a"}) for path in paths]
-    (tmp_path / "list.jsonl").write_text("\n".join(lines) + "\n")
+    listed = tmp_path / "list.jsonl"
+    listed.write_text("\n".join(lines) + "\n")
     held = [{"array": scene(int(path.stem)), "site": "a"} for path in paths]
     codec, found = load_codec(fitted), []
-    for number, source in enumerate(
-        (scenes, *map(tmp_path.joinpath, ("train.tar", "train.parquet", "list.jsonl")), held)
-    ):
+    for number, source in enumerate((scenes, tar, table, listed, held)):
         out = tmp_path / str(number)
         result = shard_dataset(source, out, codec=codec, options=Options(shuffle=False))
         assert (result.samples, result.skipped) == (8, 0)

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
 import pytest
 import torch
 from PIL import Image
-from pyarrow import parquet
 from torch.utils.data import DataLoader
 
+from tests.array_files import npy
 from tests.films import film
 from tests.http_server import FileServer
 from tests.photographs import window
 from tests.sounds import file_of, sound
-from tests.sources.archives import write_tar
+from tests.sources.archives import write_table, write_tar
 from walloc_data import (
     ArrayReader,
     AudioReader,
@@ -57,12 +56,6 @@ def clip(number: int) -> bytes:
     return film(list(frames.astype(np.uint8)))
 
 
-def saved(values: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, values)
-    return file.getvalue()
-
-
 def waves(number: int, channels: int, *space: int) -> np.ndarray:
     """Smooth numbers in -1 to 1, float32 `[channels, *space]`."""
     places = np.stack(np.meshgrid(*map(np.arange, space), indexing="ij"))
@@ -72,16 +65,16 @@ def waves(number: int, channels: int, *space: int) -> np.ndarray:
 
 def cube(number: int) -> bytes:
     """Ten bands of reflectance, 12 bits in uint16."""
-    return saved((2000 + 1900 * waves(number, 10, 24, 20 + 4 * (number % 3))).astype(np.uint16))
+    return npy((2000 + 1900 * waves(number, 10, 24, 20 + 4 * (number % 3))).astype(np.uint16))
 
 
 def volume(number: int) -> bytes:
     """Densities below 0, as CT has them."""
-    return saved((-1000 + 500 * waves(number, 1, 8, 16, 16)[0]).astype(np.int16))
+    return npy((-1000 + 500 * waves(number, 1, 8, 16, 16)[0]).astype(np.int16))
 
 
 def electrodes(number: int) -> bytes:
-    return saved(80e-6 * waves(number, 5, 300 + 40 * number))
+    return npy(80e-6 * waves(number, 5, 300 + 40 * number))
 
 
 @dataclass(frozen=True)
@@ -221,13 +214,9 @@ class Made:
 
     def as_parquet(self, path: Path) -> Path:
         files = self.files()
-        rows = {
-            self.kind.column: [{"bytes": file.read_bytes(), "path": file.name} for file in files],
-            "label": ["ab".index(file.parent.name) for file in files],
-            "key": [file.relative_to(self.root).as_posix() for file in files],
-        }
-        parquet.write_table(pyarrow.table(rows), path)
-        return path
+        labels = ["ab".index(file.parent.name) for file in files]
+        keys = [file.relative_to(self.root).as_posix() for file in files]
+        return write_table(path, self.kind.column, files, label=labels, key=keys)
 
     def as_tar(self, path: Path) -> Path:
         return write_tar(path, [(f"{file.parent.name}/{file.name}", file.read_bytes()) for file in self.files()])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.sound_peers import flac, near
 from benchmarks.tasks.digits import POSITIONS, accuracy, read_digits
 from benchmarks.tasks.sound import si_sdr
 from tests.sounds import sound, write
@@ -14,9 +15,6 @@ RATE = 8000
 
 @pytest.mark.parametrize("name", ["Opus", "MP3"])
 def test_peers_are_given_as_many_bytes_and_moved_to_their_place(name: str) -> None:
-    pytest.importorskip("av")
-    from benchmarks.sound_peers import flac, near
-
     x = sound(2, 16000)
     size, decoded = near(name, x, 16000, 6000)
     assert size == pytest.approx(6000, rel=0.1)

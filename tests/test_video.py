@@ -1,7 +1,6 @@
 """Video from files to training batches: cut, sharded, streamed, decoded."""
 
 import json
-import tarfile
 import tracemalloc
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from tests.films import film, numbers, pictures, sound_alone, turned
 from tests.http_server import FileServer
+from tests.sources.archives import packed
 from walloc_data import (
     Codec,
     CodecConfig,
@@ -112,17 +112,9 @@ def test_the_same_bytes_for_any_number_of_workers_and_nothing_to_do_twice(films,
 
 
 def test_tars_and_tables_are_cut_alike(films, codec, tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
-    paths = sorted(films.rglob("*.m*"))
-    with tarfile.open(tmp_path / "train.tar", "w") as tar:
-        for path in paths:
-            tar.add(path, path.name)
-    rows = {"video": [{"bytes": path.read_bytes(), "path": path.name} for path in paths], "robot": list("ab" * 3)}
-    parquet.write_table(pyarrow.table(rows), tmp_path / "train.parquet")
+    tar, table = packed(tmp_path, "video", sorted(films.rglob("*.m*")), robot=list("ab" * 3))
     heaps = []
-    for number, address in enumerate((films, tmp_path / "train.tar", tmp_path / "train.parquet")):
+    for number, address in enumerate((films, tar, table)):
         out = tmp_path / f"out{number}"
         shard_dataset(str(address), out, codec=codec, reader=READER, options=Options(shuffle=False))
         found = LatentDataset(out)

@@ -4,6 +4,7 @@ import builtins
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -101,7 +102,6 @@ def test_curves_of_any_length_lie_between_their_ends():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_clips_are_strips_and_files_to_watch(tmp_path, channels):
-    av = pytest.importorskip("av")
     columns = {"rate": np.full(COUNT, 12.5), "start": np.arange(3.0), "length": np.full(COUNT, 8, np.int32)}
     samples, signals = dataset(tmp_path / "out", channels, (8, 19, 23), "video", **columns)
     sheet, shown = contact_sheet(samples, original_of=lambda fields: signals[fields["key"]], files=tmp_path / "files")
@@ -118,7 +118,6 @@ def test_clips_are_strips_and_files_to_watch(tmp_path, channels):
 
 
 def test_rates_that_are_none(tmp_path):
-    pytest.importorskip("av")
     for number, rate in enumerate((float("nan"), float("inf"), -5.0, 0.0, 1e-9, 1e300, "x")):
         columns = {"rate": [rate] * COUNT, "start": [rate] * COUNT}
         samples, _ = dataset(tmp_path / str(number), 3, (8, 16, 16), "video", **columns)

@@ -1,7 +1,6 @@
 """Pictures of sound, files to listen to, and their originals wherever they lie."""
 
 import io
-import tarfile
 import wave
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 
 from tests.photographs import contents
 from tests.sounds import sound, write
+from tests.sources.archives import write_tar
 from tests.test_sound import RATE, fitted
 from walloc_data import AudioReader, LatentDataset, shard_dataset
 from walloc_data.cli import main
@@ -81,14 +81,13 @@ def test_a_picture_called_as_the_dataset_leaves_it_alone(windows, tmp_path):
 
 
 def test_originals_in_tars(recordings, tmp_path):
-    with tarfile.open(tmp_path / "train.tar", "w") as tar:
-        for path in sorted(recordings.rglob("*.wav")):
-            tar.add(path, path.name)
+    files = sorted(recordings.rglob("*.wav"))
+    tar = write_tar(tmp_path / "train.tar", [(file.name, file.read_bytes()) for file in files])
     for number, segment in enumerate((None, 0.25)):
         out, reader = tmp_path / f"out{number}", AudioReader(channels=2, segment=segment)
-        shard_dataset(str(tmp_path / "train.tar"), out, codec=fitted(2), reader=reader)
+        shard_dataset(tar, out, codec=fitted(2), reader=reader)
         dataset = LatentDataset(out, decode="signal")
-        _, shown = contact_sheet(dataset, count=3, original_of=Originals(dataset, tmp_path / "train.tar").signal)
+        _, shown = contact_sheet(dataset, count=3, original_of=Originals(dataset, tar).signal)
         assert all(one.psnr > 30 for one in shown)
 
 

@@ -2,8 +2,6 @@
 
 import io
 import pickle
-import subprocess
-import sys
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -13,6 +11,7 @@ import soundfile
 import soxr
 
 from tests.sounds import file_of, sound, write
+from tests.without import error_without
 from walloc_data import AudioReader
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.signals import Signal, Window, reader_for
@@ -273,12 +272,6 @@ def test_a_codec_finds_its_reader():
 
 
 def test_the_extra_is_named_where_it_is_not_installed():
-    code = (
-        "import sys; sys.modules['soundfile'] = None\n"
-        "from walloc_data import AudioReader, ImageReader\n"
-        "from walloc_data.errors import SourceError\n"
-        "ImageReader()\n"
-        "try: AudioReader()\nexcept SourceError as error: print(error)"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'walloc-data[audio]'" in found.stdout
+    said = error_without("soundfile", "w.AudioReader()")
+    assert said.startswith("walloc_data.errors.SourceError: ")
+    assert said.endswith("pip install 'walloc-data[audio]'")

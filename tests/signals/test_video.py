@@ -1,8 +1,6 @@
 """Files of video, as they are and as they should not be."""
 
 import pickle
-import subprocess
-import sys
 from fractions import Fraction
 from itertools import product
 from types import SimpleNamespace
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.films import film, numbers, pictures, sound_alone, turned
+from tests.without import error_without
 from walloc_data import VideoReader
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.signals import Signal, Window, reader_for
@@ -296,7 +295,6 @@ def test_codecs_of_video_are_read_by_it():
 
 
 def test_without_av_it_says_what_to_install():
-    code = "import sys; sys.modules['av'] = None; import walloc_data as w; w.ImageReader(); w.VideoReader()"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "SourceError" in result.stderr
-    assert "pip install 'walloc-data[video]'" in result.stderr
+    said = error_without("av", "w.VideoReader()")
+    assert said.startswith("walloc_data.errors.SourceError: ")
+    assert said.endswith("pip install 'walloc-data[video]'")

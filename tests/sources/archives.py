@@ -1,9 +1,13 @@
-"""Tars of WebDataset that tests make."""
+"""Tars of WebDataset that tests make, and tables of files."""
 
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
 
 
 def write_tar(path: Path, members: Iterable[tuple[str, bytes]], kind: int = tarfile.PAX_FORMAT) -> Path:
@@ -15,6 +19,19 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]], kind: int = tarf
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     return path
+
+
+def write_table(path: Path, column: str, files: Iterable[Path], **columns: Sequence[Any]) -> Path:
+    """Parquet of the bytes and names of files, as Hugging Face has them, and of columns with a value for each."""
+    rows = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    parquet.write_table(pyarrow.table({column: rows, **columns}), path)
+    return path
+
+
+def packed(root: Path, column: str, files: Sequence[Path], **columns: Sequence[Any]) -> tuple[Path, Path]:
+    """A tar of files by their names alone, and a table of them."""
+    tar = write_tar(root / "train.tar", [(file.name, file.read_bytes()) for file in files])
+    return tar, write_table(root / "train.parquet", column, files, **columns)
 
 
 def members_of(photos: Path, split: str) -> list[tuple[str, bytes]]:
