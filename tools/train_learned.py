@@ -26,9 +26,7 @@ from PIL import Image
 from walloc_data import ImageReader, TrainOptions, WallocError, train_codec
 from walloc_data.sources import list_files
 
-_MOST_BYTES = 60 << 20  # of all that is packed
-_AS_IT_IS = 250_000  # bytes of a file
-_SIDE, _QUALITY = 768, 92  # pixels of a larger one's longer side, and JPEG's quality
+_AS_IT_IS, _QUALITY = 250_000, 92  # bytes of a file that is packed as it is, and the quality of what is made smaller
 
 
 class Recipe(NamedTuple):
@@ -39,11 +37,20 @@ class Recipe(NamedTuple):
     share: float
 
 
-_COMMON = TrainOptions(batch=48, width=192, blocks=8, learning_rate=1.5e-3, limit=4000, checkpoint_steps=1000)
+_COMMON = TrainOptions(
+    batch=40,
+    window=32,  # 256 pixels at factor 8, of which the network sees the inner ones as it sees those of whole photographs
+    width=192,
+    blocks=8,
+    learning_rate=1.2e-3,
+    limit=4000,
+    checkpoint_steps=5000,
+    validate_steps=10_000,
+)
 RECIPES = {
-    "rgb-f8c12-learned": Recipe("rgb-f8c12", _COMMON, 0.5),
-    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, width=256, window=16), 0.3),
-    "rgb-f8c48-conv": Recipe("rgb-f8c48", replace(_COMMON, decoder_only=True), 0.2),
+    "rgb-f8c12-learned": Recipe("rgb-f8c12", _COMMON, 0.37),
+    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, width=320, batch=96, window=18), 0.37),
+    "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.26),
 }
 
 
@@ -54,6 +61,8 @@ def main() -> None:
     packing = verbs.add_parser("pack", help="photographs into one small folder")
     packing.add_argument("folders", nargs="+", type=Path)
     packing.add_argument("--out", type=Path, required=True)
+    packing.add_argument("--mib", type=float, default=60.0, help="at most (default: 60)")
+    packing.add_argument("--side", type=int, default=768, help="pixels of the longer side of what is made smaller")
     training = verbs.add_parser("train", help="for so long, or to the end")
     training.add_argument("data", type=Path, help="a folder that `pack` made, or any of images")
     training.add_argument("--out", type=Path, required=True)
@@ -65,15 +74,15 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         if arguments.verb == "pack":
-            pack(arguments.folders, arguments.out)
+            pack(arguments.folders, arguments.out, side=arguments.side, most=int(arguments.mib * (1 << 20)))
         else:
             train(arguments)
     except WallocError as error:
         sys.exit(f"error: {error}")
 
 
-def pack(folders: list[Path], out: Path) -> None:
-    """Copy photographs, numbered, those of each folder in turn, until the limit is reached."""
+def pack(folders: list[Path], out: Path, *, side: int, most: int) -> None:
+    """Copy photographs, numbered, those of each folder in turn, until there are `most` bytes."""
     out.mkdir(parents=True, exist_ok=True)
     lists = [list_files(folder, ImageReader.suffixes) for folder in folders]
     size = count = 0
@@ -81,24 +90,24 @@ def pack(folders: list[Path], out: Path) -> None:
         for files in lists:
             if place >= len(files):
                 continue
-            name, data = packed(files[place])
+            name, data = packed(files[place], side)
             size += len(data)
-            if size > _MOST_BYTES:
-                print(f"{out}: {count:,} photographs; the limit of {_MOST_BYTES >> 20} MiB is reached")
+            if size > most:
+                print(f"{out}: {count:,} photographs; the limit of {most / (1 << 20):g} MiB is reached")
                 return
             (out / f"{count:05d}{name}").write_bytes(data)
             count += 1
     print(f"{out}: {count:,} photographs, {size / (1 << 20):.1f} MiB")
 
 
-def packed(path: Path) -> tuple[str, bytes]:
+def packed(path: Path, side: int) -> tuple[str, bytes]:
     """The suffix and bytes of a photograph: as it is, or smaller."""
     data = path.read_bytes()
     if len(data) <= _AS_IT_IS:
         return path.suffix.lower(), data
     with Image.open(io.BytesIO(data)) as image:
         image = image.convert("RGB")
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
         file = io.BytesIO()
         image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
     return ".jpg", file.getvalue()

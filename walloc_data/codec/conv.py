@@ -18,6 +18,7 @@ from walloc_data.errors import CodecError
 __all__ = ["ConvDecoder", "conv_detail"]
 
 _CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
+_BLOCK = ("depthwise", "depthwise_bias", "expand", "expand_bias", "project", "project_bias")  # one of each a block
 
 
 class ConvDecoder:
@@ -150,16 +151,14 @@ def conv_detail(tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: boo
     convolve, width = _CONVOLUTIONS[dims], len(tensors["input"])
     z = f.movedim(1, -1) * tensors["gain"]
     x = linear(z, tensors["input"])
-    for number in range(len(tensors["depthwise"])):
+    padding = tensors["depthwise"].shape[-1] // 2
+    for depthwise, depthwise_bias, expand, expand_bias, project, project_bias in zip(
+        *(tensors[name].unbind() for name in _BLOCK), strict=True
+    ):
         grid = x.movedim(-1, 1)
-        around = convolve(
-            grid.contiguous() if channels_first else grid,
-            tensors["depthwise"][number][:, None],
-            tensors["depthwise_bias"][number],
-            padding=tensors["depthwise"].shape[-1] // 2,
-            groups=width,
-        )
-        hidden = gelu(linear(around.movedim(1, -1), tensors["expand"][number], tensors["expand_bias"][number]))
-        x = x + linear(hidden, tensors["project"][number], tensors["project_bias"][number])
+        grid = grid.contiguous() if channels_first else grid
+        around = convolve(grid, depthwise[:, None], depthwise_bias, padding=padding, groups=width)
+        hidden = gelu(linear(around.movedim(1, -1), expand, expand_bias))
+        x = x + linear(hidden, project, project_bias)
     y = linear(x, tensors["output"], tensors["output_bias"]) + linear(z, tensors["direct"])
     return y.movedim(-1, 1)

@@ -33,7 +33,9 @@ class Optimiser:
             tensor.requires_grad_()
         tensors["gain"].requires_grad_(False)
         learning = [tensor for tensor in tensors.values() if tensor.requires_grad]
-        self._adam = torch.optim.Adam(learning, lr=options.learning_rate, betas=(0.9, 0.99))
+        fused = learning[0].device.type == "cuda"  # one kernel for all tensors
+        self._adam = torch.optim.Adam(learning, lr=options.learning_rate, betas=(0.9, 0.99), fused=fused)
+        self._counts_on = learning[0].device if fused else torch.device("cpu")
 
     def step(self, number: int, loss: Tensor) -> None:
         """Make a loss smaller; `number` counts from 0."""
@@ -83,7 +85,7 @@ class Optimiser:
             taken = min(number, frozen) if name == "encoder" else number
             if taken and name != "gain":
                 self._adam.state[tensor] = {
-                    "step": torch.tensor(float(taken)),
+                    "step": torch.tensor(float(taken), device=self._counts_on),
                     "exp_avg": first[name].to(tensor),
                     "exp_avg_sq": second[name].to(tensor),
                 }

@@ -1,8 +1,12 @@
 """Samples of a source as packets to train on, and signals to judge by."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,14 +17,15 @@ from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.padding import pad
 from walloc_data.errors import SampleError, TrainError
 from walloc_data.signals import Reader
-from walloc_data.sources import Source, Split, evenly, samples_of
+from walloc_data.sources import Raw, Source, Split, evenly, samples_of
+from walloc_data.storage.work import Work
 from walloc_data.train.options import TrainOptions
 
 __all__ = ["Samples", "positions", "read_samples"]
 
 _WINDOW = {1: 256, 2: 24, 3: 8}  # positions a side
 _VALUES = 1 << 20  # of a sample; of a larger one the middle is taken
-_ALL_VALUES = 1 << 29  # of all samples, in half precision a gigabyte
+_ALL_VALUES = 1 << 30  # of all samples, in half precision two gigabytes
 _JUDGED, _EVERY = 12, 16  # samples that are kept to judge by, and of how many one is, where no split is for that
 _FEWEST = 4  # samples to train on
 _SPLITS = ("val", "validation", "valid", "dev", "test")
@@ -46,16 +51,17 @@ def read_samples(source: Source, reader: Reader, codec: Codec, options: TrainOpt
     """Read what is trained on. Raises `TrainError` where too few samples can be read, or are large enough."""
     training, judged = _divided(source)
     reasons: list[str] = []
-    held = _signals(evenly(judged, _JUDGED), reader, codec, reasons)
+    held = list(_each(evenly(judged, _JUDGED), reader, reasons, partial(_middle, codec=codec)))
     packets: list[Tensor] = []
     values = 0
     chosen = evenly(training, options.limit)
-    for split, index in tqdm(chosen, desc="reading", unit=" samples", leave=False, disable=not progress or None):
-        for signal in _signals([(split, index)], reader, codec, reasons):
-            packets.append(_packets(signal, codec))
-            values += packets[-1].numel()
-        if values > _ALL_VALUES:
-            break
+    with tqdm(total=len(chosen), desc="reading", unit=" samples", leave=False, disable=not progress or None) as bar:
+        for each in _each(chosen, reader, reasons, partial(_packets, codec=codec)):
+            packets.append(each)
+            values += each.numel()
+            bar.update()
+            if values > _ALL_VALUES:
+                break
     notes = []
     if reasons:
         notes.append(f"{len(reasons):,} samples were passed over, such as {reasons[0]}")
@@ -87,29 +93,42 @@ def _divided(source: Source) -> tuple[list[tuple[Split, int]], list[tuple[Split,
     return [one for i, one in enumerate(every) if i % _EVERY], every[::_EVERY]
 
 
-def _signals(samples: Sequence[tuple[Split, int]], reader: Reader, codec: Codec, reasons: list[str]) -> list[Tensor]:
-    """Signals `[1, C, *space]`, large ones cut to their middle."""
-    found = []
-    for split, index in samples:
-        try:
-            raw = split[index]
-            signal = torch.from_numpy(reader.read(raw.data, raw.name).values)[None]
-        except SampleError as error:
-            reasons.append(str(error))
-            continue
-        side = int((_VALUES / signal.shape[1]) ** (1 / codec.config.dims))
-        for axis, factor in enumerate(codec.config.factors, 2):
-            most = max(factor, side // factor * factor)
-            if signal.shape[axis] > most:
-                signal = signal.narrow(axis, (signal.shape[axis] - most) // 2, most)
-        found.append(signal.contiguous())
-    return found
+def _each(
+    samples: Sequence[tuple[Split, int]], reader: Reader, reasons: list[str], make: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """What `make` makes of signals `[1, C, *space]`, by threads (a source is read by one), in the order of samples."""
+
+    def made(raw: Raw) -> Tensor:
+        return make(torch.from_numpy(reader.read(raw.data, raw.name).values)[None])
+
+    most = 2 * (os.cpu_count() or 1)
+    coming: deque[Future[Tensor]] = deque()
+    with Work(most // 2, "walloc-samples") as work:
+        for number in range(len(samples) + most):
+            try:
+                if number < len(samples):
+                    split, index = samples[number]
+                    coming.append(work.submit(partial(made, split[index])))
+                if number >= most and coming:
+                    yield work.result(coming.popleft())
+            except SampleError as error:
+                reasons.append(str(error))
+
+
+def _middle(signal: Tensor, codec: Codec) -> Tensor:
+    """A signal, or of a large one the middle."""
+    side = int((_VALUES / signal.shape[1]) ** (1 / codec.config.dims))
+    for axis, factor in enumerate(codec.config.factors, 2):
+        most = max(factor, side // factor * factor)
+        if signal.shape[axis] > most:
+            signal = signal.narrow(axis, (signal.shape[axis] - most) // 2, most)
+    return signal.contiguous()
 
 
 def _packets(signal: Tensor, codec: Codec) -> Tensor:
     """Float16 `[*grid, n]`."""
     config = codec.config
-    x = pad(config.to_float(signal), config.factors)
+    x = pad(config.to_float(_middle(signal, codec)), config.factors)
     x = x - codec.mean.to(x).reshape(1, -1, *[1] * config.dims)
     odd = torch.zeros(1, config.dims, dtype=torch.bool)
     y = encode_linear(x, wavelet=config.wavelet, levels=config.levels, weight=None, odd=odd)

@@ -1,6 +1,7 @@
 """One training: its steps, its log, its checkpoints, and the codec that it comes to."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from walloc_data.zoo import save_codec
 __all__ = ["TrainedCodec", "Training"]
 
 _TOGETHER = 50  # steps between looks at the losses, for which a GPU has to be waited for
+_PREPARED, _TIMED, _TIMED_SECONDS = 3, 50, 4.0  # steps whose time is taken: some before, at most so many, and so long
 
 
 @dataclass(frozen=True)
@@ -189,20 +191,36 @@ class Training:
         return max(sum(found) / len(found), 1e-12)
 
     def _seconds(self) -> float:
-        """Of a step, nearly."""
-        self._try(self.precision, False, self.options.batch)  # what is prepared once does not count
-        tries = [
-            seconds(self.device, partial(self._try, self.precision, self.model.channels_first, self.options.batch))
-            for _ in range(9)
-        ]
-        return sorted(tries)[len(tries) // 2]
+        """Of a step, on average of some that change nothing."""
+        step = self._trial(self.precision, self.model.channels_first, self.options.batch)
+        with precisely(self.precision):
+            for number in range(_PREPARED):  # what is prepared once does not count
+                step(number)
+            count = max(1, min(_TIMED, int(_TIMED_SECONDS / max(1e-9, seconds(self.device, partial(step, 0))))))
 
-    def _try(self, precision: str, channels_first: bool, windows: int | None = None) -> None:
-        """A step that changes nothing, on the CPU of two windows, unless more are asked for."""
-        packets = self.batches(0)[: 2 if windows is None and self.device.type == "cpu" else windows]
-        tensors = {name: tensor.detach().clone().requires_grad_() for name, tensor in self.model.tensors.items()}
-        model = Model(self.codec, tensors, self.model.steps, self.options, channels_first)
+            def some() -> None:
+                for number in range(count):
+                    step(number)
+
+            return seconds(self.device, some) / count
+
+    def _try(self, precision: str, channels_first: bool) -> None:
+        """A step that changes nothing, on the CPU of two windows."""
+        windows = 2 if self.device.type == "cpu" else self.options.batch
         with precisely(precision):
-            noise, times = torch.zeros_like(packets[..., : self.codec.channels]), torch.ones_like(packets[..., :1])
+            self._trial(precision, channels_first, windows)(0)
+
+    def _trial(self, precision: str, channels_first: bool, windows: int) -> Callable[[int], None]:
+        """Steps of so many windows, on tensors of their own."""
+        tensors = {name: tensor.detach().clone() for name, tensor in self.model.tensors.items()}
+        model = Model(self.codec, tensors, self.model.steps, self.options, channels_first)
+        optimiser = Optimiser(tensors, self.options)
+
+        def step(number: int) -> None:
+            packets = self.batches(number)[:windows]
+            noise = self.batches.noise(number, packets[..., : self.codec.channels])
+            times = self.batches.times(number, self.options.coarsest)[:windows]
             loss = model.loss(packets, times, noise, autocast_dtype(precision))
-            torch.autograd.backward(loss.total)
+            optimiser.step(number, loss.total / self.unit)
+
+        return step
