@@ -72,10 +72,10 @@ def test_stopped_and_resumed_it_has_the_losses_of_one_go(photos, tmp_path, monke
     out, step = tmp_path / "parts.safetensors", Optimiser.step
     for last in (17, 23):  # before the encoder is frozen, and behind that
 
-        def interrupted(self, number, loss, last=last):
+        def interrupted(self, number, last=last):
             if number == last:
                 raise KeyboardInterrupt
-            step(self, number, loss)
+            step(self, number)
 
         monkeypatch.setattr(Optimiser, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):

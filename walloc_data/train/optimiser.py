@@ -16,6 +16,7 @@ _WARM_UP = 200  # steps, or a tenth of all
 _LAST = 0.01  # of the rate of learning
 _CLIP = 1.0
 _AVERAGED = 0.999
+_STAYING = ("gain", "depthwise_bias")
 
 
 def frozen_from(options: TrainOptions) -> int:
@@ -24,26 +25,31 @@ def frozen_from(options: TrainOptions) -> int:
 
 
 class Optimiser:
-    """Adam on `tensors`, with a warm-up, a cosine and clipped gradients; `averages` follow them exponentially."""
+    """Adam on `tensors`, with a warm-up, a cosine and clipped gradients; `averages` follow them exponentially.
+
+    `gain` stays as it is, and so do biases of depthwise layers, since those of the layers behind them do the same.
+    """
 
     def __init__(self, tensors: dict[str, Tensor], options: TrainOptions) -> None:
         self.tensors, self.options = tensors, options
         self.averages = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-        for tensor in tensors.values():
-            tensor.requires_grad_()
-        tensors["gain"].requires_grad_(False)
-        learning = [tensor for tensor in tensors.values() if tensor.requires_grad]
+        for name, tensor in tensors.items():
+            tensor.requires_grad_(name not in _STAYING)
+        learning = self.learning
         fused = learning[0].device.type == "cuda"  # one kernel for all tensors
         self._adam = torch.optim.Adam(learning, lr=options.learning_rate, betas=(0.9, 0.99), fused=fused)
         self._counts_on = learning[0].device if fused else torch.device("cpu")
 
-    def step(self, number: int, loss: Tensor) -> None:
-        """Make a loss smaller; `number` counts from 0."""
+    @property
+    def learning(self) -> list[Tensor]:
+        """The tensors that are trained."""
+        return [tensor for tensor in self.tensors.values() if tensor.requires_grad]
+
+    def step(self, number: int) -> None:
+        """Make the loss smaller whose gradients the tensors have; `number` counts from 0."""
         for group in self._adam.param_groups:
             group["lr"] = self._rate(number)
-        self._adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        clip_grad_norm_([tensor for tensor in self.tensors.values() if tensor.grad is not None], _CLIP)
+        clip_grad_norm_(self.learning, _CLIP)
         self._adam.step()
         keep = min(_AVERAGED, (1 + number) / (10 + number))
         with torch.no_grad():
@@ -52,7 +58,7 @@ class Optimiser:
 
     def freeze(self) -> None:
         """The encoder stays, from here on, and takes no gradient."""
-        self.tensors["encoder"].requires_grad_(False)
+        self.tensors["encoder"].requires_grad_(False).grad = None
 
     def settle(self) -> None:
         """Go on from the averages."""
@@ -83,7 +89,7 @@ class Optimiser:
                 tensor.copy_(tensors[name])
                 self.averages[name].copy_(averages[name])
             taken = min(number, frozen) if name == "encoder" else number
-            if taken and name != "gain":
+            if taken and name not in _STAYING:
                 self._adam.state[tensor] = {
                     "step": torch.tensor(float(taken), device=self._counts_on),
                     "exp_avg": first[name].to(tensor),

@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -21,7 +21,7 @@ from walloc_data.sources import Raw, Source, Split, evenly, samples_of
 from walloc_data.storage.work import Work
 from walloc_data.train.options import TrainOptions
 
-__all__ = ["Samples", "positions", "read_samples"]
+__all__ = ["Samples", "read_samples"]
 
 _WINDOW = {1: 256, 2: 24, 3: 8}  # positions a side
 _VALUES = 1 << 20  # of a sample; of a larger one the middle is taken
@@ -33,17 +33,25 @@ _SPLITS = ("val", "validation", "valid", "dev", "test")
 
 @dataclass
 class Samples:
-    """`packets` of samples to train on, float16 `[*grid, n]`, of at least `window` positions; `judged`, signals
-    `[1, C, *space]` that are not trained on; `notes` on what was passed over."""
+    """What is trained on: `rows`, float16 `[positions, n]`, the packets of one sample after another, whose `grids` are
+    of at least `window` positions; `judged`, signals `[1, C, *space]` that are not trained on; `notes` on what was
+    passed over."""
 
-    packets: list[Tensor]
+    rows: Tensor
+    grids: list[tuple[int, ...]]
     judged: list[Tensor]
     window: tuple[int, ...]
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def packets(self) -> list[Tensor]:
+        """Those of each sample, `[*grid, n]`."""
+        parts = self.rows.split_with_sizes([math.prod(grid) for grid in self.grids])
+        return [part.reshape(*grid, -1) for part, grid in zip(parts, self.grids, strict=True)]
+
     def to(self, device: torch.device) -> "Samples":
-        """With the packets on a device."""
-        return Samples([each.to(device) for each in self.packets], self.judged, self.window, self.notes)
+        """With the rows on a device."""
+        return replace(self, rows=self.rows.to(device))
 
 
 @one_thread()
@@ -80,7 +88,14 @@ def read_samples(source: Source, reader: Reader, codec: Codec, options: TrainOpt
         )
     if len(large) < len(packets):
         notes.append(f"{len(packets) - len(large):,} samples are smaller than a window of {window} positions")
-    return Samples(large, held, window, notes)
+    grids = [tuple(each.shape[:-1]) for each in large]
+    rows = torch.empty(sum(map(math.prod, grids)), codec.config.packet_channels, dtype=torch.float16)
+    packets.clear()
+    begin = 0
+    for grid in grids:
+        rows[begin : begin + math.prod(grid)] = large.pop(0).flatten(0, -2)  # which frees it
+        begin += math.prod(grid)
+    return Samples(rows, grids, held, window, notes)
 
 
 def _divided(source: Source) -> tuple[list[tuple[Split, int]], list[tuple[Split, int]]]:
@@ -141,8 +156,3 @@ def _window(packets: Sequence[Tensor], dims: int, wanted: int | None) -> tuple[i
         return (wanted or _WINDOW[dims],) * dims
     sides = [sorted(each.shape[axis] for each in packets) for axis in range(dims)]
     return tuple(min(_WINDOW[dims], side[(len(side) - 1) // 2]) for side in sides)
-
-
-def positions(packets: Sequence[Tensor]) -> Tensor:
-    """Float64 `[samples]`: how many positions each has."""
-    return torch.tensor([math.prod(each.shape[:-1]) for each in packets], dtype=torch.float64)

@@ -16,6 +16,7 @@ from walloc_data.errors import TrainError
 from walloc_data.train.batches import Batches
 from walloc_data.train.checkpoint import Checkpoint, checkpoint_path
 from walloc_data.train.finish import finished_codec, settled_steps, spread_of
+from walloc_data.train.gradients import Gradients
 from walloc_data.train.judge import Judged, draw, judge
 from walloc_data.train.log import Log
 from walloc_data.train.model import Model, initial_tensors
@@ -91,6 +92,7 @@ class Training:
         self.frozen = frozen_from(options)
         if self.done >= self.frozen:
             self.optimiser.freeze()
+        self.gradients = self._gradients(self.model, self.optimiser, self.precision)
         self.before = judge(codec, samples.judged)
         if not self.done:
             facts = {"samples": len(samples.packets), "window": samples.window, "device": str(device)}
@@ -132,11 +134,21 @@ class Training:
 
     def _step(self, number: int) -> Tensor:
         packets = self.batches(number)
-        noise = None if number >= self.frozen else self.batches.noise(number, packets[..., : self.codec.channels])
-        times = self.batches.times(number, self.options.coarsest)
-        loss = self.model.loss(packets, times, noise, autocast_dtype(self.precision))
-        self.optimiser.step(number, loss.total / self.unit)
-        return torch.stack([loss.total.detach() / self.unit, loss.error, loss.bits])
+        batch = [packets, self.batches.times(number, self.options.coarsest)]
+        if number < self.frozen:
+            batch.append(self.batches.noise(number, packets[..., : self.codec.channels]))
+        losses = self.gradients(*batch)
+        self.optimiser.step(number)
+        return losses
+
+    def _gradients(self, model: Model, optimiser: Optimiser, precision: str) -> Gradients:
+        """Of the total loss, in units of what it was; the error and bits come with it."""
+
+        def losses(packets: Tensor, times: Tensor, noise: Tensor | None = None) -> Tensor:
+            loss = model.loss(packets, times, noise, autocast_dtype(precision))
+            return torch.stack([loss.total / self.unit, loss.error, loss.bits])
+
+        return Gradients(losses, optimiser.learning)
 
     def _look(self, losses: list[Tensor]) -> str:
         """Log the means of some steps. Raises `TrainError` where one is not finite."""
@@ -161,6 +173,7 @@ class Training:
         self.optimiser.settle()
         self.optimiser.freeze()
         self.model.steps = settled_steps(self.model, self.samples.packets)
+        self.gradients = self._gradients(self.model, self.optimiser, self.precision)
 
     def _checkpoint(self) -> None:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in self.optimiser.tensors.values()):
@@ -215,12 +228,12 @@ class Training:
         tensors = {name: tensor.detach().clone() for name, tensor in self.model.tensors.items()}
         model = Model(self.codec, tensors, self.model.steps, self.options, channels_first)
         optimiser = Optimiser(tensors, self.options)
+        gradients = self._gradients(model, optimiser, precision)
 
         def step(number: int) -> None:
             packets = self.batches(number)[:windows]
-            noise = self.batches.noise(number, packets[..., : self.codec.channels])
             times = self.batches.times(number, self.options.coarsest)[:windows]
-            loss = model.loss(packets, times, noise, autocast_dtype(precision))
-            optimiser.step(number, loss.total / self.unit)
+            gradients(packets, times, self.batches.noise(number, packets[..., : self.codec.channels]))
+            optimiser.step(number)
 
         return step
