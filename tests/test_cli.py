@@ -345,7 +345,7 @@ def test_an_unfinished_dataset_is_said_to_be_one(copy, tmp_path, capsys):
         status, _, errors = run(capsys, *arguments)
         assert (status, errors.count("\n")) == (1, 1)
         assert errors.startswith(
-            f"error: {copy} is an unfinished dataset, without walloc.json: run the walloc-shard command that made it"
+            f"error: {copy} is an unfinished dataset, without walloc.json: run the command that made it"
         )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from walloc_data.storage import StorageOptions
     from walloc_data.streaming import StreamingLatentDataset
     from walloc_data.train import TrainOptions, train_codec
+    from walloc_data.transcode import filter_dataset, merge_datasets, transcode_dataset
     from walloc_data.verify import verify_dataset
     from walloc_data.write.plan import Options
     from walloc_data.zoo import load_codec, save_codec, zoo_names
@@ -37,9 +38,11 @@ __all__ = [
     "VideoReader",
     "WallocError",
     "compare_dataset",
+    "filter_dataset",
     "fit",
     "latent_decoder",
     "load_codec",
+    "merge_datasets",
     "open_source",
     "read_list",
     "repair_dataset",
@@ -47,6 +50,7 @@ __all__ = [
     "save_codec",
     "shard_dataset",
     "train_codec",
+    "transcode_dataset",
     "verify_dataset",
     "zoo_names",
 ]
@@ -66,6 +70,7 @@ _ROOMS = {
     "storage": ("StorageOptions",),
     "streaming": ("StreamingLatentDataset",),
     "train": ("TrainOptions", "train_codec"),
+    "transcode": ("filter_dataset", "merge_datasets", "transcode_dataset"),
     "verify": ("verify_dataset",),
     "write.plan": ("Options",),
     "zoo": ("load_codec", "save_codec", "zoo_names"),

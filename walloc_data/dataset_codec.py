@@ -13,16 +13,27 @@ from walloc_data.errors import CodecError
 from walloc_data.format import CODEC_FILE, MANIFEST_FILE
 from walloc_data.storage import Storage, read_parsed
 
-__all__ = ["read_dataset_codec", "write_dataset_codec"]
+__all__ = ["read_dataset_codec", "read_former_coder", "write_dataset_codec"]
 
 _PREFIX = "coder."
+_FORMER = "former."  # and the name of a coder: its tables, which readers pass over
 
 
-def write_dataset_codec(folder: Path, codec: Codec, coder: Coder) -> None:
-    """Write `codec.safetensors` in a folder, whole or not at all."""
+def write_dataset_codec(folder: Path, codec: Codec, coder: Coder, *, former: Coder | None = None) -> None:
+    """Write `codec.safetensors` in a folder, whole or not at all; with the tables of a `former` coder of the dataset,
+    which gives the same payloads again only with these."""
     tensors, metadata = codec.state()
-    tensors |= {_PREFIX + name: torch.from_numpy(np.array(table)) for name, table in coder.tables().items()}
+    for prefix, each in ((_PREFIX, coder), *([] if former is None else [(f"{_FORMER}{former.name}.", former)])):
+        tensors |= {prefix + name: torch.from_numpy(np.array(table)) for name, table in each.tables().items()}
     write_tensors(folder / CODEC_FILE, tensors, {**metadata, "coder": coder.name})
+
+
+def read_former_coder(storage: Storage, name: str, *, sha256: str) -> Coder | None:
+    """The coder of a name that a dataset had before it was transcoded, if its tables were kept."""
+    tensors, _ = parse_tensors(storage.read(CODEC_FILE, version=sha256), where=f"{storage.url}/{CODEC_FILE}")
+    prefix = f"{_FORMER}{name}."
+    tables = {each.removeprefix(prefix): table.numpy() for each, table in tensors.items() if each.startswith(prefix)}
+    return load_coder(name, tables) if tables else None
 
 
 def read_dataset_codec(storage: Storage, *, sha256: str | None = None) -> tuple[Codec, Coder]:

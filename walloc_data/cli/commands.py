@@ -22,6 +22,9 @@ _VERBS = {  # each has a module of its name here, with `add` (its arguments), `r
     "view": "Draw a picture of decoded samples.",
     "verify": "See whether every byte of a dataset is the one that was written; repair what is not.",
     "check": "The same, as version 0.1 called it.",
+    "transcode": "Store a dataset with another coder, layout or size of shards, or coarser, without its source.",
+    "merge": "Make one dataset of several of one codec.",
+    "filter": "Make a dataset of some samples of another.",
     "eval": "Judge codecs: rate, distortion and speed, beside other formats.",
     "decoder": "Give a dataset a better decoder; no shard is touched.",
     "push": "Push a dataset to the Hugging Face Hub.",
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in _VERBS:
         return _run(given[0], f"walloc {given[0]}", given[1:])
-    verbs = "\n".join(f"  {name:<8}{summary}" for name, summary in _VERBS.items())
+    verbs = "\n".join(f"  {name:<10}{summary}" for name, summary in _VERBS.items())
     parser = argparse.ArgumentParser(
         prog="walloc",
         usage="walloc [-h] [--version] VERB ...",

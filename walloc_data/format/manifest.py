@@ -1,5 +1,6 @@
 """The manifest `walloc.json`: what a dataset holds."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -100,8 +101,9 @@ class Manifest:
     for one record, and its index says how many samples each record holds. `classes` are the names of classes by column
     (a value is a place in the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or
     `json`, and of `latents`: `int8[12,32,32]`, or `json` where shapes differ (datasets of version 0.1 do not say).
-    `plan` identifies what was asked for (source, options), so that a second run knows its own. One that is `sealed`
-    ends with the SHA-256 of the rest of its file; earlier versions wrote none.
+    `plan` identifies what was asked for (source, options), so that a second run knows its own. `lineage` is what was
+    done since the source was read, oldest first: a `verb`, its `options`, and the datasets it was done to (`of`). One
+    that is `sealed` ends with the SHA-256 of the rest of its file; earlier versions wrote none.
     """
 
     codec: str
@@ -116,6 +118,7 @@ class Manifest:
     plan: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     summary: Summary = Summary()
+    lineage: list[dict[str, Any]] = field(default_factory=list)
     sealed: bool = False
 
     def __post_init__(self) -> None:
@@ -141,6 +144,17 @@ class Manifest:
                 raise FormatError(f"{shard.name}: {shard.samples} samples in {shard.records} records of {self.block}")
         if not isinstance(self.options, dict):
             raise FormatError("options must be an object")
+        if not isinstance(self.lineage, list) or not all(isinstance(step, dict) for step in self.lineage):
+            raise FormatError("lineage must be a list of objects")
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that are another's where a byte of a shard is, or what the samples are called by it."""
+        content = [
+            [self.fingerprint, self.coder, self.layout, self.block, self.classes],
+            *([split, [[s.name, s.samples, s.sha256] for s in shards]] for split, shards in self.splits.items()),
+        ]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def samples(self, split: str) -> int:
         """Samples of a split."""
@@ -152,8 +166,9 @@ class Manifest:
         del content["sealed"]
         if self.classes.keys() <= {"label"}:  # as version 0.1 has it
             content["classes"] = self.classes.get("label")
-        if not self.columns:
-            del content["columns"]
+        for name in ("columns", "lineage"):
+            if not content[name]:
+                del content[name]
         for shard in (shard for shards in content["splits"].values() for shard in shards if not shard["source"]):
             del shard["source"]
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -204,7 +219,7 @@ def no_manifest(folder: Path) -> str:
         return f"{folder} is not there: check the path"
     if (folder / JOURNAL_FILE).exists():
         return (
-            f"{folder} is an unfinished dataset, without {MANIFEST_FILE}: run the walloc-shard command that made it "
+            f"{folder} is an unfinished dataset, without {MANIFEST_FILE}: run the command that made it "
             "again, and it goes on where it stopped"
         )
     return f"{folder} is not a dataset: it has no {MANIFEST_FILE}"

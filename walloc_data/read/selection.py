@@ -33,13 +33,19 @@ class Selection:
 
 
 def select(
-    records: Records, where: str | Callable[[Fields], Any], datasets: Sequence[OpenedDataset], *, skip: bool = False
+    records: Records,
+    where: str | Callable[[Fields], Any],
+    datasets: Sequence[OpenedDataset],
+    *,
+    skip: bool = False,
+    none: bool = False,
 ) -> Selection:
     """The samples of which `where` holds, of the records of some datasets.
 
     Reads the header and the columns of every record once: of large remote ones by two small requests each, many at a
     time, which the disk cache keeps. With `skip`, records whose columns are damaged are left out. Raises `DatasetError`
-    where no record has a column of that name, a class is called by its name, or nothing is kept of a dataset.
+    where no record has a column of that name, a class is called by its name, or nothing is kept of a dataset, unless
+    `none` of it may be.
     """
     wanted, there = parse_where(where), {"label"}
     for dataset in datasets:
@@ -66,7 +72,7 @@ def select(
     numbers = np.flatnonzero(mask)
     runs = records.runs(numbers)
     for dataset, kept in zip(datasets, runs, strict=True):
-        if not len(kept):
+        if not len(kept) and not none:
             whole = f"the {len(mask)} samples" if len(datasets) == 1 else f"the samples of {dataset.storage.url}"
             raise DatasetError(f"where={wanted.said!r} keeps none of {whole}")
     return Selection(numbers, runs, hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16])

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,8 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
     parts = _parts(opened, [shard for shards in manifest.splits.values() for shard in shards])
     total, drawn = sum(parts.values()), draw_samples(root, opened, storage)
     lines = [
-        f"{opened.storage.url}: {summary.samples:,} samples, {readable_bytes(total)}, "
-        f"{summary.source_bytes / total:.1f} times smaller than the source files",
+        f"{opened.storage.url}: {summary.samples:,} samples, {readable_bytes(total)}"
+        + (f", {summary.source_bytes / total:.1f} times smaller than the source files" if summary.source_bytes else ""),
         f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
         f"{config.signal_channels} channels to {codec.channels}, {_positions(config.factors)} to 1",
         f"decoder {codec.network.name}"
@@ -52,11 +53,25 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
         f"quality {readable_psnr(summary.psnr)}; {summary.saturated:,} of {summary.latents:,} "
         f"latents saturated; {summary.skipped} samples skipped",
     ]
+    lines += map(_made, manifest.lineage)
     for split, of_split in manifest.splits.items():
         lines.append(f"split   {split}: {manifest.samples(split):,} samples in {len(of_split)} shards")
     lines += _classes(opened)
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
     return "\n".join(lines + _bits_by_channel(opened.coder, drawn.latents))
+
+
+def _made(step: dict[str, Any]) -> str:
+    """What a manifest, of which anything may be wrong, says was done to other datasets."""
+    of = step.get("of")
+    named = [
+        " ".join(str(one.get(name, "?")) for name in ("dataset", "codec", "coder"))
+        for one in (of if isinstance(of, list) else [])
+        if isinstance(one, dict)
+    ]
+    options = step.get("options")
+    told = [f"{name}={value}" for name, value in options.items()] if isinstance(options, dict) else []
+    return f"made of {'; '.join(named)} by {' '.join([str(step.get('verb')), *told])}"
 
 
 def _positions(factors: tuple[int, ...]) -> str:

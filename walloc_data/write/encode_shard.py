@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,16 @@ from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import renamed, row_of
 
-__all__ = ["Job", "ShardReport", "encode_signals", "read_sample", "stamp_of", "write_shard"]
+__all__ = [
+    "Job",
+    "ShardReport",
+    "empty_report",
+    "encode_signals",
+    "pack_shard",
+    "read_sample",
+    "stamp_of",
+    "write_shard",
+]
 
 
 @dataclass(frozen=True)
@@ -76,24 +85,55 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
 
     Raises `SampleError` with `job.stop`, and `DatasetError` where the shard cannot be written.
     """
-    path = job.out / f"{task.name}.tar"
-    empty = ShardInfo(name=path.name, samples=0, records=0, bytes=0, payload_bytes=0, sha256="")
-    report, stamp = ShardReport(task.split, empty), stamp_of(task, job.splits[task.split])
-    options = job.options
+    report = empty_report(task)
+    stamp, options = stamp_of(task, job.splits[task.split]), job.options
+
+    def samples() -> Iterator[tuple[NDArray[np.int8], dict[str, Any]]]:
+        for group in _groups(job, task, report, tick):
+            for (row, signal), latents in zip(group, encode_signals(job.codec, [s for _, s in group]), strict=True):
+                _measure(job, report, row["key"], signal, latents)
+                yield latents, row
+
+    pack_shard(
+        report,
+        job.out,
+        samples(),
+        coder=job.coder,
+        fingerprint=job.codec.fingerprint,
+        layout=options.layout,
+        block=options.block,
+    )
+    report.shard = replace(report.shard, source=stamp)
+    return report
+
+
+def empty_report(task: ShardTask) -> ShardReport:
+    """Of a task of which nothing is done yet."""
+    empty = ShardInfo(name=f"{task.name}.tar", samples=0, records=0, bytes=0, payload_bytes=0, sha256="")
+    return ShardReport(task.split, empty)
+
+
+def pack_shard(
+    report: ShardReport,
+    out: Path,
+    samples: Iterable[tuple[NDArray[np.int8], Mapping[str, Any]]],
+    *,
+    coder: Coder,
+    fingerprint: str,
+    layout: str,
+    block: int,
+) -> None:
+    """Write latents int8 `[c, *space]` and rows to the shard of a report, as they come, and note what it is, and what
+    was counted of its latents. No samples make no shard. Raises `DatasetError` where it cannot be written.
+    """
+    path = out / report.shard.name
     try:
         with ShardWriter(path) as writer:
-            packer = Packer(
-                writer,
-                task.name,
-                coder=job.coder,
-                fingerprint=job.codec.fingerprint,
-                layout=options.layout,
-                block=options.block,
-            )
-            for group in _groups(job, task, report, tick):
-                for (row, signal), latents in zip(group, encode_signals(job.codec, [s for _, s in group]), strict=True):
-                    _measure(job, report, row["key"], signal, latents)
-                    packer.add(latents, row)
+            packer = Packer(writer, path.stem, coder=coder, fingerprint=fingerprint, layout=layout, block=block)
+            for latents, row in samples:
+                report.latents += latents.size
+                report.saturated += int(np.count_nonzero(np.abs(latents) == LATENT_MAX))
+                packer.add(latents, row)
             packer.flush()
     except OSError as error:
         raise DatasetError(
@@ -104,16 +144,14 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
         path.unlink()
         path.with_suffix(".idx").unlink()
     report.columns = packer.columns
-    report.shard = ShardInfo(
-        name=path.name,
+    report.shard = replace(
+        report.shard,
         samples=packer.samples,
         records=writer.records,
         bytes=writer.bytes,
         payload_bytes=packer.payload_bytes,
         sha256=writer.digest.hexdigest(),
-        source=stamp,
     )
-    return report
 
 
 def stamp_of(task: ShardTask, split: Split) -> str:
@@ -198,8 +236,6 @@ def _bytes(raw: Raw) -> int:
 
 
 def _measure(job: Job, report: ShardReport, key: str, signal: Signal, latents: NDArray[np.int8]) -> None:
-    report.latents += latents.size
-    report.saturated += int(np.count_nonzero(np.abs(latents) == LATENT_MAX))
     if key in job.measured:
         quality = measured_psnr(job.codec, signal.values, latents, length=signal.fields.get("length"))
         report.psnr.append(round(quality, 4))

@@ -12,7 +12,16 @@ from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.plan import Plan, describe
 from walloc_data.write.rows import joined
 
-__all__ = ["CARD_FILE", "ERRORS_FILE", "errors_text", "manifest_of", "write_errors", "write_manifest"]
+__all__ = [
+    "CARD_FILE",
+    "ERRORS_FILE",
+    "errors_text",
+    "manifest_of",
+    "summary_of",
+    "types_of",
+    "write_errors",
+    "write_manifest",
+]
 
 ERRORS_FILE = "errors.jsonl"
 CARD_FILE = "README.md"
@@ -68,15 +77,16 @@ def manifest_of(plan: Plan, reports: Sequence[ShardReport], codec_sha256: str) -
             if any(report.split == split for report in kept)
         },
         classes=dict(source.classes),
-        columns=_column_types(kept),
+        columns=types_of(kept),
         plan=plan.identity,
         options=describe(plan.reader, options),
-        summary=_summary(kept, skipped),
+        summary=summary_of(kept, skipped),
         sealed=True,
     )
 
 
-def _summary(kept: Sequence[ShardReport], skipped: int) -> Summary:
+def summary_of(kept: Sequence[ShardReport], skipped: int) -> Summary:
+    """What was counted and measured in all shards."""
     ratios = [value for report in kept for value in report.psnr]
     return Summary(
         samples=sum(report.shard.samples for report in kept),
@@ -89,7 +99,7 @@ def _summary(kept: Sequence[ShardReport], skipped: int) -> Summary:
     )
 
 
-def _column_types(kept: Sequence[ShardReport]) -> dict[str, str]:
+def types_of(kept: Sequence[ShardReport]) -> dict[str, str]:
     """The type of each column in all shards; a column that some lack is of JSON, with null there."""
     types: dict[str, str] = {}
     for report in kept:

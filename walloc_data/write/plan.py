@@ -31,6 +31,7 @@ __all__ = [
     "identity",
     "measured_keys",
     "plan_shards",
+    "shard_samples",
 ]
 
 _ALWAYS = ("coder", "layout", "block", "shard_samples", "shuffle", "seed", "limit")
@@ -96,7 +97,7 @@ def plan_shards(lengths: Mapping[str, int], options: Options) -> list[ShardTask]
         if options.shuffle:
             random.Random(f"{options.seed}/{split}").shuffle(indices)
         chosen = indices[: options.limit]
-        size = options.shard_samples or _shard_samples(len(chosen), options.block)
+        size = options.shard_samples or shard_samples(len(chosen), options.block)
         for number, start in enumerate(range(0, len(chosen), size)):
             tasks.append(ShardTask(split, f"{split}-{number:05d}", chosen[start : start + size]))
     return tasks
@@ -185,7 +186,8 @@ def describe(reader: Reader, options: Options) -> dict[str, Any]:
     return {"read": reader.config(), "write": options.config()}
 
 
-def _shard_samples(samples: int, block: int) -> int:
+def shard_samples(samples: int, block: int) -> int:
+    """Samples of a shard of a split of so many, where none are asked for."""
     fewest, most = _SHARD_SAMPLES
     size = min(most, max(fewest, -(-samples // _SHARDS_WANTED)))
     return -(-size // block) * block

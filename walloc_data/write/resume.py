@@ -14,7 +14,7 @@ from walloc_data.write.encode_shard import ShardReport, read_sample, stamp_of
 from walloc_data.write.journal import Head, read_journal
 from walloc_data.write.plan import Plan, ShardTask
 
-__all__ = ["Former", "former_run", "head_of", "told_apart"]
+__all__ = ["Former", "former_run", "head_of", "stands", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _standing(out: Path, plan: Plan, reports: Mapping[str, ShardReport], stop: b
     changed, mended = [], []
     for task in plan.tasks:
         report = reports.get(task.name)
-        if report is None or not _whole(out, report):
+        if report is None or not stands(out, report):
             continue
         if report.shard.source and report.shard.source != stamp_of(task, plan.split_of(task)):
             changed.append(task.name)
@@ -116,7 +116,8 @@ def _standing(out: Path, plan: Plan, reports: Mapping[str, ShardReport], stop: b
     return Former(done, notes=notes)
 
 
-def _whole(out: Path, report: ShardReport) -> bool:
+def stands(out: Path, report: ShardReport) -> bool:
+    """Whether the shard of a report is there, and not cut short."""
     path = out / report.shard.name
     there = path.exists() and path.stat().st_size == report.shard.bytes and path.with_suffix(".idx").exists()
     return there or not report.shard.samples
