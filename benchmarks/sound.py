@@ -18,11 +18,11 @@ import torch
 
 from benchmarks.results import add_save, best_time, show
 from benchmarks.sound_peers import LOSSY, Sound, decode, encode, flac, near, resampled
-from benchmarks.tasks.sound import si_sdr
 from walloc_data import AudioReader, Codec, load_codec
 from walloc_data.codec import psnr
 from walloc_data.entropy import RansCoder
 from walloc_data.errors import SampleError
+from walloc_data.train.similarity import si_sdr
 
 CODECS = {"music": ("stereo-f256c108", "stereo-f256c27"), "speech": ("mono-f128c32",), "digits": ("mono-f64c16",)}
 RATES = {"music": 44100, "speech": 16000, "digits": 8000}
@@ -100,7 +100,7 @@ def compare(codec: Codec, recordings: dict[str, Sound], rate: int) -> Iterator[t
 def quality(decoded: Sound, x: Sound) -> tuple[float, float]:
     """PSNR and SI-SDR in dB, of all channels together."""
     one, other = torch.from_numpy(np.ascontiguousarray(decoded)), torch.from_numpy(x)
-    return psnr(one, other, "audio"), float(si_sdr(one.flatten(), other.flatten()))
+    return psnr(one, other, "audio"), si_sdr(one.flatten()[None], other.flatten()[None])
 
 
 def speed(codec: Codec, x: Sound, rate: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_results, table
-from benchmarks.tasks.tables import advantages, separation, separation_differences, task_means
+from benchmarks.tasks.tables import advantages, task_means
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -92,10 +92,6 @@ def _speed() -> tuple[list[str], Rows]:
 SELECTIONS: dict[str, Callable[[], tuple[list[str], Rows]]] = {
     "advantages": advantages,
     "bands": partial(_rows, "bands"),
-    "separation_differences": separation_differences,
-    "separation_drums_4": lambda: separation("drums", 4),
-    "separation_drums_16": lambda: separation("drums", 16),
-    "separation_melody_4": lambda: separation("melody", 4),
     "speed": _speed,
     "task_means": task_means,
     "video": partial(_rows, "video"),

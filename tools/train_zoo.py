@@ -6,7 +6,7 @@ How the steps were chosen: `fit` sets the step by `knee`, the error of quantisat
 channels left out. At 16x most of the error is that of the channels left out and bits are few, so
 5% buys nearly all the quality there is; at 4x a bit a pixel buys but 1 dB near 12%, and finer steps
 push more channels out of int8. `benchmarks/rate_distortion.py --sweep` prints the curves. An emphasis on detail
-is worse for pixels and better for what is trained on latents: `benchmarks/tasks/encoders.py`.
+is worse for pixels and better for what is trained on latents: docs/evidence.md.
 """
 
 import argparse

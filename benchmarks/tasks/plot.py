@@ -12,8 +12,6 @@ import matplotlib.pyplot as plt
 
 from benchmarks.results import FOLDER, read_results
 
-__all__ = ["draw"]
-
 _TASKS = {
     "fonts": "which of 22 fonts",
     "tokens": "the same, by a transformer",

@@ -1,94 +1,144 @@
-"""Read digits on scanned receipts: `python -m benchmarks.tasks.receipts --data FOLDER [--seeds 3] [--quick]`.
+"""Read digits on scanned receipts.
 
-`FOLDER` holds `img/*.jpg` and `box/*.csv`, as `data` of github.com/zzzDavid/ICDAR-2019-SROIE does: 626 receipts,
+`--data` holds `img/*.jpg` and `box/*.csv`, as `data` of github.com/zzzDavid/ICDAR-2019-SROIE does: 626 receipts,
 scanned and stored as JPEG. Every page is brought to the height at which its median text box has 14 pixels, and windows
 of 128 x 128 are cut around digits of its numbers: which digit is at the middle? A fifth of the receipts is to validate
 on, and none of their scans is trained on.
 """
 
-import shutil
-from collections import Counter, defaultdict
+import random
+import re
+import statistics
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
+from PIL import Image
 
-from benchmarks.images import labels, open_images
-from benchmarks.tasks.arms import ARMS, Arm
-from benchmarks.tasks.report import arguments, compare
-from benchmarks.tasks.scans import SIZE, cut, draw_windows, open_scan, read_receipts, split_receipts
-from benchmarks.tasks.scans_read import reading
-from benchmarks.tasks.task import Task
+from benchmarks.images import open_images
+from benchmarks.tasks.pictures import CODECS, FEW, SCALES, ImageTask
+from benchmarks.tasks.task import Arm, made_once
+from walloc_data.errors import SourceError
 
-__all__ = ["RECEIPT_ARMS", "facts", "receipts_task"]
-
-RECEIPT_ARMS = (
-    *(arm for arm in ARMS if arm.name not in ("all pixels, raw", "all pixels, JPEG 50")),
-    Arm(name="latents fitted-c12", codec="fitted-c12"),
-    Arm(name="latents rgb-f8c12-detail", codec="rgb-f8c12-detail"),
-    Arm(name="latents rgb-f8c48, steps x 2", codec="rgb-f8c48", coarser=2),
-    Arm(name="latents rgb-f8c48, steps x 4", codec="rgb-f8c48", coarser=4),
-)
+_SIZE = 128
+_HEIGHT = 14  # pixels that the median text box of a page is brought to: its digits are 10 to 12 high
+_JITTER = 1.0  # pixels that a digit is off the middle of its window, at most, each way
+_VAL = 5  # one receipt of so many is validated on
+_NUMBER = re.compile(r"[\d.,:/-]+")  # a text of nothing but these: amounts, quantities, dates, telephones, codes
+_MARK = 0.75  # width of what is no digit, to a digit: between that of fonts where all are as wide, and of others
+_ALL = "all pixels, JPEG 95"
 
 
-def main() -> None:
-    """Train and print, with what guessing gets and what reading costs, and save if asked."""
-    options = arguments("Read digits on scanned receipts.", data=True)
-    task = receipts_task(options.data, options.work, quick=options.quick)
-    cost = reading(task, options.data, options.work / task.name)
-    compare(task, options, RECEIPT_ARMS, **facts(task), reading=cost)
+class Digit(NamedTuple):
+    """A digit and its middle on the scan, in pixels."""
+
+    value: str
+    x: float
+    y: float
 
 
-def receipts_task(data: Path, work: Path, *, quick: bool) -> Task:
+class Receipt(NamedTuple):
+    """A scan, the median height of its text boxes in pixels, and the digits of its numbers."""
+
+    scan: Path
+    height: float
+    digits: list[Digit]
+
+    def page(self) -> Image.Image:
+        """The whole scan, decoded."""
+        with Image.open(self.scan) as image:
+            page: Image.Image = image.convert("RGB")
+            return page
+
+
+def receipts_task(data: Path, work: Path, *, quick: bool) -> ImageTask:
     """The task, its windows cut below `work`; the class of a window is the digit at its middle."""
     counts = {"train": 128, "val": 64} if quick else {"train": 12000, "val": 1500}
-    source = open_images(_cut_folder(data, work / f"windows-{counts['train']}", counts))
-    return Task(
-        name="receipts",
-        source=source,
-        size=SIZE,
-        answers=torch.tensor([[int(name)] for name in source.class_names]),
-        choices=10,
-        epochs=1 if quick else 6,
-        places=True,
-    )
+    out = made_once(work / f"windows-{counts['train']}", lambda folder: _cut_all(data, folder, counts))
+    others = [arm for arm in (*SCALES, *CODECS) if arm.channels or "detail" in arm.name or "48, steps" in arm.name]
+    arms = *FEW, *(Arm(**vars(arm) | {"against": _ALL}) for arm in others)
+    epochs = 1 if quick else 6
+    return ImageTask(name="receipts", source=open_images(out), epochs=epochs, sets={"": arms}, places=True)
 
 
-def facts(task: Task) -> dict[str, Any]:
-    """`chance`, the share that the commonest digit of `train` gets of `val`, and of each split how many `receipts`
-    its windows are from and how many `digits` of these, each in one window or more.
+def read_receipts(folder: Path) -> list[Receipt]:
+    """The receipts of `folder/img/NAME.jpg` that show numbers, with the boxes of `folder/box/NAME.csv`, by name.
+
+    A line of boxes is the x and y of four corners, then the text; where in a box its digits are is reckoned from the
+    text, all as wide. A scan that was there before, by its bytes or by its texts, is left out. Raises `SourceError`
+    where there are no receipts.
     """
-    counts = {split: Counter(labels(files)) for split, files in task.source.splits.items()}
-    shown = {
-        split: {tuple(Path(name).stem.split("-")[:-1]) for name in files.names}
-        for split, files in task.source.splits.items()
-    }
-    return {
-        "chance": counts["val"][counts["train"].most_common(1)[0][0]] / counts["val"].total(),
-        "receipts": {split: len({scan for scan, _ in places}) for split, places in shown.items()},
-        "digits": {split: len(places) for split, places in shown.items()},
-    }
+    receipts, seen = [], set[bytes]()
+    for file in sorted(folder.glob("box/*.csv")):
+        scan = folder / "img" / f"{file.stem}.jpg"
+        lines = [line.split(",", 8) for line in file.read_text("utf-8").splitlines() if line.count(",") >= 8]
+        own = {scan.read_bytes(), "\n".join(text for *_, text in lines).encode()}
+        texts = [(text.strip(), [int(place) for place in corners]) for *corners, text in lines]
+        digits = [digit for text, box in texts if _NUMBER.fullmatch(text) for digit in _digits(text, box)]
+        if digits and not own & seen:
+            height = statistics.median(max(box[1::2]) - min(box[1::2]) for _, box in texts)
+            receipts.append(Receipt(scan, height, digits))
+        seen |= own
+    if not receipts:
+        raise SourceError(f"{folder} holds no receipts: give the folder that holds img/*.jpg and box/*.csv")
+    return receipts
 
 
-def _cut_folder(data: Path, out: Path, counts: dict[str, int]) -> Path:
-    """An image folder `out/split/digit/SCAN-DIGIT-NUMBER.png` of windows, each page decoded once; made once."""
-    if not out.exists():
-        unfinished = out.with_name(out.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for split, receipts in split_receipts(read_receipts(data)).items():
-            wanted = defaultdict(list)
-            for number, window in enumerate(draw_windows(receipts, counts[split], split)):
-                wanted[window.receipt.scan].append((number, window))
-            for scan, windows in wanted.items():
-                page = open_scan(windows[0][1].receipt)
-                for number, window in windows:
-                    folder = unfinished / split / window.digit.value
-                    folder.mkdir(parents=True, exist_ok=True)
-                    name = f"{scan.stem.replace('-', '_')}-{window.number}-{number:05d}.png"
-                    cut(page, window).save(folder / name, compress_level=1)
-        unfinished.rename(out)
-    return out
+def split_receipts(receipts: list[Receipt]) -> dict[str, list[Receipt]]:
+    """A fifth of the receipts as `val`, the others as `train`, by a fixed seed."""
+    mixed = random.Random("receipts").sample(receipts, len(receipts))
+    return {"train": mixed[len(mixed) // _VAL :], "val": mixed[: len(mixed) // _VAL]}
 
 
-if __name__ == "__main__":
-    main()
+def draw_windows(receipts: list[Receipt], count: int, seed: str) -> list[tuple[Receipt, int, tuple[float, float]]]:
+    """Receipts, numbers of their digits, and how far (right, down) from the middle of a window these are to be.
+
+    First which of the ten digits is drawn, then where it stands, each as likely as another: drawn plainly, one of three
+    would be 0.
+    """
+    found = defaultdict[str, list[tuple[Receipt, int]]](list)
+    for receipt in receipts:
+        for number, digit in enumerate(receipt.digits):
+            found[digit.value].append((receipt, number))
+    windows = []
+    for place in range(count):
+        draw = random.Random(f"{seed} {place}")
+        receipt, number = draw.choice(found[draw.choice(sorted(found))])
+        windows.append((receipt, number, (draw.uniform(-_JITTER, _JITTER), draw.uniform(-_JITTER, _JITTER))))
+    return windows
+
+
+def cut(page: Image.Image, receipt: Receipt, number: int, shift: tuple[float, float] = (0.0, 0.0)) -> Image.Image:
+    """128 x 128 pixels of a page brought to the height of text that all have; white beyond its edges."""
+    scale, digit = _HEIGHT / receipt.height, receipt.digits[number]
+    side = round(_SIZE / scale)
+    left, top = (round(at - off / scale - side / 2) for at, off in zip(digit[1:], shift, strict=True))
+    paper = Image.new("RGB", (side, side), "white")
+    paper.paste(page, (-left, -top))
+    return paper.resize((_SIZE, _SIZE), Image.Resampling.LANCZOS)
+
+
+def _cut_all(data: Path, out: Path, counts: dict[str, int]) -> None:
+    """Windows of both splits, each page decoded once."""
+    for split, receipts in split_receipts(read_receipts(data)).items():
+        wanted = defaultdict[Path, list[Any]](list)
+        for order, window in enumerate(draw_windows(receipts, counts[split], split)):
+            wanted[window[0].scan].append((order, window))
+        for scan, windows in wanted.items():
+            page = windows[0][1][0].page()
+            for order, (receipt, number, shift) in windows:
+                folder = out / split / receipt.digits[number].value
+                folder.mkdir(parents=True, exist_ok=True)
+                name = f"{scan.stem.replace('-', '_')}-{number}-{order:05d}.png"
+                cut(page, receipt, number, shift).save(folder / name, compress_level=1)
+
+
+def _digits(text: str, box: list[int]) -> list[Digit]:
+    left, right, y = min(box[::2]), max(box[::2]), (min(box[1::2]) + max(box[1::2])) / 2
+    widths = [1.0 if sign.isdigit() else _MARK for sign in text]
+    unit = (right - left) / sum(widths)
+    return [
+        Digit(sign, left + unit * (sum(widths[:place]) + widths[place] / 2), y)
+        for place, sign in enumerate(text)
+        if sign.isdigit()
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LENGTH", "RATE", "ROLES", "SOUNDFONT", "midi", "render_stems", "song"]
+from benchmarks.tasks.task import made_once
 
 RATE, LENGTH = 44100, 1 << 16  # samples a second, and of a song: 1.5 seconds
 ROLES = ("melody", "chords", "bass", "drums")
@@ -33,30 +33,22 @@ _SILENCE, _RELEASE = 120, 0.1  # the controller that ends all sounds; seconds be
 Note = tuple[float, float, int, int]  # start and length in seconds, key, velocity
 
 
-def render_stems(out: Path, songs: Sequence[str], soundfont: Path | None) -> dict[str, Path]:
+def render_stems(out: Path, songs: Sequence[str], soundfont: Path = SOUNDFONT) -> dict[str, Path]:
     """A file `out/ROLE.npy` a role, float32 `[songs, LENGTH]` at 44.1 kHz, one channel; made once.
 
-    Each song is drawn from its name. Without a soundfont, notes are tones and bursts of noise, and fluidsynth is not
-    needed. Raises SystemExit, with the package to install, where there is no fluidsynth or no such soundfont.
+    Each song is drawn from its name. Raises SystemExit, with the package to install, where there is no fluidsynth or no
+    such soundfont.
     """
-    if not out.exists():
-        if soundfont is not None and shutil.which("fluidsynth") is None:
-            raise SystemExit("fluidsynth is not installed: `apt install fluidsynth fluid-soundfont-gm`")
-        if soundfont is not None and not soundfont.exists():
-            raise SystemExit(f"no soundfont {soundfont}: `apt install fluid-soundfont-gm`, or name one (--soundfont)")
-        unfinished = out.with_name(out.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+    if not out.exists() and (shutil.which("fluidsynth") is None or not soundfont.exists()):
+        raise SystemExit(f"no fluidsynth, or no {soundfont}: `apt install fluidsynth fluid-soundfont-gm`")
+
+    def make(folder: Path) -> None:
         drawn = [song(random.Random(name)) for name in songs]
         for role in ROLES:
             parts = [each[role] for each in drawn]
-            if soundfont is None:
-                sound = np.stack([_tones(role, notes) for _, notes in parts])
-            else:
-                sound = _render(parts, role, soundfont, unfinished / "songs")
-            np.save(unfinished / f"{role}.npy", sound)
-        unfinished.rename(out)
-    return {role: out / f"{role}.npy" for role in ROLES}
+            np.save(folder / f"{role}.npy", _render(parts, role, soundfont, folder / "songs").mean(2))
+
+    return {role: made_once(out, make) / f"{role}.npy" for role in ROLES}
 
 
 def song(draw: random.Random) -> dict[str, tuple[int, list[Note]]]:
@@ -162,7 +154,7 @@ def _number(value: int) -> bytes:
 
 
 def _render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path, scratch: Path) -> NDArray[np.float32]:
-    """What fluidsynth makes of songs, without its reverb and chorus: float32 `[songs, LENGTH]`."""
+    """What fluidsynth makes of songs, without its reverb and chorus: float32 `[songs, LENGTH, 2]`."""
     file, raw = scratch.with_suffix(".mid"), scratch.with_suffix(".raw")
     file.write_bytes(midi(role, parts))
     options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(RATE), "-T", "raw", "-O", "float"]
@@ -172,14 +164,4 @@ def _render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path,
     raw.unlink()
     padded = np.zeros(2 * len(parts) * LENGTH, np.float32)
     padded[: len(stereo)] = stereo
-    return np.asarray(padded.reshape(len(parts), LENGTH, 2).mean(2), np.float32)
-
-
-def _tones(role: str, notes: list[Note]) -> NDArray[np.float32]:
-    """Notes as decaying tones, of drums as decaying noise: float32 `[LENGTH]`."""
-    sound, noise = np.zeros(LENGTH, np.float32), np.random.default_rng(0).standard_normal(LENGTH).astype(np.float32)
-    for at, length, key, velocity in notes:
-        time = np.arange(max(0, min(LENGTH - round(at * RATE), round(length * RATE))), dtype=np.float32) / RATE
-        tone = noise[: len(time)] if role == "drums" else np.sin(2 * np.pi * 440 * 2 ** ((key - 69) / 12) * time)
-        sound[round(at * RATE) :][: len(time)] += velocity / 127 * np.exp(-8 * time) * tone
-    return sound
+    return padded.reshape(len(parts), LENGTH, 2)

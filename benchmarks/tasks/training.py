@@ -1,103 +1,91 @@
-"""One run: a task, an arm and a seed to a metric and what it cost."""
+"""One run: `train(task, arm, seed)`; and all runs of a task as a table."""
 
+import json
+import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
 
-from benchmarks.tasks.arms import Arm, Prepared, prepare
-from benchmarks.tasks.network import Network
-from benchmarks.tasks.precision import autocast
-from benchmarks.tasks.task import Task
-from benchmarks.tasks.transformer import Transformer
-
-__all__ = ["Run", "mix", "train"]
-
-_BATCH, _RATE, _DECAY = 64, 3e-3, 0.05
+from benchmarks.tasks.task import Arm, Run, Task
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a run came to, with `channels` numbers a position.
-
-    Seconds are of processor time of this process, so that other work on the machine does not count.
-
-    `accuracy` is the share of questions of `val` answered rightly after the last epoch, `whole` that of samples with
-    all of them right. `seconds` of training, of which `loader_seconds` went by until the loader had given its batches.
-    """
-
-    arm: str
-    seed: int
-    channels: int
-    accuracy: float
-    whole: float
-    seconds: float
-    loader_seconds: float
-    samples_a_second: float
-    sample_bytes: float
-
-
-def train(task: Task, arm: Arm, seed: int, *, work: Path) -> Run:
-    """Train and validate, on one core. The seed draws weights, order and flips, and pairs the arms of a task.
-
-    The network computes in bfloat16 where that is exact enough and faster: on a processor that has it, it was 1.7 times
-    as fast as float32, and as accurate.
-    """
-    data = prepare(task, arm, work)
+def train(task: Task, arm: Arm, seed: int, work: Path) -> Run:
+    """Train and judge, on one core. The seed draws weights, order and augmentation, and pairs the arms of a task."""
+    torch.set_num_threads(1)
+    data = task.prepare(arm, work)
     torch.manual_seed(seed)
-    model = (Transformer if task.transformer else Network)(data.channels, task, stem=arm.stem)
-    order = torch.Generator().manual_seed(seed)
-    batches = DataLoader(data.train, batch_size=_BATCH, shuffle=True, drop_last=True, generator=order)
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=task.epochs * len(batches))
+    model = task.network(data)
+    batches = data.batches(torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=task.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, task.rate, total_steps=task.epochs * len(batches))
     loading, started = 0.0, time.process_time()
     for _ in range(task.epochs):
         waiting = time.process_time()
-        for x, labels in batches:
+        for batch in batches:
             loading += time.process_time() - waiting
-            inputs, targets = mix(data.to_input(x, True), task.answers[labels], arm.mixup)
-            with autocast():
-                answers = model(inputs).flatten(0, 1).float()
-            parts = [share * nn.functional.cross_entropy(answers, right.flatten()) for share, right in targets]
-            loss = torch.stack(parts).sum()
+            loss = task.loss(model, data, batch)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
+            if task.clip < float("inf"):
+                nn.utils.clip_grad_norm_(model.parameters(), task.clip)
             optimizer.step()
             schedule.step()
             waiting = time.process_time()
     seconds = time.process_time() - started
-    right = _right(model, data, task)
-    return Run(
-        arm=arm.name,
-        seed=seed,
-        channels=data.channels,
-        accuracy=right.double().mean().item(),
-        whole=right.all(1).double().mean().item(),
-        seconds=seconds,
-        loader_seconds=loading,
-        samples_a_second=task.epochs * len(batches) * _BATCH / seconds,
-        sample_bytes=data.sample_bytes,
-    )
+    with torch.no_grad():
+        figures = task.judge(model.eval(), data)
+    speed = task.epochs * len(batches) * task.batch / seconds
+    cost = {"seconds": seconds, "loader_seconds": loading, "samples_a_second": speed, "sample_bytes": data.sample_bytes}
+    return Run(arm=arm.name, seed=seed, epochs=task.epochs, channels=data.channels, figures=figures, **cost)
 
 
-def mix(inputs: Tensor, answers: Tensor, alpha: float) -> tuple[Tensor, list[tuple[float, Tensor]]]:
-    """Inputs mixed with others of the batch, and both answers with their shares; see `Arm.mixup`."""
-    if not alpha:
-        return inputs, [(1.0, answers)]
-    share, other = torch.distributions.Beta(alpha, alpha).sample().item(), torch.randperm(len(inputs))
-    return torch.lerp(inputs[other], inputs, share), [(share, answers), (1 - share, answers[other])]
+def run_once(task: Task, arm: Arm, seed: int, work: Path) -> Run:
+    """One run, or what is known of it already: after a change of what is measured, delete the folder."""
+    file = work / "runs" / f"{arm.name.replace('/', 'over')} {seed}, {task.epochs}.json"
+    if not file.exists():
+        run = train(task, arm, seed, work)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(run)), "utf-8")
+        print(run, flush=True)
+    return Run(**json.loads(file.read_text("utf-8")))
 
 
-@torch.no_grad()
-def _right(model: nn.Module, data: Prepared, task: Task) -> Tensor:
-    """Bool `[samples, questions]`: which answers of `val` are right."""
-    model.eval()
-    return torch.cat(
-        [
-            model(data.to_input(x, False)).argmax(2) == task.answers[labels]
-            for x, labels in DataLoader(data.val, batch_size=_BATCH)
+def spread(values: Sequence[float], *, digits: int = 1, sign: str = "") -> str:
+    """Mean and, of several, standard deviation."""
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{sign}.{digits}f}{deviation}"
+
+
+def summary(task: Task, arms: Sequence[Arm], runs: Sequence[Run]) -> list[list[str]]:
+    """A row an arm: means over seeds, of the first figure also the standard deviation, and what it is more, seed by
+    seed, than that of the arm it is compared to."""
+    (key, title, times, digits), *others = task.figures
+    head = ["input", "numbers a position", "seeds", title, "difference", *(figure.title for figure in others)]
+    rows = [[*head, "bytes a sample", "samples/s", "loader's share", "training, s"]]
+    found = {(run.arm, run.seed): times * run.figures[key] for run in runs}
+    for arm in arms:
+        own = [run for run in runs if run.arm == arm.name]
+        more = [found[arm.name, run.seed] - found[arm.against, run.seed] for run in own if arm.against != arm.name]
+        shown = spread([found[arm.name, run.seed] for run in own], digits=digits)
+        row = [
+            arm.name,
+            f"{own[0].channels}",
+            f"{len(own)}",
+            shown,
+            spread(more, digits=digits, sign="+") if more else "",
         ]
-    )
+        row += [f"{statistics.mean(f.times * run.figures[f.key] for run in own):.{f.digits}f}" for f in others]
+        seconds, size = sum(run.seconds for run in own), own[0].sample_bytes
+        speed, loading = statistics.mean(run.samples_a_second for run in own), sum(run.loader_seconds for run in own)
+        row += [
+            f"{size:,.0f}" if size else "",
+            f"{speed:,.0f}",
+            f"{loading / seconds:.0%}",
+            f"{seconds / len(own):.1f}",
+        ]
+        rows.append(row)
+    return rows

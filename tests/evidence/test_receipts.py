@@ -10,10 +10,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.images import labels, paths, read_image
-from benchmarks.tasks.arms import Arm
-from benchmarks.tasks.receipts import facts, receipts_task
-from benchmarks.tasks.scans import Receipt, Window, cut, draw_windows, open_scan, read_receipts, split_receipts
-from benchmarks.tasks.scans_read import ScanSplit
+from benchmarks.tasks.receipts import Receipt, cut, draw_windows, read_receipts, receipts_task, split_receipts
+from benchmarks.tasks.task import Arm
 from benchmarks.tasks.training import train
 from walloc_data import ImageReader
 from walloc_data.errors import SourceError
@@ -45,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def window_of(receipt: Receipt, number: int) -> Image.Image:
-    return cut(open_scan(receipt), Window(receipt=receipt, number=number, shift=(0, 0)))
+    return cut(receipt.page(), receipt, number)
 
 
 def test_digits_are_those_of_the_amounts(data: Path) -> None:
@@ -89,33 +87,29 @@ def test_no_receipt_is_in_both_splits(data: Path, tmp_path: Path) -> None:
 def test_a_window_is_named_after_its_digit_and_stored_as_it_was_cut(data: Path, tmp_path: Path) -> None:
     task = receipts_task(data, tmp_path, quick=True)
     windows = draw_windows(split_receipts(read_receipts(data))["val"], 64, "val")
-    cut_anew, reader = ScanSplit(windows), ImageReader(size=task.size)
-    files = task.source.splits["val"]
-    assert len(files) == len(cut_anew) == 64
-    for path, stored in zip(paths(files), labels(files), strict=True):
-        _, place, number = path.stem.split("-")
-        pixels, label = cut_anew[int(number)]
-        assert windows[int(number)].number == int(place)
-        assert task.answers[stored].tolist() == [label] == [int(path.parent.name)]
+    files, reader = task.source.splits["val"], ImageReader(size=task.size)
+    assert len(files) == 64
+    for path, label in zip(paths(files), labels(files), strict=True):
+        _, place, order = path.stem.split("-")
+        receipt, number, shift = windows[int(order)]
+        assert number == int(place)
+        assert task.source.class_names[label] == path.parent.name == receipt.digits[number].value
+        pixels = torch.from_numpy(np.array(cut(receipt.page(), receipt, number, shift))).permute(2, 0, 1)
         assert torch.equal(read_image(path, reader), pixels)
 
 
-def test_digits_are_drawn_as_often_as_one_another_and_counted(data: Path, tmp_path: Path) -> None:
+def test_digits_are_drawn_as_often_as_one_another(data: Path) -> None:
     receipts = split_receipts(read_receipts(data))["train"]
     windows = draw_windows(receipts, 2000, "train")
-    counts = np.bincount([int(window.digit.value) for window in windows], minlength=10)
+    counts = np.bincount([int(receipt.digits[number].value) for receipt, number, _ in windows], minlength=10)
     assert (counts.min(), counts.max()) == (pytest.approx(200, abs=50), pytest.approx(200, abs=50))
-    assert max(abs(shift) for window in windows for shift in window.shift) <= 1
-    known = facts(receipts_task(data, tmp_path, quick=True))
-    assert 0 < known["chance"] < 0.3
-    assert known["receipts"] == {"train": 5, "val": 1}
-    assert 30 < known["digits"]["val"] <= 64
+    assert max(abs(off) for *_, shift in windows for off in shift) <= 1
 
 
 def test_a_network_trains_on_windows(data: Path, tmp_path: Path) -> None:
     task = receipts_task(data, tmp_path, quick=True)
-    run = train(task, Arm(name="latents", codec="rgb-f8c12"), 0, work=tmp_path / "work")
-    assert (run.channels, run.accuracy) == (12, run.whole)
+    run = train(task, Arm(name="latents", codec="rgb-f8c12", against=""), 0, tmp_path / "work")
+    assert run.channels == 12
 
 
 def test_a_folder_without_receipts_is_refused(tmp_path: Path) -> None:
