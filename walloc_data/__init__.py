@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from walloc_data.errors import WallocError
     from walloc_data.neighbours import latent_decoder
     from walloc_data.repair import repair_dataset
+    from walloc_data.report.page import write_report
     from walloc_data.shard import shard_dataset
     from walloc_data.signals import ArrayReader, AudioReader, ImageReader, VideoReader
     from walloc_data.sources import Files, Source, open_source, read_list
@@ -52,6 +53,7 @@ __all__ = [
     "train_codec",
     "transcode_dataset",
     "verify_dataset",
+    "write_report",
     "zoo_names",
 ]
 
@@ -64,6 +66,7 @@ _ROOMS = {
     "errors": ("WallocError",),
     "neighbours": ("latent_decoder",),
     "repair": ("repair_dataset",),
+    "report.page": ("write_report",),
     "shard": ("shard_dataset",),
     "signals": ("ArrayReader", "AudioReader", "ImageReader", "VideoReader"),
     "sources": ("Files", "Source", "open_source", "read_list"),

@@ -20,6 +20,7 @@ _VERBS = {  # each has a module of its name here, with `add` (its arguments), `r
     "train": "Train a codec, or a decoder alone, on your own data.",
     "info": "Say what a dataset holds and where its bytes go.",
     "view": "Draw a picture of decoded samples.",
+    "report": "Write all of it as one page for a browser.",
     "verify": "See whether every byte of a dataset is the one that was written; repair what is not.",
     "check": "The same, as version 0.1 called it.",
     "transcode": "Store a dataset with another coder, layout or size of shards, or coarser, without its source.",

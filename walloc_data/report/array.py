@@ -12,7 +12,7 @@ from walloc_data.report.captions import draw_caption
 from walloc_data.report.curves import COLOURS, Curve, draw_curves
 from walloc_data.report.false_colour import FalseColour, bands_of
 
-__all__ = ["draw_array"]
+__all__ = ["curve_panels", "draw_array", "draw_slices", "places_of"]
 
 _SIDES = (128, 256)  # pixels of a picture: fewest, to which small ones are enlarged, and most
 _SLICES = 4  # of three dimensions
@@ -34,26 +34,28 @@ def draw_array(
     before = None if original is None else original.numpy()
     chosen = bands_of(len(x), bands)
     if x.ndim == 2:
-        return [_traces(x, before)]
+        return [_drawn(curve_panels(x, before), height=64)]
     known = {"original": before, "decoded": x} if before is not None else {"decoded": x}
     reference = next(iter(known.values()))
-    colours, places = FalseColour(reference, chosen), _places(reference) if len(x) >= _SPECTRUM else []
-    shown = [_named(name, _slices(values, colours, places, side or _SIDES[1])) for name, values in known.items()]
+    colours, places = FalseColour(reference, chosen), places_of(reference)
+    shown = [_named(name, draw_slices(values, colours, places, side or _SIDES[1])) for name, values in known.items()]
     return [
         _stacked(shown) if x.ndim == 4 else _in_a_row(shown),
-        (_spectra if places else _profiles)(x, before, places),
+        _drawn(curve_panels(x, before, places)),
     ]
 
 
-def _places(x: NDArray[np.floating]) -> list[tuple[int, ...]]:
-    """Positions of space that are dark, of the median, and bright."""
+def places_of(x: NDArray[np.floating]) -> list[tuple[int, ...]]:
+    """Positions of space that are dark, of the median, and bright, of `[C, *space]`; none where channels are few."""
+    if len(x) < _SPECTRUM:
+        return []
     bright = x.mean(0)
     order = np.argsort(bright, axis=None)
     chosen = order[[len(order) // 10, len(order) // 2, (9 * len(order)) // 10]]
     return [tuple(map(int, place)) for place in np.stack(np.unravel_index(chosen, bright.shape), 1)]
 
 
-def _slices(x: NDArray[np.floating], colours: FalseColour, places: list[tuple[int, ...]], side: int) -> Image.Image:
+def draw_slices(x: NDArray[np.floating], colours: FalseColour, places: list[tuple[int, ...]], side: int) -> Image.Image:
     """One picture, or slices along the first of three dimensions side by side, with their places marked."""
     depth = x.shape[1] if x.ndim == 4 else 1
     numbers = sorted({place[0] for place in places}) if x.ndim == 4 else [0]
@@ -75,26 +77,32 @@ def _slices(x: NDArray[np.floating], colours: FalseColour, places: list[tuple[in
     return _in_a_row(pictures)
 
 
-def _spectra(
-    x: NDArray[np.floating], before: NDArray[np.floating] | None, places: list[tuple[int, ...]]
-) -> Image.Image:
-    at: list[Any] = [(slice(None), *place) for place in places]
-    return draw_curves([Curve(x[each], None if before is None else before[each]) for each in at], "channels")
+def curve_panels(
+    x: NDArray[np.floating], before: NDArray[np.floating] | None, places: Sequence[tuple[int, ...]] = ()
+) -> list[tuple[str, list[Curve]]]:
+    """Curves of `[C, *space]`, and of what it was `before`, by what they run along.
 
-
-def _profiles(x: NDArray[np.floating], before: NDArray[np.floating] | None, _: Any) -> Image.Image:
+    They are of all channels at some places; without, of each along the last axis of space through the middle. Of one
+    dimension of space, each of at most four channels is a panel of its own.
+    """
+    if x.ndim == 2:
+        count = min(_TRACES, len(x))
+        chosen = [number * len(x) // count for number in range(count)]
+        return [(f"channel {channel}, positions", [_curve(x, before, (channel,))]) for channel in chosen]
+    if places:
+        return [("channels", [_curve(x, before, (slice(None), *place)) for place in places])]
     middle = tuple(length // 2 for length in x.shape[1:-1])
-    at = [(channel, *middle) for channel in range(min(len(COLOURS), len(x)))]
-    return draw_curves([Curve(x[each], None if before is None else before[each]) for each in at], "positions")
+    channels = range(min(len(COLOURS), len(x)))
+    return [("positions", [_curve(x, before, (channel, *middle)) for channel in channels])]
 
 
-def _traces(x: NDArray[np.floating], before: NDArray[np.floating] | None) -> Image.Image:
-    count = min(_TRACES, len(x))
-    panels = []
-    for channel in (number * len(x) // count for number in range(count)):
-        curve = Curve(x[channel], None if before is None else before[channel])
-        panels.append(draw_curves([curve], f"channel {channel}, positions", height=64))
-    return _stacked(panels)
+def _curve(x: NDArray[np.floating], before: NDArray[np.floating] | None, at: Any) -> Curve:
+    return Curve(x[at], None if before is None else before[at])
+
+
+def _drawn(panels: Sequence[tuple[str, list[Curve]]], height: int = 128) -> Image.Image:
+    drawn = [draw_curves(of, along, height=height) for along, of in panels]
+    return drawn[0] if len(drawn) == 1 else _stacked(drawn)
 
 
 def _named(name: str, picture: Image.Image) -> Image.Image:

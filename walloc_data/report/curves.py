@@ -1,7 +1,7 @@
 """Rows of numbers as curves, what is decoded over what it was."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from walloc_data.report.captions import draw_caption
 
-__all__ = ["COLOURS", "Curve", "draw_curves"]
+__all__ = ["COLOURS", "Curve", "draw_curves", "thinned"]
 
 COLOURS = ((200, 40, 40), (30, 110, 200), (20, 140, 60))  # of the curves, one after the other
 _WIDTH, _MARGIN, _LINE = 320, 64, 12  # pixels; of the margin, in which values stand, and of a line of text
@@ -47,13 +47,18 @@ def draw_curves(curves: Sequence[Curve], along: str, *, height: int = 128) -> Im
     return picture
 
 
+def thinned(values: NDArray[Any], columns: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Where numbers `[n]` stand, from 0 to 1, and the numbers: of more than fit into so many columns, the least and the
+    largest of each."""
+    if len(values) <= 2 * columns:
+        return np.linspace(0, 1, len(values)) if len(values) > 1 else np.array([0.5]), values
+    ends = np.array([end for part in np.array_split(values, columns) for end in (np.nanmin(part), np.nanmax(part))])
+    return np.repeat(np.linspace(0, 1, columns), 2), ends
+
+
 def _points(values: NDArray[np.floating], least: float, most: float, height: int) -> list[tuple[float, float]]:
-    """Where a curve goes; of one with more numbers than fit, least and largest of each column."""
-    at = np.linspace(0, 1, len(values)) if len(values) > 1 else np.array([0.5])
-    if len(values) > 2 * _WIDTH:
-        parts = np.array_split(values, _WIDTH)
-        values = np.array([end for part in parts for end in (np.nanmin(part), np.nanmax(part))])
-        at = np.repeat(np.linspace(0, 1, _WIDTH), 2)
+    """Where a curve goes."""
+    at, values = thinned(values, _WIDTH)
     y = (height - 4) * (1 - (values - least) / (most - least or 1)) + 2
     points = zip((_MARGIN + 2 + at * (_WIDTH - 5)).tolist(), np.nan_to_num(y, nan=height).tolist(), strict=True)
     return list(points)

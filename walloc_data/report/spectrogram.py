@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from walloc_data.report.captions import draw_caption
 
-__all__ = ["draw_spectrogram", "spectrogram"]
+__all__ = ["draw_spectrogram", "hertz", "shaded", "spectrogram"]
 
 _WIDTH, _HEIGHT, _MARGIN = 400, 96, 52  # pixels; of the margin, in which names and frequencies stand
 _SECONDS, _MOST_LENGTH = 0.032, 14  # of a window; and the power of two that its samples are at most
@@ -44,10 +44,10 @@ def draw_spectrogram(sounds: dict[str, NDArray[np.floating]], rate: int, start: 
     draw = ImageDraw.Draw(picture)
     for number, (name, power) in enumerate(panels.items()):
         y = number * (_HEIGHT + 4)
-        draw_caption(draw, (2, y), _hertz(rate / 2) if rate else "")
+        draw_caption(draw, (2, y), hertz(rate / 2) if rate else "")
         draw_caption(draw, (2, y + _HEIGHT // 2 - 6), name)
         draw_caption(draw, (2, y + _HEIGHT - 12), "0")
-        picture.paste(_shaded((power - top) / _RANGE + 1), (_MARGIN, y))
+        picture.paste(shaded(power, top, (_WIDTH, _HEIGHT)), (_MARGIN, y))
     x = next(iter(sounds.values()))
     end = f"{start + x.shape[1] / rate:.4g} s" if rate else f"{x.shape[1]:,} samples"
     y = len(panels) * (_HEIGHT + 4) - 3
@@ -56,12 +56,13 @@ def draw_spectrogram(sounds: dict[str, NDArray[np.floating]], rate: int, start: 
     return picture
 
 
-def _shaded(levels: NDArray[np.float64]) -> Image.Image:
-    """Levels from 0 to 1 `[frequencies, columns]` as colours, low frequencies below."""
-    at = np.linspace(0, 1, len(_SHADES))
+def shaded(power: NDArray[np.float64], top: float, size: tuple[int, int]) -> Image.Image:
+    """Power in dB `[frequencies, columns]` as colours, low frequencies below: `top` is white, and 80 dB less black."""
+    levels, at = (power - top) / _RANGE + 1, np.linspace(0, 1, len(_SHADES))
     colours = np.stack([np.interp(levels[::-1], at, shade) for shade in zip(*_SHADES, strict=True)], -1)
-    return Image.fromarray(colours.astype(np.uint8)).resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
+    return Image.fromarray(colours.astype(np.uint8)).resize(size, Image.Resampling.BOX)
 
 
-def _hertz(frequency: float) -> str:
+def hertz(frequency: float) -> str:
+    """A frequency as people read it."""
     return f"{frequency / 1000:.4g} kHz" if frequency >= 1000 else f"{frequency:.4g} Hz"

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from PIL import Image
 from torch import Tensor
 
-from walloc_data.codec import CodecConfig, psnr
+from walloc_data.codec import psnr
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
 from walloc_data.report.array import draw_array
 from walloc_data.report.image import draw_image
+from walloc_data.report.kinds import SHOWN, drawn_as, evenly
 from walloc_data.report.sheet import Cell, draw_sheet
 from walloc_data.report.sound import draw_sound, write_sounds
 from walloc_data.report.video import draw_video, write_video
@@ -22,7 +23,6 @@ from walloc_data.report.video import draw_video, write_video
 __all__ = ["Shown", "contact_sheet", "small_picture"]
 
 _COLUMNS = {"image": 4, "sound": 2, "video": 1, "array": 1}  # of a sheet
-_SMALL_COUNT = {"image": 12, "sound": 4, "video": 3, "array": 3}  # of `small_picture`: samples
 _MOST_VALUES = 1 << 26  # of a signal that is decoded for it
 _SMALL_SIDE, _SMALL_BYTES = 256, 300_000  # of `small_picture`: of a sample, and of the file
 _WRITERS = {"sound": write_sounds, "video": write_video}
@@ -64,16 +64,15 @@ def contact_sheet(
     for name, value in ("count", count), ("columns", columns):
         if value is not None and value < 1:
             raise DatasetError(f"{name}={value}: a picture takes whole numbers from 1 on")
-    config, count = dataset.codec.config, min(count, len(dataset))
-    what = _drawn_as(config)
+    config = dataset.codec.config
+    what = drawn_as(config)
     if bands is not None and what != "array":
         raise DatasetError(
             f"bands {bands!r} are chosen of arrays, and this dataset is of {config.kind}: leave them out"
         )
     cells: list[Cell] = []
     shown: list[Shown] = []
-    for number in range(count):
-        index = number * len(dataset) // count
+    for number, index in enumerate(evenly(count, len(dataset))):
         decoded, fields = dataset[index][0], dataset.fields(index)
         original = None if original_of is None else original_of(fields)
         if original is not None and original.shape != decoded.shape:
@@ -101,22 +100,13 @@ def small_picture(folder: Path) -> bytes | None:
     positions = summary.latents / max(1, summary.samples) / dataset.codec.channels
     if positions * config.packet_channels > _MOST_VALUES:
         return None
-    sheet, _ = contact_sheet(dataset, count=_SMALL_COUNT[_drawn_as(config)], side=_SMALL_SIDE)
+    sheet, _ = contact_sheet(dataset, count=SHOWN[drawn_as(config)], side=_SMALL_SIDE)
     for quality in (85, 70, 50, 30, 10):
         file = io.BytesIO()
         sheet.save(file, "JPEG", quality=quality)
         if file.tell() <= _SMALL_BYTES:
             break
     return file.getvalue()
-
-
-def _drawn_as(config: CodecConfig) -> str:
-    """How signals of a codec are drawn: images and video only with the channels of one."""
-    if (config.kind, config.dims) == ("audio", 1):
-        return "sound"
-    if config.kind in ("image", "video") and config.dims > 1 and config.signal_channels in (1, 3):
-        return {2: "image", 3: "video"}[config.dims]
-    return "array"
 
 
 def _pictures(

@@ -1,0 +1,67 @@
+"""Latents to a signal, whole, or of what is very large its middle."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from walloc_data.codec import Codec
+
+__all__ = ["Part", "decode_part"]
+
+_MOST_VALUES = 1 << 24  # of a signal that is decoded
+
+
+class Part(NamedTuple):
+    """What was decoded, float32 `[C, *space]`, and where in the signal it lies."""
+
+    decoded: Tensor
+    place: tuple[slice, ...]
+    whole: bool
+
+    def of(self, signal: Tensor) -> Tensor:
+        """The same part of a signal `[C, *space]`."""
+        at: tuple[Any, ...] = (slice(None), *self.place)
+        return signal[at]
+
+
+def decode_part(codec: Codec, latents: Tensor, fields: Mapping[str, Any]) -> Part:
+    """Decode latents int8 `[c, *space / f]` of a sample with these columns: no more than 16 million values of it."""
+    config = codec.config
+    positions = list(latents.shape[1:])
+    size = _size(fields.get("size"), positions, config.factors)
+    most, kept = max(1, _MOST_VALUES // config.packet_channels), list(positions)
+    while math.prod(kept) > most and max(kept) > 1:
+        kept[kept.index(max(kept))] //= 2
+    if kept == positions:
+        decoded = codec.decode(latents[None], size)[0]
+        length = fields.get("length") if config.kind in ("audio", "video") else None
+        if isinstance(length, int) and 0 < length < decoded.shape[1]:
+            decoded = decoded[:, :length]
+        return Part(decoded, tuple(slice(0, n) for n in decoded.shape[1:]), True)
+    margins = codec.margin if isinstance(codec.margin, tuple) else (codec.margin,) * config.dims
+    taken: list[slice] = [slice(None)]
+    inner: list[slice] = [slice(None)]
+    place: list[slice] = []
+    for all_, some, factor, margin, true in zip(positions, kept, config.factors, margins, size, strict=True):
+        start = (all_ - some) // 2
+        cut = 0 if some == all_ else min(margin, (some - 1) // 2)  # which depends on what lies beyond
+        before = (all_ * factor - true) // 2  # samples of padding in front
+        low = max((start + cut) * factor, before)
+        high = min((start + some - cut) * factor, before + true)
+        taken.append(slice(start, start + some))
+        inner.append(slice(low - start * factor, high - start * factor))
+        place.append(slice(low - before, high - before))
+    decoded = codec.decode(latents[tuple(taken)][None].contiguous())[0]
+    return Part(decoded[tuple(inner)], tuple(place), False)
+
+
+def _size(stated: Any, positions: list[int], factors: tuple[int, ...]) -> list[int]:
+    """The size that a dataset says a sample has; with its padding where it says none that can be."""
+    pairs = zip(positions, factors, strict=True)
+    if isinstance(stated, list | tuple) and len(stated) == len(positions):
+        fit = zip(stated, pairs, strict=True)
+        if all(type(n) is int and n > 0 and -(-n // factor) == side for n, (side, factor) in fit):
+            return list(stated)
+    return [side * factor for side, factor in zip(positions, factors, strict=True)]
