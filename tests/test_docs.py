@@ -23,7 +23,8 @@ def run(page):
 
 
 @pytest.mark.parametrize(
-    "page", ["coming-from-imagefolder", "getting-started", "looking", "reading", "streaming", "transcode", "verify"]
+    "page",
+    ["append", "coming-from-imagefolder", "getting-started", "looking", "reading", "streaming", "transcode", "verify"],
 )
 def test_the_code_of_a_page_runs(page, dataset, photos, tmp_path, monkeypatch):
     (tmp_path / "latents").symlink_to(dataset)

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from walloc_data.append import append_dataset
     from walloc_data.codec import Codec, CodecConfig, fit
     from walloc_data.compare import compare_dataset
     from walloc_data.dataset import LatentDataset
@@ -38,6 +39,7 @@ __all__ = [
     "TrainOptions",
     "VideoReader",
     "WallocError",
+    "append_dataset",
     "compare_dataset",
     "filter_dataset",
     "fit",
@@ -59,6 +61,7 @@ __all__ = [
 
 # Imported when first asked for: torch takes seconds, and `walloc --help` needs none of it.
 _ROOMS = {
+    "append": ("append_dataset",),
     "codec": ("Codec", "CodecConfig", "fit"),
     "compare": ("compare_dataset",),
     "dataset": ("LatentDataset",),

@@ -15,6 +15,7 @@ from walloc_data.read.records import Records
 from walloc_data.read.selection import select
 from walloc_data.rewrite import Changes, Rewriting, Rewritten, rewrite
 from walloc_data.storage import StorageOptions
+from walloc_data.write.classes import joined_classes
 
 __all__ = ["filter_dataset", "merge_datasets", "transcode_dataset"]
 
@@ -119,12 +120,13 @@ def merge_datasets(
                 f"{first.storage.url} by {first.codec.name} ({first.manifest.fingerprint}): only latents of one codec "
                 "go into one dataset"
             )
+    _refuse_nameless_classes(datasets)
     _refuse_same_keys(datasets)
     plan = Rewriting(
         verb="merge",
         datasets=datasets,
         changes=changes,
-        classes=_joined_classes(datasets),
+        classes=joined_classes(one.manifest.classes for one in datasets),
         notes=_lacking_columns(datasets),
     )
     return rewrite(plan, out, workers=whole_number("workers", workers, least=1), progress=progress)
@@ -157,9 +159,8 @@ def _refuse_same_keys(datasets: Sequence[OpenedDataset]) -> None:
                 seen[key] = dataset.storage.url
 
 
-def _joined_classes(datasets: Sequence[OpenedDataset]) -> dict[str, list[str]]:
-    """The names of classes by column: those of the first, and what others have besides."""
-    joined: dict[str, list[str]] = {}
+def _refuse_nameless_classes(datasets: Sequence[OpenedDataset]) -> None:
+    """Raise `DatasetError` where numbers of classes would be mixed with others that have no names."""
     for column in dict.fromkeys(column for one in datasets for column in one.manifest.classes):
         for one in datasets:
             if column in one.manifest.columns and column not in one.manifest.classes:
@@ -167,9 +168,6 @@ def _joined_classes(datasets: Sequence[OpenedDataset]) -> dict[str, list[str]]:
                     f"{one.storage.url} has no names of the classes in {column!r}, which others have: they cannot be "
                     "mapped to one another"
                 )
-        names = [name for one in datasets for name in one.manifest.classes.get(column, [])]
-        joined[column] = list(dict.fromkeys(names))
-    return joined
 
 
 def _lacking_columns(datasets: Sequence[OpenedDataset]) -> list[str]:

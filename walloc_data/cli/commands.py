@@ -24,6 +24,7 @@ _VERBS = {  # each has a module of its name here, with `add` (its arguments), `r
     "verify": "See whether every byte of a dataset is the one that was written; repair what is not.",
     "check": "The same, as version 0.1 called it.",
     "transcode": "Store a dataset with another coder, layout or size of shards, or coarser, without its source.",
+    "append": "Add the new samples of a grown source to a dataset, as new shards.",
     "merge": "Make one dataset of several of one codec.",
     "filter": "Make a dataset of some samples of another.",
     "eval": "Judge codecs: rate, distortion and speed, beside other formats.",

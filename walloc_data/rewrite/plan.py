@@ -20,6 +20,7 @@ from walloc_data.format import Manifest
 from walloc_data.read.opened import OpenedDataset, column_types
 from walloc_data.read.reader import SplitReader
 from walloc_data.rewrite.shard import Stored, coarser
+from walloc_data.write.classes import renumbering
 from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.finish import summary_of, types_of
 from walloc_data.write.fit_coder import enough
@@ -127,7 +128,11 @@ class Rewriting:
         return {
             split: Stored(
                 SplitReader([one for one in self.datasets if split in one.manifest.splits], split),
-                [self._renumbered(one.manifest) for one in self.datasets if split in one.manifest.splits],
+                [
+                    renumbering(one.manifest.classes, self.classes)
+                    for one in self.datasets
+                    if split in one.manifest.splits
+                ],
             )
             for split in dict.fromkeys(split for one in self.datasets for split in one.manifest.splits)
         }
@@ -245,17 +250,9 @@ class Rewriting:
             found[name] = {
                 key: value for key, value in alike[0].items() if all(key in o and o[key] == value for o in alike[1:])
             }
-        changed = {name: getattr(self.changes, name) for name in ("coder", "layout", "block", "shard_samples")}
-        found["write"] |= {name: value for name, value in changed.items() if value is not None}
-        return found
-
-    def _renumbered(self, manifest: Manifest) -> dict[str, list[int]]:
-        """What the numbers of classes of a dataset are now, by columns of which any is another."""
-        found = {}
-        for column, names in manifest.classes.items():
-            if self.classes[column][: len(names)] != names:
-                numbers = {name: number for number, name in enumerate(self.classes[column])}
-                found[column] = [numbers[name] for name in names]
+        found["write"] |= {"coder": self.coder, "layout": self.layout, "block": self.block}
+        if self.changes.shard_samples is not None:
+            found["write"]["shard_samples"] = self.changes.shard_samples
         return found
 
     def _some_latents(self) -> list[NDArray[np.int8]]:

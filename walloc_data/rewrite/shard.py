@@ -12,6 +12,7 @@ from walloc_data.entropy import Coder
 from walloc_data.format import Column
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.records import OpenedRecord
+from walloc_data.write.classes import renumbered
 from walloc_data.write.encode_shard import ShardReport, empty_report, pack_shard
 from walloc_data.write.plan import ShardTask
 
@@ -45,12 +46,9 @@ class Stored:
         rows: dict[int, dict[str, Any]] = {}
         for group in self.reader.places.groups(numbers):
             columns = self.reader.records.reading(group.shard, group.number, _all_columns)
-            renumbered = self.renumbered[self.reader.places.at(group.shard)[0]]
+            now = self.renumbered[self.reader.places.at(group.shard)[0]]
             for place, slot in zip(group.places.tolist(), group.slots.tolist(), strict=True):
-                row = {name: column[slot] for name, column in columns.items()}
-                rows[place] = row | {
-                    name: _renumbered(row[name], now) for name, now in renumbered.items() if name in row
-                }
+                rows[place] = renumbered({name: column[slot] for name, column in columns.items()}, now)
         return [rows[place] for place in range(len(numbers))]
 
 
@@ -106,10 +104,3 @@ def coarser(latents: NDArray[np.int8], times: float) -> NDArray[np.int8]:
 def _all_columns(opened: OpenedRecord) -> dict[str, Column]:
     """As they are stored, labels too."""
     return opened.record.columns(opened.buffer, where=opened.where)
-
-
-def _renumbered(value: Any, now: Sequence[int]) -> Any:
-    """The number of a class, in the type that it had; what is none, such as -1, stays."""
-    if not isinstance(value, int | np.integer) or not 0 <= value < len(now):
-        return value
-    return type(value)(now[int(value)])

@@ -49,13 +49,13 @@ class Head:
         return cls(str(content["plan"]), str(content["source"]), dict(content.get("asked", {})), keys)
 
 
-def read_journal(out: Path) -> tuple[Head | None, dict[str, ShardReport]]:
+def read_journal(out: Path, name: str = JOURNAL_FILE) -> tuple[Head | None, dict[str, ShardReport]]:
     """What was asked (None where that is damaged, or there is no journal), and the last report of each shard by name.
 
     A line that a kill cut short, or that is damaged, is passed over: its shard is written again.
     """
     try:
-        lines = (out / JOURNAL_FILE).read_text("utf-8", errors="replace").splitlines()
+        lines = (out / name).read_text("utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return None, {}
     try:
@@ -65,15 +65,15 @@ def read_journal(out: Path) -> tuple[Head | None, dict[str, ShardReport]]:
     return head, _reports(lines if head is None else lines[1:])
 
 
-def write_journal(out: Path, head: Head, reports: Iterable[ShardReport]) -> None:
+def write_journal(out: Path, head: Head, reports: Iterable[ShardReport], name: str = JOURNAL_FILE) -> None:
     """Write it anew, whole or not at all."""
     lines = [_summed(head.to_json()), *(_summed(report.to_json()) for report in reports)]
-    replace_file(out / JOURNAL_FILE, "".join(line + "\n" for line in lines))
+    replace_file(out / name, "".join(line + "\n" for line in lines))
 
 
-def append_report(out: Path, report: ShardReport) -> None:
+def append_report(out: Path, report: ShardReport, name: str = JOURNAL_FILE) -> None:
     """Add a line that a power cut after this call does not take away."""
-    with (out / JOURNAL_FILE).open("a", encoding="utf-8") as file:
+    with (out / name).open("a", encoding="utf-8") as file:
         file.write(_summed(report.to_json()) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -14,7 +14,7 @@ from walloc_data.write.encode_shard import ShardReport, read_sample, stamp_of
 from walloc_data.write.journal import Head, read_journal
 from walloc_data.write.plan import Plan, ShardTask
 
-__all__ = ["Former", "former_run", "head_of", "stands", "told_apart"]
+__all__ = ["Former", "former_run", "head_of", "standing", "stands", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ def former_run(out: Path, plan: Plan, *, stop: bool) -> Former:
         if head is None or head.plan != manifest.plan:  # made by version 0.1, or copied without the journal
             head, reports = None, {}
         if not _is_of(manifest.plan, plan):
-            differing = _other_options(plan, head, manifest) or _other_source(plan, head)
+            differing = _other_options(plan, head, manifest)
+            hint = "walloc append adds what is new to it; or " if head is not None and not differing else ""
             raise DatasetError(
-                f"{out} holds another dataset, or one made with other options{_listed(differing)}: "
-                "choose another folder or delete it"
+                f"{out} holds another dataset, or one made with other options"
+                f"{_listed(differing or _other_source(plan, head))}: {hint}choose another folder or delete it"
             )
         if head is None:
             _refuse_changed(out, plan, manifest)
@@ -67,7 +68,7 @@ def former_run(out: Path, plan: Plan, *, stop: bool) -> Former:
             f"{out} holds an unfinished dataset of another source, {head.source}: name that to finish it, or choose "
             "another folder, or delete it"
         )
-    former = _standing(out, plan, reports, stop)
+    former = standing(out, plan, reports, stop)
     return Former(former.reports, complete and len(former.reports) == len(plan.tasks), former.notes)
 
 
@@ -92,7 +93,8 @@ def _is_of(identity: str, plan: Plan) -> bool:
     return identity == identity_0_1(plan.tasks, plan.source, plan.reader, plan.codec.fingerprint, plan.options)
 
 
-def _standing(out: Path, plan: Plan, reports: Mapping[str, ShardReport], stop: bool) -> Former:
+def standing(out: Path, plan: Plan, reports: Mapping[str, ShardReport], stop: bool) -> Former:
+    """Which reports of a plan stand, and why others do not."""
     done: dict[str, ShardReport] = {}
     changed, mended = [], []
     for task in plan.tasks:

@@ -1,0 +1,238 @@
+"""New shards behind those that are there, none of which is touched; and the manifest that makes them count."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from walloc_data.append.plan import NewSamples, shards_of
+from walloc_data.codec import one_thread
+from walloc_data.errors import DatasetError
+from walloc_data.format import Manifest, ShardInfo, Summary, dataset_card, replace_file
+from walloc_data.numbers import whole_number
+from walloc_data.signals import told
+from walloc_data.write.encode_shard import Job, ShardReport, write_shard
+from walloc_data.write.engine import engine_of
+from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, summary_of, write_errors
+from walloc_data.write.journal import Head, append_report, read_journal, write_journal
+from walloc_data.write.local import end_if_unguarded
+from walloc_data.write.lock import owned
+from walloc_data.write.plan import measured_keys
+from walloc_data.write.progress import Progress
+from walloc_data.write.resume import Former, standing
+from walloc_data.write.rows import joined
+
+__all__ = ["Appended", "append_dataset"]
+
+_JOURNAL = ".walloc-append.jsonl"  # of an append that is under way
+
+
+@dataclass(frozen=True, kw_only=True)
+class Appended:
+    """The `manifest` of the dataset now; the samples that this run has `added`, in so many new `shards`; those of the
+    source that were `there` already; the `seconds` it took, and `notes`."""
+
+    manifest: Manifest
+    added: int
+    shards: int
+    there: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def append_dataset(
+    out: str | os.PathLike[str],
+    source: Any,
+    *,
+    data: str | None = None,
+    names: str | None = None,
+    workers: int = 1,
+    on_error: str = "skip",
+    progress: bool = False,
+) -> Appended:
+    """Add to the finished dataset in the folder `out` the samples of a source whose keys it has not.
+
+    They are read and encoded as the manifest says, and become new shards; no file of the others is touched, and until
+    all new ones are there, the dataset is what it was. Classes go by name, and new ones come behind the others. Samples
+    that could not be read before are tried again. Run again after an interruption, it goes on where it stopped.
+    `source`, `data` and `names` are as `open_source` takes them; `workers` and `on_error` as in `shard_dataset`.
+
+    Raises `DatasetError` for what is no finished dataset in a folder, does not say how it was made or was made of a
+    part of its source (`limit`), and where the new samples have other columns; `SourceError` for what is no source, and
+    `SampleError` with `on_error="stop"`.
+    """
+    end_if_unguarded()
+    workers, started = whole_number("workers", workers, least=1), time.perf_counter()
+    if on_error not in ("skip", "stop"):
+        raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")
+    if not isinstance(out, str | os.PathLike) or "://" in os.fspath(out):
+        raise DatasetError(f"what is appended to is a folder of this machine, not {out!r}")
+    out, stop = Path(out), on_error == "stop"
+    Manifest.read(out)  # or a folder would be made of what is no dataset
+    try:
+        with owned(out), one_thread():
+            append = _Append(out, NewSamples.of(out, source, data=data, names=names))
+            former = append.former(stop=stop)
+            reports = append.write(former.reports, workers=workers, stop=stop, progress=progress)
+            added = append.finish(reports)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot write in {out}: {error.strerror or error}. What is finished is kept: run the same command again "
+            "to go on"
+        ) from error
+    return Appended(
+        manifest=Manifest.read(out),
+        added=sum(shard.samples for shard in added),
+        shards=len(added),
+        there=append.new.there,
+        seconds=time.perf_counter() - started,
+        notes=tuple(former.notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Append:
+    """An append of new samples to the dataset in `out`, under way."""
+
+    out: Path
+    new: NewSamples
+
+    def former(self, *, stop: bool) -> Former:
+        """What an interrupted append of the same samples has left; what one of others left goes."""
+        head, reports = read_journal(self.out, _JOURNAL)
+        if head is not None and head.plan == self.new.opened.manifest.plan:  # it ended, but for its journal
+            self._settle(head, reports)
+            reports = {}
+        elif head is None or head.plan != self.new.head.plan:
+            self._discard(reports)
+            reports = {}
+        return standing(self.out, self.new.plan, reports, stop)
+
+    def write(
+        self, reports: dict[str, ShardReport], *, workers: int, stop: bool, progress: bool
+    ) -> dict[str, ShardReport]:
+        """Write the new shards, which nobody sees yet. Raises `DatasetError` where their columns are others."""
+        plan, opened = self.new.plan, self.new.opened
+        todo = [task for task in plan.tasks if task.name not in reports]
+        if todo:
+            write_journal(self.out, self.new.head, reports.values(), _JOURNAL)
+        measured = measured_keys(plan.tasks, plan.source.splits)
+        job = Job(plan.source.splits, self.out, plan.codec, opened.coder, plan.reader, plan.options, measured, stop)
+        with Progress(sum(map(len, todo)), silent=not progress) as bar:
+            for task, report in engine_of("local", workers).run(partial(write_shard, job), todo, bar.tick):
+                append_report(self.out, report, _JOURNAL)
+                reports[task.name] = report
+                other = _other_columns(opened.manifest, report)
+                if other is not None:
+                    self._discard(reports)
+                    raise DatasetError(
+                        f"{self.out}: {other} in the new samples, so batches would be of another kind: nothing was "
+                        "appended; shard them apart, and merge"
+                    )
+        return reports
+
+    def finish(self, reports: Mapping[str, ShardReport]) -> list[ShardInfo]:
+        """Make the new shards part of the dataset: the manifest, which is one file, says so or not."""
+        in_order = [reports[task.name] for task in self.new.plan.tasks]
+        kept = [report for report in in_order if report.shard.samples]
+        if not kept:
+            self._discard(reports)
+            return []
+        before = self.new.opened.manifest
+        errors = self._errors_before()
+        write_errors(self.out, [replace(kept[0], errors=errors), *in_order])
+        manifest = self._manifest(kept, len(errors) + sum(len(report.errors) for report in in_order))
+        card, what = self.out / CARD_FILE, told(self.new.plan.codec.config, self.new.plan.reader.config())._asdict()
+        if not card.is_file() or card.read_bytes() == dataset_card(before, **what).encode("utf-8", "backslashreplace"):
+            replace_file(card, dataset_card(manifest, **what))  # one that was edited stays as it is
+        manifest.write(self.out)
+        self._settle(self.new.head, {task.name: reports[task.name] for task in self.new.plan.tasks})
+        return [report.shard for report in kept]
+
+    def _manifest(self, kept: Sequence[ShardReport], skipped: int) -> Manifest:
+        before, new = self.new.opened.manifest, summary_of(kept, 0)
+        splits = {
+            split: [*before.splits.get(split, []), *(report.shard for report in kept if report.split == split)]
+            for split in dict.fromkeys([*before.splits, *(report.split for report in kept)])
+        }
+        of = {
+            "dataset": before.digest,
+            "samples": before.summary.samples,
+            "shards": {split: len(shards) for split, shards in before.splits.items()},
+        }
+        return replace(
+            before,
+            splits=splits,
+            classes=dict(self.new.plan.source.classes),
+            plan=self.new.head.plan,
+            summary=_sum(before.summary, new, skipped),
+            lineage=[*before.lineage, {"verb": "append", "options": {}, "of": [of]}],
+            sealed=True,
+        )
+
+    def _errors_before(self) -> list[dict[str, str]]:
+        """What could not be read before, and is not in the source any more: all else was tried again."""
+        found = []
+        with suppress(FileNotFoundError):
+            for line in (self.out / ERRORS_FILE).read_text("utf-8").splitlines():
+                with suppress(ValueError, TypeError):
+                    found.append(dict(json.loads(line)))
+        return _not_in(found, self.new.head)
+
+    def _settle(self, head: Head, reports: Mapping[str, ShardReport]) -> None:
+        """Bring the journal of the dataset up to its manifest, and end that of the append."""
+        sums = {shard.name: shard.sha256 for shard in shards_of(Manifest.read(self.out))}
+        _, former = read_journal(self.out)
+        before = [
+            replace(report, errors=_not_in(report.errors, head))
+            for report in former.values()
+            if report.shard.sha256 == sums.get(report.shard.name, "")
+        ]
+        all_reports = {report.shard.name: report for report in [*before, *reports.values()]}
+        if sums.keys() <= all_reports.keys():  # or it was not whole before
+            write_journal(self.out, head, all_reports.values())
+        (self.out / _JOURNAL).unlink(missing_ok=True)
+
+    def _discard(self, reports: Mapping[str, ShardReport]) -> None:
+        """Take away shards that no manifest names, and the journal of what made them."""
+        named = {shard.name for shard in shards_of(self.new.opened.manifest)}
+        for report in reports.values():
+            if report.shard.name not in named:
+                (self.out / report.shard.name).unlink(missing_ok=True)
+                (self.out / report.shard.index).unlink(missing_ok=True)
+        (self.out / _JOURNAL).unlink(missing_ok=True)
+
+
+def _other_columns(manifest: Manifest, report: ShardReport) -> str | None:
+    """A phrase for a column that is not what it was; None where all are, or nothing says so (version 0.1)."""
+    if not manifest.columns or not report.shard.samples:
+        return None
+    for name in dict.fromkeys([*manifest.columns, *report.columns]):
+        before, now = manifest.columns.get(name), report.columns.get(name)
+        if before is None:
+            return f"column {name!r} is new"
+        if before != "json" and (now is None or joined(before, now) != before):
+            return f"column {name!r} was {before} and is {'missing' if now is None else now}"
+    return None
+
+
+def _sum(before: Summary, new: Summary, skipped: int) -> Summary:
+    counts = {
+        name: getattr(before, name) + getattr(new, name)
+        for name in ("samples", "source_bytes", "payload_bytes", "latents", "saturated")
+    }
+    psnr = None
+    if before.psnr is not None and new.psnr is not None:
+        psnr = round((before.psnr * before.samples + new.psnr * new.samples) / counts["samples"], 2)
+    return Summary(**counts, skipped=skipped, psnr=psnr)
+
+
+def _not_in(errors: Iterable[dict[str, str]], head: Head) -> list[dict[str, str]]:
+    """Those of samples that the source of a journal has not."""
+    keys = {key for of_split in head.keys.values() for key in of_split}
+    return [error for error in errors if error.get("key") not in keys]
