@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from walloc_data.codec import Codec, parse_tensors, write_tensors
+from walloc_data.codec import Codec, codec_of, parse_tensors, write_tensors
 from walloc_data.entropy import Coder, load_coder
 from walloc_data.errors import CodecError
 from walloc_data.format import CODEC_FILE, MANIFEST_FILE
@@ -46,6 +46,6 @@ def _parse(storage: Storage, sha256: str | None, data: bytes) -> tuple[Codec, Co
     tensors, metadata = parse_tensors(data, where=where)
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CodecError(f"{where} is not the one that {MANIFEST_FILE} names: copy both again, or shard the data anew")
-    codec = Codec.from_state(tensors, metadata, origin=where)
+    codec = codec_of(tensors, metadata, origin=where)
     tables = {name.removeprefix(_PREFIX): t.numpy() for name, t in tensors.items() if name.startswith(_PREFIX)}
     return codec, load_coder(metadata.get("coder", ""), tables)

@@ -5,7 +5,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from walloc_data.codec import Codec, read_tensors, write_tensors
+from walloc_data.checkpoints import checkpoint_at, read_checkpoint
+from walloc_data.codec import Codec, codec_of, read_tensors, write_tensors
 from walloc_data.errors import CodecError
 from walloc_data.storage import hub_failures, hub_unreachable
 
@@ -27,7 +28,11 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
     Behind a zoo name, `x2` or `x1.5` makes its steps so many times as coarse (`Codec.coarser`). Or the codec of a
     repository of the Hub: `hf://user/repo`, a model, or `hf://datasets/user/repo`.
 
-    Nothing is ever unpickled. Raises `CodecError` where there is no such codec or its file is damaged.
+    Checkpoints of the package `walloc` are taken too: `hf://danjacobellis/walloc/RGB_16x`, or here `NAME.pth` with
+    `NAME.json` beside it, by either name, by what both begin with, or by their folder.
+
+    No object is ever unpickled: of a checkpoint, numbers alone are read. Raises `CodecError` where there is no such
+    codec or its file is damaged.
 
     >>> codec = load_codec("rgb-f8c12")
     >>> codec.channels, codec.factor, codec.latent_shape((256, 250))
@@ -39,14 +44,17 @@ def load_codec(name: str | os.PathLike[str]) -> Codec:
         raise CodecError(f"a codec is a name of the zoo or a path, not {name!r}")
     name = os.fspath(name)
     if name.startswith("hf://"):
-        return _load_file(_download(name))
+        return _from_hub(name)
     if (found := _in_zoo(name)) is not None:
         shipped, times = found
         return _load_zoo(shipped).coarser(times)
     path = Path(name)
-    path = path / _HUB_FILE if os.path.isdir(path) else path
     if path.name == "walloc.json":
         raise CodecError(f"{name} is the manifest of a dataset: give its folder, {path.parent}, for the codec of it")
+    if os.path.isfile(path / _HUB_FILE):
+        return _load_file(path / _HUB_FILE)
+    if (weights := checkpoint_at(path)) is not None:
+        return read_checkpoint(weights)
     if not os.path.isfile(path):  # of os, since those of Path raise for a name that is too long
         if name.endswith(".safetensors") and not os.path.isdir(name):
             raise CodecError(f"no codec {name!r}: there is no such file")
@@ -83,23 +91,36 @@ def _load_zoo(name: str) -> Codec:
 
 
 def _load_file(path: Path) -> Codec:
-    return Codec.from_state(*read_tensors(path), origin=str(path))
+    return codec_of(*read_tensors(path), origin=str(path))
 
 
-def _download(address: str) -> Path:
+def _from_hub(address: str) -> Codec:
+    """The codec of `hf://[datasets/]user/repo[/CHECKPOINT][@revision]`."""
+    place, _, revision = address.removeprefix("hf://").partition("@")
+    kind = "dataset" if place.startswith("datasets/") else "model"
+    user, _, rest = place.removeprefix("datasets/").partition("/")
+    name, _, checkpoint = rest.partition("/")
+
+    def get(file: str) -> Path:
+        return _download(address, file, f"{user}/{name}".rstrip("/"), kind, revision or None)
+
+    if not checkpoint:
+        return _load_file(get(_HUB_FILE))
+    stem = checkpoint.removesuffix(".pth").removesuffix(".json")
+    return read_checkpoint(get(f"{stem}.pth"), get(f"{stem}.json"))
+
+
+def _download(address: str, file: str, repo: str, kind: str, revision: str | None) -> Path:
     import huggingface_hub
 
     http, setting = hub_failures()
     failures: tuple[type[Exception], ...] = (*http, OSError, ValueError)
-    repo, _, revision = address.removeprefix("hf://").partition("@")
-    kind = "dataset" if repo.startswith("datasets/") else "model"
-    repo = repo.removeprefix("datasets/")
     try:
-        return Path(huggingface_hub.hf_hub_download(repo, _HUB_FILE, repo_type=kind, revision=revision or None))
+        return Path(huggingface_hub.hf_hub_download(repo, file, repo_type=kind, revision=revision))
     except setting as error:
         reason = f"{error}; check HF_ENDPOINT, and the proxy in https_proxy or all_proxy"
-        raise CodecError(f"cannot get {_HUB_FILE} of {address}: {reason}") from error
+        raise CodecError(f"cannot get {file} of {address}: {reason}") from error
     except huggingface_hub.errors.LocalEntryNotFoundError as error:
-        raise CodecError(f"cannot get {_HUB_FILE} of {hub_unreachable(address, error)}") from error
+        raise CodecError(f"cannot get {file} of {hub_unreachable(address, error)}") from error
     except failures as error:
-        raise CodecError(f"cannot get {_HUB_FILE} of {address}: {' '.join(str(error).split())}") from error
+        raise CodecError(f"cannot get {file} of {address}: {' '.join(str(error).split())}") from error

@@ -2,6 +2,7 @@
 
 from walloc_data.codec.codec import LATENT_MAX, Codec
 from walloc_data.codec.config import CodecConfig
+from walloc_data.codec.door import codec_of
 from walloc_data.codec.examples import default_levels
 from walloc_data.codec.fit import fit
 from walloc_data.codec.padding import crop
@@ -13,6 +14,7 @@ __all__ = [
     "LATENT_MAX",
     "Codec",
     "CodecConfig",
+    "codec_of",
     "crop",
     "default_levels",
     "fit",

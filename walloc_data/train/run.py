@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from walloc_data.codec import Codec
+from walloc_data.codec.original import OriginalCodec
 from walloc_data.errors import TrainError
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
@@ -47,6 +48,8 @@ def train_codec(
         raise TrainError(f"{out}: the file of a codec ends with .safetensors")
     device = chosen_device(options.device)
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
+    if isinstance(codec, OriginalCodec):
+        raise TrainError(f"codec {codec.name!r} is one of the package walloc, which trains it: train one of the zoo")
     reader = reader or reader_for(codec.config)
     raw = cut(open_source(source, suffixes=reader.suffixes), reader)
     samples = read_samples(raw, reader, codec, options, progress=progress)

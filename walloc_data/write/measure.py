@@ -23,7 +23,7 @@ def measured_psnr(
     taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
     axes = zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True)
     for axis, (positions, size, factor) in enumerate(axes):
-        before = (positions * factor - size) // 2  # samples of padding in front
+        before = (-size % factor) // 2  # samples of padding in front
         if positions <= side:
             taken.append(slice(None))
             true = size if length is None or axis else int(length)
