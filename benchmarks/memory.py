@@ -46,7 +46,7 @@ from walloc_data.write.resume import head_of
 codec, reader, started = load_codec("rgb-f8c12"), ImageReader(size=64), time.perf_counter()
 source = open_source(sys.argv[1], suffixes=reader.suffixes)
 plan = Plan.of(source, reader, codec, Options())
-head_of(plan).to_json(), measured_keys(plan.tasks, source.splits)
+head_of(plan).to_json(), measured_keys(plan)
 print(time.perf_counter() - started)
 """
 

@@ -44,7 +44,9 @@ def main() -> None:
         )
     measured |= of_the_package(x, arguments.repeats)
     slowest = measured["original RGB_16x, here"][2]
-    rows = [("codec", "parameters of the decoder", "encode, Mpixel/s", "decode, Mpixel/s", "times the original")]
+    rows: list[tuple[str, ...]] = [
+        ("codec", "parameters of the decoder", "encode, Mpixel/s", "decode, Mpixel/s", "times the original")
+    ]
     for name, (parameters, encoding, decoding) in measured.items():
         speeds = (f"{side * side / 1e6 / seconds:.3g}" for seconds in (encoding, decoding))
         rows.append((name, f"{parameters:,}", *speeds, f"{slowest / decoding:,.1f}"))

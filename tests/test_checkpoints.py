@@ -21,6 +21,7 @@ from walloc_data import (
     Options,
     StreamingLatentDataset,
     load_codec,
+    open_source,
     shard_dataset,
     train_codec,
 )
@@ -29,6 +30,7 @@ from walloc_data.codec import psnr
 from walloc_data.codec.original import OriginalCodec
 from walloc_data.errors import CodecError, TrainError, WallocError
 from walloc_data.verify import verify_dataset
+from walloc_data.write.plan import Plan, measured_keys
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,19 @@ def test_a_dataset_holds_it_whole(latents: Path, checkpoints: Path, photos: Path
     torch.testing.assert_close(x[0], codec.dequantize(z))
     with pytest.raises(CodecError, match="in no order"):
         LatentDataset(latents, "train", channels=2)
+
+
+def test_few_samples_are_decoded_by_a_deep_network(
+    checkpoints: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = ImageReader(size=32)
+    source = open_source(photos / "val", suffixes=reader.suffixes)
+    plan = Plan.of(source, reader, load_codec(checkpoints / "rgb"), Options())
+    every = measured_keys(plan)
+    assert len(every) == 12
+    monkeypatch.setattr("walloc_data.write.plan._DEEP", 1000)
+    assert len(measured_keys(plan)) == 4
+    assert measured_keys(plan) < every
 
 
 def test_a_model_trains_on_its_latents(latents: Path) -> None:

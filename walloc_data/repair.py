@@ -197,7 +197,7 @@ class _Repair:
         ]
         coder = read_dataset_codec(open_storage(self.out))[1]
         plan = self.plan
-        measured = measured_keys(plan.tasks, plan.source.splits)
+        measured = measured_keys(plan)
         job = Job(plan.source.splits, self.workshop, plan.codec, coder, plan.reader, plan.options, measured, False)
         with Progress(sum(map(len, tasks)), silent=not progress) as bar:
             for task, report in engine_of("local", workers).run(partial(write_shard, job), tasks, bar.tick):

@@ -104,7 +104,7 @@ def shard_dataset(
                 write_journal(out, head, reports.values())
                 with one_thread():
                     coder = _coder(out, plan)
-                    measured = measured_keys(plan.tasks, source.splits)
+                    measured = measured_keys(plan)
                     job = Job(source.splits, out, codec, coder, reader, options, measured, stop)
                     todo = [task for task in plan.tasks if task.name not in reports]
                     with Progress(sum(map(len, todo)), silent=not progress) as bar:

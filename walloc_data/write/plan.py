@@ -38,6 +38,7 @@ _ALWAYS = ("coder", "layout", "block", "shard_samples", "shuffle", "seed", "limi
 _SHARD_SAMPLES = (256, 8192)  # of a shard, where none are asked for: fewest and most
 _SHARDS_WANTED = 16  # of a split, within those bounds, so that small datasets too can be spread over workers
 _MEASURED = 128  # samples that are decoded and compared
+_MEASURED_DEEPLY, _DEEP = 4, 10_000_000  # the same by a decoder of more numbers than the second
 _CODER_SAMPLES = (32, 512)  # what a coder is fitted to: fewest and most, a tenth of the dataset between them
 
 
@@ -165,10 +166,14 @@ def coder_sample(tasks: Sequence[ShardTask]) -> tuple[int, Iterator[tuple[str, i
     return count, map(sample, chain(even.tolist(), others.tolist()))
 
 
-def measured_keys(tasks: Sequence[ShardTask], splits: Mapping[str, Split]) -> frozenset[str]:
-    """Keys of the samples that are decoded and compared: as good as random, and the same however shards are cut."""
-    keys = (splits[task.split].key(index) for task in tasks for index in task.indices)
-    first = heapq.nsmallest(_MEASURED, keys, key=lambda key: zlib.crc32(key.encode("utf-8", "surrogateescape")))
+def measured_keys(plan: Plan) -> frozenset[str]:
+    """Keys of the samples that are decoded and compared: as good as random, and the same however shards are cut.
+
+    A deep decoder is given few, or they would take longer than all the rest.
+    """
+    count = _MEASURED_DEEPLY if plan.codec.network.parameters > _DEEP else _MEASURED
+    keys = (plan.split_of(task).key(index) for task in plan.tasks for index in task.indices)
+    first = heapq.nsmallest(count, keys, key=lambda key: zlib.crc32(key.encode("utf-8", "surrogateescape")))
     return frozenset(map(text, first))
 
 
