@@ -121,7 +121,7 @@ class _Append:
         todo = [task for task in plan.tasks if task.name not in reports]
         if todo:
             write_journal(self.out, self.new.head, reports.values(), _JOURNAL)
-        measured = measured_keys(plan.tasks, plan.source.splits)
+        measured = measured_keys(plan)
         job = Job(plan.source.splits, self.out, plan.codec, opened.coder, plan.reader, plan.options, measured, stop)
         with Progress(sum(map(len, todo)), silent=not progress) as bar:
             for task, report in engine_of("local", workers).run(partial(write_shard, job), todo, bar.tick):
