@@ -162,6 +162,18 @@ def test_a_decoder_decodes_as_it_did(tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == (GOLDEN / "decoders" / "conv.safetensors").read_bytes()
 
 
+def test_an_original_codec_gives_what_it_did(tmp_path):
+    codec = load_codec(GOLDEN / "decoders" / "original.safetensors")
+    expected = load_file(GOLDEN / "decoders" / "original-decoded.safetensors")
+    assert codec.fingerprint == "4f252f1fc88b12ee"
+    z = codec.encode(torch.from_numpy(expected["signal"]))
+    assert (z.numpy() != expected["latents"]).sum() <= 1  # a value on a tie
+    decoded = codec.decode(torch.from_numpy(expected["latents"]))
+    assert np.allclose(decoded.numpy(), expected["decoded"], atol=1e-5)
+    save_codec(codec, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (GOLDEN / "decoders" / "original.safetensors").read_bytes()
+
+
 def test_members_by_hand():
     found = members(GOLDEN / "samples" / "train-00000.tar")
     assert [name for name, _ in found[:3]] == [f"train-00000-0000-0000.{suffix}" for suffix in ("wlc", "cls", "json")]

@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 from benchmarks.photographs import window
 from walloc_data import Codec, ImageReader, LatentDataset, Options, load_codec, save_codec, shard_dataset
 from walloc_data.codec.conv import ConvDecoder
+from walloc_data.codec.original import Architecture, OriginalCodec
 from walloc_data.entropy import RansCoder
 from walloc_data.format import JOURNAL_FILE
 from walloc_data.signals import Signal
@@ -57,6 +58,22 @@ def main() -> None:
     for name, latents in latents_by_dimensions().items():
         write_payloads(GOLDEN / "rans" / f"{name}.safetensors", latents)
     write_decoder(GOLDEN / "decoders")
+    write_original(GOLDEN / "decoders")
+
+
+def write_original(folder: Path) -> None:
+    """An original codec for sound, of random weights, and a signal, its latents, and what becomes of them."""
+    settings = {"channels": 1, "J": 2, "Ne": 4, "Nd": 4, "latent_dim": 2, "latent_bits": 7}
+    architecture = Architecture(dims=1, lightweight_encode=True, post_filter=True, **settings)
+    draw = torch.Generator().manual_seed(0)
+    tensors = {name: torch.randn(shape, generator=draw) / 4 for name, shape in architecture.shapes().items()}
+    tensors["encoder.0.weight"] *= 200
+    tensors["post.weight"] /= 400
+    save_codec(OriginalCodec("original", architecture, tensors), folder / "original.safetensors")
+    codec, x = load_codec(folder / "original.safetensors"), torch.rand(1, 1, 120, generator=draw) - 0.5
+    z = codec.encode(x)
+    arrays = {"signal": x.numpy(), "latents": z.numpy(), "decoded": codec.decode(z).numpy()}
+    save_file(arrays, folder / "original-decoded.safetensors")
 
 
 def write_decoder(folder: Path) -> None:
