@@ -73,6 +73,8 @@ def test_a_checkpoint_of_the_hub(hub: HubServer, checkpoints: Path) -> None:
         assert (found.name, found.fingerprint) == ("rgb", own.fingerprint)
     x = signal(SETTINGS["rgb"])
     assert torch.equal(found.decode(found.encode(x)), own.decode(own.encode(x)))
+    with pytest.raises(CodecError, match=r"cannot get codec\.safetensors of .*name one: hf://ann/walloc/NAME"):
+        load_codec("hf://ann/walloc")
     for address, file in (("hf://ann/walloc/none", "none.pth"), ("hf://ann/walloc/alone", "alone.json")):
         with pytest.raises(CodecError, match=rf"cannot get {file} of {address}: 404"):
             load_codec(address)

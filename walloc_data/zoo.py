@@ -123,4 +123,6 @@ def _download(address: str, file: str, repo: str, kind: str, revision: str | Non
     except huggingface_hub.errors.LocalEntryNotFoundError as error:
         raise CodecError(f"cannot get {file} of {hub_unreachable(address, error)}") from error
     except failures as error:
-        raise CodecError(f"cannot get {file} of {address}: {' '.join(str(error).split())}") from error
+        lacks = file == _HUB_FILE and isinstance(error, huggingface_hub.errors.EntryNotFoundError)
+        hint = f". If it holds checkpoints of WaLLoC, name one: hf://{repo}/NAME" if lacks else ""
+        raise CodecError(f"cannot get {file} of {address}: {' '.join(str(error).split())}{hint}") from error

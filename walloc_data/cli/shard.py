@@ -30,7 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codec",
         default="rgb-f8c12",
-        help="name in the zoo (see `walloc zoo`; rgb-f8c48x2 has steps twice as coarse), file, or hf://user/repo",
+        help="name in the zoo (see `walloc zoo`; rgb-f8c48x2 has steps twice as coarse), file, hf://user/repo, or an "
+        "original checkpoint: its .pth, or hf://user/repo/NAME",
     )
     add_reading(parser)
     parser.add_argument("--columns", metavar="A,B", help="keep only these fields of the source beside the latents")
