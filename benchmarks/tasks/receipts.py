@@ -38,9 +38,11 @@ class Digit(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """A scan, the median height of its text boxes in pixels, and the digits of its numbers."""
+    """A scan, its texts with the x and y of their four corners and the median height of these in pixels, and the digits
+    of its numbers."""
 
     scan: Path
+    texts: list[tuple[str, list[int]]]
     height: float
     digits: list[Digit]
 
@@ -77,7 +79,7 @@ def read_receipts(folder: Path) -> list[Receipt]:
         digits = [digit for text, box in texts if _NUMBER.fullmatch(text) for digit in _digits(text, box)]
         if digits and not own & seen:
             height = statistics.median(max(box[1::2]) - min(box[1::2]) for _, box in texts)
-            receipts.append(Receipt(scan, height, digits))
+            receipts.append(Receipt(scan, texts, height, digits))
         seen |= own
     if not receipts:
         raise SourceError(f"{folder} holds no receipts: give the folder that holds img/*.jpg and box/*.csv")

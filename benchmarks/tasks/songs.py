@@ -46,7 +46,7 @@ def render_stems(out: Path, songs: Sequence[str], soundfont: Path = SOUNDFONT) -
         drawn = [song(random.Random(name)) for name in songs]
         for role in ROLES:
             parts = [each[role] for each in drawn]
-            np.save(folder / f"{role}.npy", _render(parts, role, soundfont, folder / "songs").mean(2))
+            np.save(folder / f"{role}.npy", render(parts, role, soundfont, folder / "songs").mean(2))
 
     return {role: made_once(out, make) / f"{role}.npy" for role in ROLES}
 
@@ -153,7 +153,7 @@ def _number(value: int) -> bytes:
     return bytes(reversed(digits))
 
 
-def _render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path, scratch: Path) -> NDArray[np.float32]:
+def render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path, scratch: Path) -> NDArray[np.float32]:
     """What fluidsynth makes of songs, without its reverb and chorus: float32 `[songs, LENGTH, 2]`."""
     file, raw = scratch.with_suffix(".mid"), scratch.with_suffix(".raw")
     file.write_bytes(midi(role, parts))
