@@ -4,10 +4,12 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -267,6 +269,18 @@ def test_pickled_code_is_refused_unrun(tmp_path: Path, capsys: Any) -> None:
     path.write_bytes(pickle.dumps(Runs()))
     assert_refused(path, "rgb.pth")
     assert "was run" not in capsys.readouterr().out
+
+
+def test_whatever_a_damaged_file_comes_to_is_a_sentence(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, "rgb")
+    data, draw = path.read_bytes(), np.random.default_rng(0)
+    start = data.index(b"data.pkl")
+    for _ in range(60):  # in what is unpickled, where each byte counts
+        changed = bytearray(data)
+        changed[start + int(draw.integers(20, 4000))] = int(draw.integers(256))
+        path.write_bytes(bytes(changed))
+        with suppress(CodecError):
+            load_codec(path)
 
 
 @pytest.mark.parametrize("size", [0, 3, 1000, -1000, -1])
