@@ -78,7 +78,9 @@ def test_extremes_and_noise_at_length(predictor: int, space: tuple[int, ...]) ->
 
 
 @pytest.mark.parametrize("predictor", range(len(PREDICTORS)))
-@pytest.mark.parametrize("space", [(97,), (31, 18), (1, 40), (40, 1), (130, 128), (3, 12, 9)])
+@pytest.mark.parametrize(
+    "space", [(97,), (31, 18), (1, 40), (40, 1), (8, 8), (17, 24), (130, 128), (3, 12, 9), (2, 4, 6)]
+)
 def test_many_samples_are_undone_as_each_alone(predictor: int, space: tuple[int, ...]) -> None:
     residuals = np.random.default_rng(predictor).integers(-128, 128, (71, 2, *space)).astype(np.int8)
     predictors = np.array([predictor, 0], np.uint8)
@@ -89,6 +91,17 @@ def test_many_samples_are_undone_as_each_alone(predictor: int, space: tuple[int,
         from_residuals(alone, predictors)
         assert (alone[0] == together[number]).all()
     assert (to_residuals(together, predictors) == residuals).all()
+
+
+@pytest.mark.parametrize("offset", [0, 1, 4, 8])
+def test_memory_may_begin_anywhere(offset: int) -> None:
+    residuals = np.random.default_rng(offset).integers(-128, 128, (40, 2, 4, 8)).astype(np.int8)
+    predictors = np.array([3, 2], np.uint8)
+    memory = np.zeros(residuals.size + 8, np.int8)
+    elsewhere = memory[offset : offset + residuals.size].reshape(residuals.shape)
+    elsewhere[...] = residuals
+    from_residuals(elsewhere, predictors)
+    np.testing.assert_array_equal(to_residuals(elsewhere, predictors), residuals)
 
 
 def test_a_view_has_the_residuals_of_its_copy() -> None:

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy.compiled import compiled
+from walloc_data.entropy.turning import TOGETHER, in_words, turn, turn_back
 
 __all__ = ["PREDICTORS", "choose_predictors", "from_residuals", "planes", "to_residuals", "warm_up"]
 
 PREDICTORS = ("none", "left", "mean", "med", "back")
-_TOGETHER = 32  # samples
 _PLANE = 1 << 14  # latents; of a larger one, turned samples would not stay in the processor's cache
 _WORTH = 0.02  # bits a latent; a smaller gain is not worth the time to undo a prediction
 
@@ -48,12 +48,14 @@ def to_residuals(latents: NDArray[np.int8], predictors: NDArray[np.uint8]) -> ND
 def from_residuals(residuals: NDArray[np.int8], predictors: NDArray[np.uint8]) -> None:
     """Undo `to_residuals` in place on a C-contiguous `int8 [N, c, *space]`."""
     if predictors.any() and residuals.size:
-        _undo(planes(residuals), predictors)
+        view = planes(residuals)
+        _undo(view, in_words(view), predictors)
 
 
 def warm_up() -> None:
     """Load what `from_residuals` runs."""
-    _undo(np.zeros((0, 1, 1, 1, 1), np.int8), np.zeros(1, np.uint8))
+    nothing = np.zeros((0, 1, 1, 1, 1), np.int8)
+    _undo(nothing, in_words(nothing), np.zeros(1, np.uint8))
 
 
 def choose_predictors(latents: Sequence[NDArray[np.int8]]) -> NDArray[np.uint8]:
@@ -151,38 +153,27 @@ def _undo_four(a: Any, b: Any, c: Any, d: Any, predictor: Any) -> None:  # pragm
 
 
 @compiled
-def _undo_med(x: Any, channel: Any, plane: Any, turned: Any) -> None:  # pragma: no cover  (compiled)
-    """`_undo_one` of a plane of `_TOGETHER` samples, turned so that those of one place lie side by side in a vector."""
-    _, _, _, rows, columns = x.shape
-    for k in range(_TOGETHER):
-        of = x[k, channel, plane]
-        for row in range(rows):
-            for column in range(columns):
-                turned[row * columns + column, k] = of[row, column]
+def _undo_med(turned: Any, rows: Any, columns: Any) -> None:  # pragma: no cover  (compiled)
+    """`_undo_one` of planes of `TOGETHER` samples that were turned, all in step."""
     for here in range(1, columns):
-        for k in range(_TOGETHER):
+        for k in range(TOGETHER):
             turned[here, k] += turned[here - 1, k]
     for row in range(1, rows):
-        for k in range(_TOGETHER):
+        for k in range(TOGETHER):
             turned[row * columns, k] += turned[(row - 1) * columns, k]
         for here in range(row * columns + 1, (row + 1) * columns):
-            for k in range(_TOGETHER):
+            for k in range(TOGETHER):
                 w, n = np.int16(turned[here - 1, k]), np.int16(turned[here - columns, k])
                 even = np.int16(w + n - np.int16(turned[here - columns - 1, k]))
                 guess = min(max(even, min(w, n)), max(w, n))
                 turned[here, k] = np.int8(np.int16(turned[here, k]) + guess)
-    for k in range(_TOGETHER):
-        of = x[k, channel, plane]
-        for row in range(rows):
-            for column in range(columns):
-                of[row, column] = turned[row * columns + column, k]
 
 
 @compiled
-def _undo(x: Any, predictors: Any) -> None:  # pragma: no cover  (compiled)
+def _undo(x: Any, words: Any, predictors: Any) -> None:  # pragma: no cover  (compiled)
     samples, channels, depth, rows, columns = x.shape
-    turning = samples >= _TOGETHER and rows * columns <= _PLANE
-    turned = np.empty((rows * columns if turning else 0, _TOGETHER), np.int8)
+    turning = samples >= TOGETHER and rows * columns <= _PLANE
+    turned = np.empty((rows * columns if turning else 0, TOGETHER), np.int8)
     for channel in range(channels):
         predictor = predictors[channel]
         if predictor == 4:
@@ -190,10 +181,13 @@ def _undo(x: Any, predictors: Any) -> None:  # pragma: no cover  (compiled)
                 for plane in range(1, depth):
                     x[sample, channel, plane] += x[sample, channel, plane - 1]
         elif predictor:
-            together = samples - samples % _TOGETHER if turning and predictor == 3 else 0
-            for sample in range(0, together, _TOGETHER):
+            together = samples - samples % TOGETHER if turning and predictor == 3 else 0
+            for sample in range(0, together, TOGETHER):
+                some = slice(sample, sample + TOGETHER)
                 for plane in range(depth):
-                    _undo_med(x[sample : sample + _TOGETHER], channel, plane, turned)
+                    turn(x[some, channel, plane], words[some, channel, plane], turned)
+                    _undo_med(turned, rows, columns)
+                    turn_back(turned, words[some, channel, plane], x[some, channel, plane])
             four = samples - samples % 4
             for sample in range(together, four, 4):
                 for plane in range(depth):
