@@ -96,3 +96,27 @@ def test_a_descriptor_that_went_stale_is_opened_anew(tmp_path, monkeypatch):
     failures += [errno.EIO]
     with pytest.raises(DatasetError, match="cannot be read"):
         file[0:4]
+
+
+def test_what_is_read_into_memory_is_all_there_or_an_error(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    file, memory = OpenFile(path, 10), bytearray(4)
+    into, failures = open_files._READ_INTO, []
+
+    def read(descriptor, parts, offset):
+        if failures:
+            raise OSError(failures.pop(), "Stale file handle")
+        return into(descriptor, [parts[0][:1]], offset)  # as signals and network drives may have it
+
+    for one in (into, open_files._copy_into, read):
+        monkeypatch.setattr(open_files, "_READ_INTO", one)
+        file.read_into(memoryview(memory), [(2, 2, 3), (0, 2, 7)])
+        assert memory == b"7834"
+        memory[:] = bytes(4)
+    failures += [errno.ESTALE]
+    file.read_into(memoryview(memory), [(0, 4, 6)])
+    assert memory == b"6789"
+    os.truncate(path, 8)
+    with pytest.raises(FormatError, match=r"file ends before byte 9 of 10: cut short"):
+        file.read_into(memoryview(memory), [(0, 4, 5)])

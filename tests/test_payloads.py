@@ -18,7 +18,9 @@ def samples(shape, count):
 def part(coder, latents, places, change=lambda payloads: payloads):
     payloads = change(coder.encode(latents))
     crcs = [zlib.crc32(sample.tobytes()) for sample in latents]
-    return Payloads(places, [memoryview(payload) for payload in payloads], crcs, latents.shape[1:], coder)
+    sizes = [len(payload) for payload in payloads]
+    stored = np.array([[sum(sizes[:i]), size, crc] for i, (size, crc) in enumerate(zip(sizes, crcs, strict=True))])
+    return Payloads(np.array(places), b"".join(payloads), stored, latents.shape[1:], coder)
 
 
 @pytest.mark.parametrize("kind", [ZstdCoder, RansCoder])
@@ -56,7 +58,10 @@ def test_a_wrong_payload_spoils_no_other_unnoticed(kind, change):
     found, broken = decode_payloads([spoilt])
     assert all(broken[i] or (found[i] == x[i]).all() for i in range(6))
     assert not broken[:2].any()
+    [_], [still] = decode_payloads([part(coder, x[:1], [0], lambda _: [b""])])
+    assert still
     for i in (0, 1, 3, 4, 5):  # as a reader tries what is broken once more
-        [again], [still] = decode_payloads([spoilt._replace(places=[0], data=[spoilt.data[i]], crcs=[spoilt.crcs[i]])])
+        alone = spoilt._replace(places=np.zeros(1, np.int64), stored=spoilt.stored[i : i + 1])
+        [again], [still] = decode_payloads([alone])
         assert not still
         assert (again == x[i]).all()

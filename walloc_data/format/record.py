@@ -63,9 +63,9 @@ class Record:
         return len(self.crcs)
 
     @cached_property
-    def stored(self) -> list[tuple[int, int, int]]:
-        """Of each sample, the offset and the bytes of its payload, and its CRC."""
-        return list(zip(*self.segments.T.tolist(), self.crcs.tolist(), strict=True))
+    def stored(self) -> NDArray[np.int64]:
+        """Of each sample, the offset and the bytes of its payload, and its CRC, `[N, 3]`."""
+        return np.column_stack([self.segments, self.crcs]).astype(np.int64)
 
     @cached_property
     def shape(self) -> tuple[int, ...] | None:

@@ -8,7 +8,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,15 @@ def _read_by_seeking(descriptor: int, size: int, offset: int) -> bytes:
 
 
 _READ: Callable[[int, int, int], bytes] = getattr(os, "pread", _read_by_seeking)  # Windows has no pread
+
+
+def _copy_into(descriptor: int, parts: Sequence[memoryview], offset: int) -> int:
+    data = _READ(descriptor, len(parts[0]), offset)
+    parts[0][: len(data)] = data
+    return len(data)
+
+
+_READ_INTO: Callable[[int, Sequence[memoryview], int], int] = getattr(os, "preadv", _copy_into)
 
 
 def _allowed() -> int:
@@ -55,9 +64,6 @@ class _Descriptor:
 _OPEN: "deque[_Descriptor]" = deque(maxlen=_allowed())  # those opened last, of all datasets of this process
 
 
-_WORTH, _MODEST = 4, 1 << 20  # how many times too much is read in one piece, and its bytes, at most
-
-
 class OpenFile:
     """The bytes of a file that is to have `size` of them; its slices are read when they are asked for.
 
@@ -82,29 +88,20 @@ class OpenFile:
             raise FormatError(f"{self.path} ends before byte {part.stop} of {self._size}: cut short; copy it again")
         return data
 
-    def pieces(self, rows: "Sequence[tuple[int, int, Any]]") -> list[Any]:
-        """Slices, by offset and bytes, in the order of their offsets: one read each, or one of all that lies close."""
-        if len(rows) == 1:  # of shuffled samples, most often
-            [(at, size, _)] = rows
-            try:
-                data = _READ((self._descriptor() or self._open()).number, size, at)
-            except OSError:
-                return [self[at : at + size]]
-            return [data if len(data) == size else self[at : at + size]]
-        size = sum([row[1] for row in rows])
-        start, stop = rows[0][0], rows[-1][0] + rows[-1][1]
-        if stop - start < _WORTH * size and stop - start <= _MODEST:
-            whole = memoryview(self[start:stop])
-            return [whole[at - start : at - start + size] for at, size, _ in rows]
-        try:
+    def read_into(self, memory: memoryview, pieces: Iterable[tuple[int, int, int]]) -> None:
+        """Fill memory: of each piece, where it begins there, its bytes, and its offset in the file."""
+        number = -1
+        with suppress(OSError):  # which a slice then tells, if it does not pass
             descriptor = self._descriptor() or self._open()
-            read, number = _READ, descriptor.number
-            found = [read(number, size, at) for at, size, _ in rows]
-        except OSError:
-            found = []
-        if sum(map(len, found)) == size:
-            return found
-        return [self[at : at + size] for at, size, _ in rows]
+            number = descriptor.number
+        for start, size, offset in pieces:
+            part = memory[start : start + size]
+            try:
+                read = _READ_INTO(number, [part], offset)
+            except OSError:
+                read = 0
+            if read != size:
+                part[:] = self[offset : offset + size]
 
     def _read(self, start: int, stop: int) -> bytes:
         descriptor = self._descriptor() or self._open()

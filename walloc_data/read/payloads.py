@@ -1,7 +1,8 @@
 """Payloads to latents, all of one shape and coder in one call of the coder."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,8 @@ from walloc_data.read.open_files import OpenFile
 __all__ = ["Empty", "Payloads", "decode_payloads", "new_array", "stored_payloads"]
 
 Empty: TypeAlias = Callable[[tuple[int, ...]], NDArray[np.int8]]
+_SPARE: "deque[NDArray[np.uint8]]" = deque(maxlen=8)  # one a thread that reads, which gives it back
+_SPARE_BYTES = 1 << 24  # more is not kept
 
 
 def new_array(shape: tuple[int, ...]) -> NDArray[np.int8]:
@@ -26,12 +29,13 @@ def new_array(shape: tuple[int, ...]) -> NDArray[np.int8]:
 class Payloads(NamedTuple):
     """Samples of one shape `(c, *space)` and one coder as they are stored.
 
-    Their `places` in the batch, their bytes, and the CRC32 of their latents (None: it is not checked).
+    Their `places` in the batch, int64 `[N]`; what they lie in, bytes or an `OpenFile`; and of each the offset in that,
+    its bytes, and the CRC32 of its latents (-1: it is not checked), int64 `[N, 3]`.
     """
 
-    places: Sequence[int]
-    data: Sequence[Any]
-    crcs: Sequence[int | None]
+    places: NDArray[np.int64]
+    buffer: Any
+    stored: NDArray[np.int64]
     shape: tuple[int, ...]
     coder: Coder
 
@@ -48,30 +52,23 @@ def stored_payloads(
 
     Of the first `channels` alone nothing is checked: the CRC is that of whole latents.
     """
-    rows, numbers = record.stored, slots.tolist()
-    stored = [rows[number] for number in numbers]
-    data: Sequence[Any]
-    if isinstance(buffer, OpenFile):
-        data = buffer.pieces(stored)
-    else:
-        data = [buffer[start : start + size] for start, size, _ in stored]
-    kept = channels or record.channels
-    crcs = [row[2] for row in stored] if kept == record.channels else [None] * len(stored)
+    stored, kept = record.stored[slots], channels or record.channels
+    if kept != record.channels:
+        stored[:, 2] = -1
     if record.shape:
-        return [Payloads(places.tolist(), data, crcs, (kept, *record.shape[1:]), coder)]
-    shapes = [(kept, *record.latent_shape(number)[1:]) for number in numbers]
-    each = zip(places.tolist(), data, crcs, shapes, strict=True)
-    return [Payloads([place], [payload], [crc], shape, coder) for place, payload, crc, shape in each]
+        return [Payloads(places, buffer, stored, (kept, *record.shape[1:]), coder)]
+    shapes = [(kept, *record.latent_shape(number)[1:]) for number in slots.tolist()]
+    each = zip(places[:, None], stored[:, None], shapes, strict=True)
+    return [Payloads(place, buffer, one, shape, coder) for place, one, shape in each]
 
 
 def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tuple[Any, NDArray[np.bool_]]:
     """Latents of a batch, whose places the parts fill, and which of them are damaged, bool `[N]`.
 
     Latents are int8 `[N, c, *space]`, an array that `empty` gives, or a list of `[c, *space]` where their shapes
-    differ. Wherever the payloads lie, they are copied together first: less to copy than latents, which then are
-    decoded to where they belong.
+    differ. Raises `FormatError` or `DatasetError` where a file cannot be read.
     """
-    samples = sum(len(part.places) for part in parts)
+    samples = sum([len(part.places) for part in parts])
     broken = np.zeros(samples, bool)
     alike: dict[tuple[tuple[int, ...], int], list[Payloads]] = {}
     for part in parts:
@@ -79,36 +76,77 @@ def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tupl
     shapes = {shape for shape, _ in alike}
     latents: Any = [None] * samples if len(shapes) > 1 else empty((samples, *(shapes or {(0,)}).pop()))
     for group in alike.values():
-        together = _in_order(group)
-        decoded = latents if len(alike) == 1 else np.empty((len(together.places), *together.shape), np.int8)
-        broken[together.places] = _decode(together, decoded)
+        places = np.concatenate([part.places for part in group])
+        order = np.argsort(places)
+        decoded = latents if len(alike) == 1 else np.empty((len(places), *group[0].shape), np.int8)
+        broken[places[order]] = _decode(group, order, decoded)
         if decoded is not latents:
-            for place, sample in zip(together.places, decoded, strict=True):
+            for place, sample in zip(places[order].tolist(), decoded, strict=True):
                 latents[place] = sample
     return latents, broken
 
 
-def _in_order(group: Sequence[Payloads]) -> Payloads:
-    """Payloads of one shape and coder as one part, by their places."""
-    if len(group) == 1 and len(group[0].places) == 1:
-        return group[0]
-    stored: dict[int, tuple[Any, int | None]] = {}
-    for part in group:
-        stored.update(zip(part.places, zip(part.data, part.crcs, strict=True), strict=True))
-    places = sorted(stored)
-    data, crcs = zip(*map(stored.__getitem__, places), strict=True)
-    return group[0]._replace(places=places, data=data, crcs=crcs)
-
-
-def _decode(part: Payloads, out: NDArray[np.int8]) -> list[bool]:
-    """Decode to `out`, int8 `[N, c, *space]`; which samples are damaged."""
-    lengths = [len(payload) for payload in part.data]
-    segments = np.array([[0, *accumulate(lengths[:-1])], lengths], np.uint64).T
+def _decode(parts: Sequence[Payloads], order: NDArray[np.int64], out: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Decode parts of one shape and coder, in some order, to `out`, int8 `[N, c, *space]`; which are damaged."""
+    stored = np.concatenate([part.stored for part in parts])
+    _, sizes, crcs = stored[order].T
+    ends = np.cumsum(sizes)
+    segments = np.stack([ends - sizes, sizes], 1).astype(np.uint64)
+    memory = _spare(max(1, int(ends[-1])))
+    starts = np.empty_like(ends)
+    starts[order] = ends - sizes
+    _copy(parts, stored, starts, memory.data)
+    coder, whole = parts[0].coder, memory[: max(1, ends[-1])]
     try:
-        part.coder.decode(b"".join(part.data), segments, out)
+        coder.decode(whole, segments, out)
+        broken = np.zeros(len(out), bool)
     except CoderError:
-        if len(out) == 1:
-            return [True]
-        alone = [part._replace(places=[0], data=[d], crcs=[c]) for d, c in zip(part.data, part.crcs, strict=True)]
-        return [_decode(one, sample[None])[0] for one, sample in zip(alone, out, strict=True)]
-    return [crc is not None and crc32(sample) != crc for sample, crc in zip(out, part.crcs, strict=True)]
+        broken = np.array([not _decodes(coder, whole, segments[i : i + 1], out[i : i + 1]) for i in range(len(out))])
+    if memory.nbytes <= _SPARE_BYTES:
+        _SPARE.append(memory)
+    if crcs.max() < 0:
+        return broken
+    size, flat = out[0].nbytes, out.data.cast("B")
+    found = np.array([crc32(flat[start : start + size]) for start in range(0, out.nbytes, size)])
+    broken |= (found != crcs) & (crcs >= 0)
+    return broken
+
+
+def _copy(parts: Sequence[Payloads], stored: NDArray[np.int64], starts: NDArray[np.int64], memory: memoryview) -> None:
+    """Bring payloads to where each is to start in memory: in one piece what lies one behind the other here and there.
+
+    They are less to copy than latents, which then are decoded to where they belong.
+    """
+    offsets, sizes, _ = stored.T
+    others = [number for number, part in enumerate(parts) if not number or part.buffer is not parts[number - 1].buffer]
+    edges = np.cumsum([0, *(len(part.places) for part in parts)])[others]
+    first = np.ones(len(stored), bool)
+    first[1:] = (np.diff(offsets) != sizes[:-1]) | (np.diff(starts) != sizes[:-1])
+    first[edges] = True
+    at = np.flatnonzero(first)
+    pieces = zip(starts[at].tolist(), np.add.reduceat(sizes, at).tolist(), offsets[at].tolist(), strict=True)
+    counts = np.diff(np.searchsorted(at, edges), append=len(at)).tolist()
+    for buffer, count in zip([parts[number].buffer for number in others], counts, strict=True):
+        some = islice(pieces, count)
+        if isinstance(buffer, OpenFile):
+            buffer.read_into(memory, some)
+        else:
+            for start, size, offset in some:
+                memory[start : start + size] = buffer[offset : offset + size]
+
+
+def _decodes(coder: Coder, memory: Any, segments: NDArray[np.uint64], out: NDArray[np.int8]) -> bool:
+    try:
+        coder.decode(memory, segments, out)
+    except CoderError:
+        return False
+    return True
+
+
+def _spare(size: int) -> NDArray[np.uint8]:
+    """Memory of so many bytes or more, used over and over: what is new costs more in page faults than in copying."""
+    try:
+        memory = _SPARE.pop()
+    except IndexError:
+        memory = np.empty(0, np.uint8)
+    return memory if memory.nbytes >= size else np.empty(size + size // 4, np.uint8)

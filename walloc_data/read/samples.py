@@ -64,8 +64,8 @@ def gathered(parts: "Sequence[tuple[Group, Column | None]]", samples: int, kind:
     if len(arrays) == len(parts) and len(shapes) == 1:
         dtypes = {array.dtype for array in arrays}
         whole = np.empty((samples, *shapes.pop()), np.result_type(*dtypes, *([kind.partition("[")[0]] if kind else [])))
-        for group, column in parts:
-            whole[group.places] = np.asarray(column)[group.slots]
+        chosen = [array[group.slots] for array, (group, _) in zip(arrays, parts, strict=True)]
+        whole[np.concatenate([group.places for group, _ in parts])] = np.concatenate(chosen)
         return whole
     values: list[Any] = [None] * samples
     alike = len(arrays) == len(parts)
