@@ -1,13 +1,24 @@
 """Threads that end with what they work for, whatever they wait for."""
 
+import os
+import signal
 import socket
 import threading
+import time
+import weakref
+from collections import deque
+from functools import partial
 
 import pytest
 
 from walloc_data.storage.work import Stopped, Work, check, held, pause, waits_on
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 SOON = 20.0
+
+
+class Thing:
+    """Something that can be watched."""
 
 
 def waiting(work, wait_for):
@@ -85,3 +96,43 @@ def test_results_and_errors_are_those_of_the_call():
     check()
     pause(0)
     assert hold(threading.Lock()) == "held"
+
+
+def resting():
+    return [thread for thread in threading.enumerate() if thread.name == "resting"]
+
+
+def test_a_thread_serves_one_work_after_another_and_keeps_nothing_of_it(monkeypatch):
+    at_rest = deque()
+    monkeypatch.setattr("walloc_data.storage.work._RESTING", at_rest)
+    kept, whose = [], []
+    for _ in range(3):
+        with Work(1, "test") as work:
+            held_by, future = Thing(), work.submit(threading.get_ident)
+            kept.append(weakref.ref(held_by))
+            whose.append(work.result(future))
+            work.result(work.submit(partial(repr, held_by)))
+            del held_by, future
+        deadline = time.monotonic() + SOON
+        while not at_rest or kept[-1]() is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+    assert len(set(whose)) == 1
+
+
+def test_no_thread_rests_while_the_process_forks():
+    with Work(3, "test") as work:
+        for future in [work.submit(lambda: pause(0.01)) for _ in range(3)]:
+            work.result(future)
+    deadline = time.monotonic() + SOON
+    while not resting():
+        assert time.monotonic() < deadline
+    child = os.fork()
+    if not child:
+        try:
+            signal.alarm(20)
+            with Work(1, "test") as work:
+                os._exit(work.result(work.submit(lambda: 7)))
+        finally:
+            os._exit(255)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

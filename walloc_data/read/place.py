@@ -4,7 +4,9 @@ import os
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 __all__ = ["Place"]
@@ -22,17 +24,20 @@ class Place:
         self._shared = torch.tensor([0, 0, 1, 0, 0])  # epoch, samples, times set, that as workers began, iteration
         self._share()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_numbers"}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._share()
 
     @property
-    def _memory(self) -> torch.Tensor:
+    def _memory(self) -> NDArray[np.int64]:
         """What is shared with workers alone: ranks that are forked have a place of their own."""
         if self._process != os.getpid() and get_worker_info() is None:
             self._process, self._shared = os.getpid(), self._shared.clone()
             self._share()
-        return self._shared
+        return self._numbers
 
     @property
     def epoch(self) -> int:
@@ -73,3 +78,4 @@ class Place:
         if not memory.is_shared():  # as it is in a spawned worker, but not in a copy
             with suppress(RuntimeError, OSError):  # no shared memory at all: then there are no workers either
                 memory.share_memory_()
+        self._numbers = self._shared.numpy()  # the same memory: torch takes longer to find a number than to batch some

@@ -1,9 +1,11 @@
 """Threads that end with what they work for: an iteration that is left, a call that fails, the process."""
 
 import atexit
+import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from concurrent.futures import CancelledError, Future
@@ -17,6 +19,7 @@ __all__ = ["Stopped", "Work", "check", "held", "pause", "waits_on"]
 _T = TypeVar("_T")
 _LOOK = 0.1  # seconds between looks whether a thread that waits for another is to end
 _LEAVE = 1.0  # seconds that the process waits for threads, when it ends, to be done with what they compute
+_REST = 5.0  # seconds that a thread waits for further work: starting one takes as long as a small batch
 
 
 class Stopped(Exception):
@@ -41,14 +44,54 @@ class _End:
 
 
 class _Thread(threading.Thread):
-    def __init__(self, tasks: "SimpleQueue[_Task | None]", end: _End, name: str) -> None:
-        super().__init__(name=name, daemon=True)
-        self.tasks, self.end = tasks, end
+    """Serves one work after another, and ends when none has asked for it for a while."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.asked: SimpleQueue[tuple[SimpleQueue[_Task | None], _End, str] | None] = SimpleQueue()
+        self.tasks: SimpleQueue[_Task | None]
+        self._rest()
 
     def run(self) -> None:
-        while (task := self.tasks.get()) is not None:
-            task.run(self.end)
-            del task  # or an idle thread would keep its result
+        while asked := self._asked():
+            self.tasks, self.end, self.name = asked
+            del asked
+            while (task := self.tasks.get()) is not None:
+                task.run(self.end)
+                del task  # or an idle thread would keep its result
+            self._rest()
+            _RESTING.append(self)
+
+    def leave(self) -> None:
+        """End as soon as what is under way allows it."""
+        self.end.bring()
+        self.tasks.put(None)
+        self.asked.put(None)
+
+    def _rest(self) -> None:
+        self.tasks = SimpleQueue()
+        self.end, self.name = _End(lambda: True), "resting"
+
+    def _asked(self) -> "tuple[SimpleQueue[_Task | None], _End, str] | None":
+        while True:
+            try:
+                return self.asked.get(timeout=_REST)
+            except Empty:
+                with suppress(ValueError):  # somebody takes it at this moment
+                    _RESTING.remove(self)
+                    return None
+
+
+_RESTING: deque[_Thread] = deque()  # the last one rested the least, so that the others end
+
+
+def _thread() -> _Thread:
+    try:
+        return _RESTING.pop()
+    except IndexError:
+        thread = _Thread()
+        thread.start()
+        return thread
 
 
 class _Task:
@@ -66,7 +109,7 @@ class _Task:
 
 
 class Work:
-    """A few threads, made as they are needed. Unlike those of an executor, nobody waits for them, exits included.
+    """A few threads, had as they are needed. Unlike those of an executor, nobody waits for them, exits included.
 
     When it is stopped, what has not begun is cancelled, and what waits (in `pause`, for a lock that is `held`, for a
     socket that it `waits_on`) raises `Stopped`, or an error that nobody reads. Work begun in a thread of other work is
@@ -80,7 +123,7 @@ class Work:
         self._end = here.end if isinstance(here, _Thread) else _End(wanted)
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._most, self._name = threads, name
-        self._threads: list[_Thread] = []
+        self._threads = 0
 
     def submit(self, call: Callable[[], _T]) -> "Future[_T]":
         """Have a thread call it."""
@@ -89,9 +132,9 @@ class Work:
             task.run(self._end)
             return task.future
         self._tasks.put(task)
-        if len(self._threads) < self._most:
-            self._threads.append(_Thread(self._tasks, self._end, self._name))
-            self._threads[-1].start()
+        if self._threads < self._most:
+            self._threads += 1
+            _thread().asked.put((self._tasks, self._end, self._name))
         return task.future
 
     def stop(self) -> None:
@@ -102,7 +145,7 @@ class Work:
             while task := self._tasks.get_nowait():
                 task.future.cancel()
                 task.future.set_running_or_notify_cancel()
-        for _ in self._threads:
+        for _ in range(self._threads):
             self._tasks.put(None)
 
     def result(self, future: "Future[_T]") -> _T:
@@ -171,8 +214,24 @@ def _leave() -> None:
     """End all work; what computes may finish, since native code must not run on while the process is taken down."""
     threads = [thread for thread in threading.enumerate() if isinstance(thread, _Thread)]
     for thread in threads:
-        thread.end.bring()
-        thread.tasks.put(None)
+        thread.leave()
     deadline = time.monotonic() + _LEAVE
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _leave_rest() -> None:
+    """No thread rests while the process forks: children would not have it, and Python warns of threads."""
+    resting = list(iter(_popped, None))
+    for thread in resting:
+        thread.asked.put(None)
+    for thread in resting:
+        thread.join(_LEAVE)
+
+
+def _popped() -> _Thread | None:
+    return _RESTING.pop() if _RESTING else None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_leave_rest, after_in_child=_RESTING.clear)
