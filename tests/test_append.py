@@ -266,3 +266,47 @@ def test_a_stream_sees_the_new_length(out, source):
     after = StreamingLatentDataset(out, batch_size=4, columns=("key",))
     assert len(after) == 8
     assert len({key for _, keys in after for key in keys}) == 32
+
+
+def keys_of(stream):
+    return [key for _, keys in stream for key in keys]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stream_resumed_across_an_append_ends_its_epoch_and_then_sees_all(out, source, workers):
+    def stream(**options):
+        return StreamingLatentDataset(out, batch_size=5, columns=("key",), seed=3, **options)
+
+    undisturbed = keys_of(stream())
+    before = stream()
+    loader = before.loader()
+    first = [key for _, (_, keys) in zip(range(2), loader, strict=False) for key in keys]
+    state = loader.state_dict()
+    add(source, range(24, 41))
+    append_dataset(out, source)
+    after = stream().loader(num_workers=workers, persistent_workers=bool(workers))
+    after.load_state_dict(state)
+    assert after.state_dict() == state
+    [_, keys] = next(iter(after))
+    again = stream().loader(num_workers=workers, persistent_workers=bool(workers))
+    halfway = after.state_dict() if not workers else state
+    again.load_state_dict(state)
+    rest = keys_of(again)
+    assert keys == rest[:5]
+    assert first + rest == undisturbed  # the order that the epoch had, to its end
+    assert again.state_dict()["epoch"] == 1
+    new = stream()
+    new.set_epoch(1)
+    assert again.state_dict()["order"] == new.state_dict()["order"] != state["order"]
+    second = keys_of(again)
+    assert len(set(second)) == 41
+    assert second == keys_of(new)  # the next, that of all samples
+    if not workers:
+        assert halfway["order"] == state["order"]
+        third = stream()
+        third.load_state_dict(halfway)  # and so once more
+        assert first + keys + keys_of(third) == undisturbed
+        with pytest.raises(DatasetError, match="the state is of another run"):  # its filter may now keep others
+            stream(where="label == 0").load_state_dict(
+                stream(where="label < 2").state_dict() | {"order": state["order"]}
+            )

@@ -17,6 +17,7 @@ from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
 from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
+from walloc_data.read.grown import Grown, split_text
 from walloc_data.read.loader import StreamingLoader
 from walloc_data.read.opened import OpenedDataset, any_ragged, decoded_by, open_dataset
 from walloc_data.read.ranks import Ranks, UnknownRank
@@ -115,8 +116,9 @@ class StreamingLatentDataset(IterableDataset[Any]):
         self.classes = list(datasets[0].manifest.classes.get("label", []))
         reader = SplitReader(datasets, split, channels=channels, where=where, skip=on_damage == "skip")
         orders: list[SplitOrder | FilteredOrder] = []
+        mixing: dict[str, Any] = {"seed": seed, "shuffle": shuffle, "window": window}
         for number, dataset in enumerate(datasets):
-            mixing: dict[str, Any] = {"seed": seed + number, "shuffle": shuffle, "window": window}
+            mixing["seed"] = seed + number
             if reader.selection is None:
                 shards = [shard.samples for shard in dataset.shards(split)]
                 orders.append(SplitOrder(shards, dataset.manifest.block, **mixing))
@@ -124,17 +126,22 @@ class StreamingLatentDataset(IterableDataset[Any]):
                 orders.append(FilteredOrder(reader.selection.runs[number], **mixing))
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
         length = epoch_samples or order.length
-        cut = partial(_cut, length, batch_size, lanes, drop_last)
+        cut = partial(_cut, batch_size, lanes, drop_last)
+        grown = None
+        if weights is None and where is None:
+            manifest, shards_now = datasets[0].manifest, datasets[0].shards(split)
+            grown = Grown(manifest.fingerprint, manifest.block, shards_now, mixing, epoch_samples, cut)
         ragged = any_ragged(datasets, decoded=choice.decoded)
         self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
         step_batches = StepBatches(
             order,
-            cut,
+            partial(cut, length),
             self._batches,
             seed=seed,
             threads=threads or 1,
             worker_threads=threads or int(reader.remote),
             ahead_bytes=ahead_bytes,
+            grown=grown,
         )
         self._steps = Steps(
             step_batches,
@@ -247,7 +254,7 @@ def _weights(root: Mapping[str, float]) -> list[float]:
     return weights
 
 
-def _cut(length: int, batch_size: int, lanes: int, drop_last: bool, world: int) -> Cut:
+def _cut(batch_size: int, lanes: int, drop_last: bool, length: int, world: int) -> Cut:
     """An epoch as it is cut for a number of ranks; `batch_size` is of one."""
     return Cut(length=length, batch=batch_size * world, world=world, lanes=lanes, drop_last=drop_last)
 
@@ -255,7 +262,5 @@ def _cut(length: int, batch_size: int, lanes: int, drop_last: bool, world: int) 
 def _digest(datasets: Sequence[OpenedDataset], split: str) -> str:
     digest = hashlib.sha256()
     for dataset in datasets:
-        digest.update(f"{dataset.manifest.fingerprint} {dataset.manifest.block}\n".encode())
-        for shard in dataset.shards(split):
-            digest.update(f"{shard.name} {shard.samples} {shard.sha256}\n".encode())
+        digest.update(split_text(dataset.manifest.fingerprint, dataset.manifest.block, dataset.shards(split)))
     return digest.hexdigest()[:16]

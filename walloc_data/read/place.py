@@ -21,7 +21,8 @@ class Place:
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._shared = torch.tensor([0, 0, 1, 0, 0])  # epoch, samples, times set, that as workers began, iteration
+        self._shared = torch.tensor([0, 0, 1, 0, 0, 0])  # epoch, samples, times set, that as workers began,
+        # iteration, shards
         self._share()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -50,6 +51,11 @@ class Place:
         return int(self._memory[1])
 
     @property
+    def shards(self) -> int:
+        """The first shards of the split, which the order of this epoch is of; 0: of all."""
+        return int(self._memory[5])
+
+    @property
     def begun(self) -> bool:
         """Whether workers have begun there since it was set."""
         return bool(self._memory[3] == self._memory[2])
@@ -64,9 +70,9 @@ class Place:
         self._memory[4] += 1
         return self.iteration
 
-    def set(self, epoch: int, done: int) -> None:
+    def set(self, epoch: int, done: int, shards: int = 0) -> None:
         """Begin there."""
-        self._memory[0], self._memory[1] = epoch, done
+        self._memory[0], self._memory[1], self._memory[5] = epoch, done, shards
         self._memory[2] += 1
 
     def begin(self) -> None:

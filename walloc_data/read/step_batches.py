@@ -14,6 +14,7 @@ from torch.utils.data import get_worker_info
 from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
 from walloc_data.read.ahead import Ahead
 from walloc_data.read.batches import Batches
+from walloc_data.read.grown import Grown
 from walloc_data.read.payloads import Empty, new_array
 from walloc_data.read.samples import Samples
 
@@ -23,17 +24,19 @@ BY_HAND = -1  # no number of an iteration: those of a worker of a `DataLoader` m
 
 
 class Step(NamedTuple):
-    """The step that follows `done` samples of an epoch, of one rank: all that a worker needs to know."""
+    """The step that follows `done` samples of an epoch, of one rank: all that a worker needs to know. The epoch is of
+    the first `shards` (0: all)."""
 
     epoch: int
     done: int
     rank: int
     world: int
     iteration: int = BY_HAND
+    shards: int = 0
 
 
 class StepBatches:
-    """Batches of the steps of an order, which `cut` deals to a number of ranks.
+    """Batches of the steps of an order, which `cut` deals to a number of ranks; or of one that it was, as `grown` says.
 
     What a process gives next is read ahead in `threads` threads (`worker_threads` in a worker; 0: it is not), up to
     `ahead_bytes`, as long as the iteration is `wanted`. What transforms draw from torch's generator is a function of
@@ -51,26 +54,41 @@ class StepBatches:
         threads: int,
         worker_threads: int,
         ahead_bytes: int,
+        grown: Grown | None = None,
     ) -> None:
         self.order, self.batches, self.seed = order, batches, seed
         self.threads, self.worker_threads, self.ahead_bytes = threads, worker_threads, ahead_bytes
-        self._cut, self._cut_for = cut, lru_cache(maxsize=4)(cut)
+        self._cut, self.grown = cut, grown
+        self._remember()
         self._ahead: tuple[Step, Ahead[int, Samples]] | None = None  # and the first step of what it is for
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_ahead": None, "_cut_for": None}
+        return {**self.__dict__, "_ahead": None, "_cut_for": None, "_order_of": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._cut_for = lru_cache(maxsize=4)(self._cut)
+        self._remember()
 
-    def cut(self, world: int) -> Cut:
-        """How the order is cut for so many ranks. Raises `DatasetError` where that cannot be."""
-        return self._cut_for(world)
+    def _remember(self) -> None:
+        self._cut_for = lru_cache(maxsize=4)(self._cut_anew)
+        self._order_of = lru_cache(maxsize=1)(self._ordered)
+
+    def cut(self, world: int, shards: int = 0) -> Cut:
+        """How the order, of all or the first shards, is cut for so many ranks. Raises `DatasetError` where that cannot
+        be."""
+        return self._cut_for(world, shards)
+
+    def _cut_anew(self, world: int, shards: int) -> Cut:
+        if self.grown is None or not shards:
+            return self._cut(world)
+        return self.grown.cut(self.grown.length(shards), world)
+
+    def _ordered(self, shards: int) -> SplitOrder | FilteredOrder | MixedOrder:
+        return self.order if self.grown is None or not shards else self.grown.order(shards)
 
     def get(self, step: Step, wanted: Callable[[int], bool], empty: Empty = new_array) -> Any:
         """The batch of a step. What is not read ahead has its latents in an array that `empty` makes."""
-        worker, cut = get_worker_info(), self.cut(step.world)
+        worker, cut = get_worker_info(), self.cut(step.world, step.shards)
         threads = self.worker_threads if worker else self.threads
         if not threads:
             return self._finished(step, self.batches.read(self.numbers(step), empty))
@@ -85,10 +103,10 @@ class StepBatches:
 
     def numbers(self, step: Step) -> NDArray[np.int64]:
         """Samples of a step, numbered as in `LatentDataset`, int64."""
-        cut = self.cut(step.world)
+        cut, order = self.cut(step.world, step.shards), self._order_of(step.shards)
         offset = step.epoch * cut.length
         spans = cut.spans(step.done, step.rank)
-        return np.concatenate([self.order.samples(offset + start, offset + stop) for start, stop in spans])
+        return np.concatenate([order.samples(offset + start, offset + stop) for start, stop in spans])
 
     def close(self) -> None:
         """End what is read ahead."""

@@ -20,24 +20,26 @@ _LOG = logging.getLogger("walloc_data")
 
 
 class Pass(NamedTuple):
-    """One iteration: the steps that are left of an epoch; `left` are the samples done before each."""
+    """One iteration: the steps that are left of an epoch; `left` are the samples done before each. See `Step`."""
 
     epoch: int
     rank: int
     cut: Cut
     left: range
     iteration: int = BY_HAND
+    shards: int = 0
 
     def step(self, done: int) -> Step:
         """The step that follows `done` samples."""
-        return Step(self.epoch, done, self.rank, self.cut.world, self.iteration)
+        return Step(self.epoch, done, self.rank, self.cut.world, self.iteration, self.shards)
 
 
 class Steps:
     """Steps of epochs: those that the rank gives which this process is.
 
     The state is `(epoch, samples done)`: nothing else is kept between batches. `identity` says of what order it is,
-    `commits` of which commits of the Hub.
+    `commits` of which commits of the Hub. An epoch that began before the dataset has grown ends in the order that it
+    had; the next is of all samples.
     """
 
     def __init__(self, batches: StepBatches, ranks: Ranks, *, identity: Mapping[str, Any], commits: list[str]) -> None:
@@ -48,8 +50,9 @@ class Steps:
         self._given: tuple[int, range] | None = (
             None  # an epoch, and what was left of it, since somebody said where to be
         )
-        self._loaded: tuple[int, int, int] | None = None  # by a worker: epoch, samples done, steps given since
-        self._at = (0, 0, 0)  # of a worker, likewise
+        self._loaded: tuple[int, int, int, int] | None = None  # by a worker: epoch, samples done, steps given since,
+        # shards
+        self._at = (0, 0, 0, 0)  # of a worker, likewise
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pass": None}
@@ -59,21 +62,29 @@ class Steps:
         return self.dealt()[1].steps(0)
 
     def dealt(self) -> tuple[int, Cut]:
-        """The rank that this process is now, and how the order is cut. Raises `DatasetError` where that is unknown."""
+        """The rank that this process is now, and how the epoch is cut. Raises `DatasetError` where that is unknown."""
+        return self._dealt(self.place.shards)
+
+    def _dealt(self, shards: int) -> tuple[int, Cut]:
         rank, world = self.ranks.now()
-        return rank, self.batches.cut(world)
+        return rank, self.batches.cut(world, shards)
+
+    def _next(self, epoch: int, done: int, shards: int) -> tuple[int, int, int]:
+        """Where to go on: an epoch of which no step is left, as it is cut now, has ended."""
+        return (epoch, done, shards) if self._dealt(shards)[1].steps(done) else (epoch + 1, 0, 0)
 
     def begin(self) -> Pass:
         """What is left of the epoch, as an iteration that begins now.
 
         What a `load_state_dict` said counts once; after it, epochs begin at their start.
         """
-        rank, cut = self.dealt()
-        epoch, done = _ended(cut, self.place.epoch, self.place.done)
-        self.ranks.agree(epoch, {**self._order(cut), "batch": cut.batch}, self.commits)
-        self.place.set(epoch, 0)
+        epoch, done, shards = self._next(self.place.epoch, self.place.done, self.place.shards)
+        rank, cut = self._dealt(shards)
+        self.ranks.agree(epoch, {**self._order(cut, shards), "batch": cut.batch}, self.commits)
+        self.place.set(epoch, 0, shards)
         self.batches.close()
-        self._done, self._pass = done, _pass(epoch, rank, cut, done)._replace(iteration=self.place.turn())
+        self._done = done
+        self._pass = _pass(epoch, rank, cut, done)._replace(iteration=self.place.turn(), shards=shards)
         return self._pass
 
     def end(self, of: Pass) -> None:
@@ -124,21 +135,21 @@ class Steps:
 
     def _of_worker(self, number: int, workers: int) -> Iterator[Any]:
         """The part of a worker of a `DataLoader` made by hand. Only `set_epoch` in its parent takes it further."""
-        rank, cut = self.dealt()
         if number == 0:
             if self.place.begun and not self._loaded:
                 _tell_again(self.place.epoch)
             self.place.begin()
-        epoch, start, given = self._loaded or (self.place.epoch, self.place.done, 0)
+        epoch, start, given, shards = self._loaded or (self.place.epoch, self.place.done, 0, self.place.shards)
         self._loaded = None
-        epoch, start = _ended(cut, epoch, start)
-        of = _pass(epoch, rank, cut, start)
-        self._at = (epoch, start, given)
+        epoch, start, shards = self._next(epoch, start, shards)
+        rank, cut = self._dealt(shards)
+        of = _pass(epoch, rank, cut, start)._replace(shards=shards)
+        self._at = (epoch, start, given, shards)
         try:
             for done in of.left[number + given * workers :: workers]:
                 batch = self.batch(of.step(done))
                 given += 1
-                self._at = (epoch, start, given)
+                self._at = (epoch, start, given, shards)
                 yield batch
         finally:
             self.batches.close()
@@ -150,14 +161,14 @@ class Steps:
             self._done = 0
             self.place.set(epoch, 0)
         else:
-            self.place.set(epoch, self.place.done)
+            self.place.set(epoch, self.place.done, self.place.shards)
 
     def state_dict(self) -> dict[str, Any]:
         """See `StreamingLatentDataset.state_dict`."""
-        worker, cut = get_worker_info(), self.dealt()[1]
+        worker, shards = get_worker_info(), self.place.shards
         more: dict[str, Any] = {"commits": list(self.commits)} if self.commits else {}
         if worker:
-            epoch, done, given = self._at
+            epoch, done, given, shards = self._at
             more |= {"given": given, "workers": worker.num_workers}
         elif self.place.begun:
             raise DatasetError(
@@ -166,7 +177,8 @@ class Steps:
             )
         else:
             epoch, done = self.place.epoch, self._done
-        return {"epoch": epoch, "step": done // cut.batch, "samples": done, **more, "order": self._order(cut)}
+        cut = self._dealt(shards)[1]
+        return {"epoch": epoch, "step": done // cut.batch, "samples": done, **more, "order": self._order(cut, shards)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `StreamingLatentDataset.load_state_dict`."""
@@ -175,11 +187,13 @@ class Steps:
             given, order = whole_number("given", state.get("given", 0), least=0), dict(state["order"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(f"this is not the state of a StreamingLatentDataset ({error!r} is wrong)") from error
+        grown = self.batches.grown
+        shards = 0 if grown is None else grown.find(str(order.get("dataset")))
         try:
-            cut = self.dealt()[1]
+            cut = self._dealt(shards)[1]
         except UnknownRank:  # it is settled when an iteration begins
             cut = None
-        own = self.identity if cut is None else self._order(cut)
+        own = self._identity(shards) if cut is None else self._order(cut, shards)
         other = [name for name, value in own.items() if order.get(name) != value]
         if other:
             said = ", ".join(f"{name} {order.get(name)!r}, not {own[name]!r}" for name in other)
@@ -197,10 +211,10 @@ class Steps:
                 "StreamingLatentDataset.loader, whose state loads into any number"
             )
         if worker:
-            self._loaded = epoch, done, given
+            self._loaded = epoch, done, given, shards
         else:
-            epoch, self._done = _ended(cut, epoch, done) if cut else (epoch, done)
-            self.place.set(epoch, self._done)
+            epoch, self._done, shards = self._next(epoch, done, shards) if cut else (epoch, done, shards)
+            self.place.set(epoch, self._done, shards)
             self._given = None
 
     def batch(self, step: Step, empty: Empty = new_array) -> Any:
@@ -210,18 +224,17 @@ class Steps:
     def _wants(self, iteration: int) -> bool:
         return iteration in (BY_HAND, self.place.iteration)
 
-    def _order(self, cut: Cut) -> dict[str, Any]:
+    def _order(self, cut: Cut, shards: int) -> dict[str, Any]:
         """What says that two orders are one; lanes alone make it depend on how many samples a step has."""
-        return {**self.identity, "lanes_batch": cut.batch if cut.lanes > 1 else None}
+        return {**self._identity(shards), "lanes_batch": cut.batch if cut.lanes > 1 else None}
+
+    def _identity(self, shards: int) -> dict[str, Any]:
+        grown = self.batches.grown
+        return self.identity if grown is None or not shards else {**self.identity, **grown.identity(shards)}
 
 
 def _pass(epoch: int, rank: int, cut: Cut, done: int) -> Pass:
     return Pass(epoch, rank, cut, range(done, done + cut.steps(done) * cut.batch, cut.batch))
-
-
-def _ended(cut: Cut, epoch: int, done: int) -> tuple[int, int]:
-    """Where to go on: an epoch of which no step is left, as it is cut now, has ended."""
-    return (epoch, done) if cut.steps(done) else (epoch + 1, 0)
 
 
 def _tell_again(epoch: int) -> None:
