@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.synthetic import IMAGE_CODECS, NAMES, dense_rows, photograph
 from walloc_data.codec import LATENT_MAX, Codec, CodecConfig, fit, psnr
+from walloc_data.codec.exact import exact
 from walloc_data.codec.packets import analyze
 from walloc_data.codec.padding import crop, pad
 from walloc_data.errors import CodecError
@@ -187,6 +188,24 @@ def test_autocast_and_gradients_leave_latents_alone() -> None:
         assert torch.equal(fresh.encode(x), z)
     assert torch.equal(fresh.encode(x.requires_grad_()), z)
     assert not codec.decode(z).requires_grad
+
+
+def test_a_gpu_convolves_in_whole_floats() -> None:
+    allowed = torch.backends.cudnn.allow_tf32
+    with exact(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == allowed
+
+
+def test_a_large_batch_is_decoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = load_codec("rgb-f8c12")
+    z = codec.encode(torch.cat([batch(24, 40)] * 3))
+    with torch.no_grad():
+        whole, floats = codec.decode(z, size=(23, 37)), codec.dequantize(z).requires_grad_()
+        monkeypatch.setattr("walloc_data.codec.codec._CHUNK", 2 * 3 * 24 * 40)
+        assert torch.equal(codec.decode(z, size=(23, 37)), whole)
+        torch.testing.assert_close(codec.decode(floats, size=(23, 37)), whole, atol=1e-5, rtol=0)
+    assert codec.decode(floats).requires_grad
 
 
 def test_the_signal_is_left_as_it_was() -> None:

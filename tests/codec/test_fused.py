@@ -1,9 +1,10 @@
 """The fast map and the fast synthesis are the definition, at every size, tiled or not."""
 
+import numpy as np
 import pytest
 import torch
 
-from walloc_data.codec import clip, line
+from walloc_data.codec import clip, clip_back, line
 from walloc_data.codec.fused import TILE, decode_linear, encode_linear, synthesize_fast
 from walloc_data.codec.packets import analyze, parity_classes, spread_rows, subband_parity, synthesize
 from walloc_data.codec.wavelets import has_parity
@@ -138,6 +139,33 @@ def test_of_sound_reversal_is_exact_to_the_last_bit_wherever_it_is_cut(
     torch.testing.assert_close(y, expected, atol=1e-3 if dtype == torch.float32 else 1e-11, rtol=0)
 
 
+@pytest.mark.parametrize("at_once", [1, 600, 1 << 19])
+@pytest.mark.parametrize(
+    ("levels", "size"), [((2, 2, 3), (12, 44, 104)), ((1, 3, 1), (6, 16, 70)), ((2, 1, 4), (4, 6, 48))]
+)
+def test_clips_of_whole_numbers_go_in_parts(
+    levels: tuple[int, int, int], size: tuple[int, int, int], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (2, 3, *size), dtype=np.uint8))
+    odd, inputs = latent_parity(9, 3), 3 << sum(levels) >> 3
+    mean, weight = noise(3, 1, 1, 1, dtype=torch.float64), noise(9, inputs, dtype=torch.float64)
+
+    def encoded(x: torch.Tensor) -> torch.Tensor:
+        def begin(part: torch.Tensor) -> torch.Tensor:
+            return part.double() / 255 - mean
+
+        return encode_linear(x, wavelet="10/18", levels=levels, weight=weight, odd=odd, begin=begin)
+
+    packets = analyze(x.double() / 255 - mean, wavelet="10/18", levels=levels)
+    matrix = spread_rows(weight, odd, 3, levels, wavelet="10/18")
+    monkeypatch.setattr(clip, "_AT_ONCE", at_once)
+    y = encoded(x)
+    torch.testing.assert_close(y, torch.einsum("cs,bs...->bc...", matrix, packets))
+    for axis in range(3):
+        signs = (1 - 2 * odd[:, axis].double()).reshape(-1, 1, 1, 1)
+        assert torch.equal(encoded(x.flip(2 + axis)), y.flip(2 + axis) * signs)
+
+
 def test_gradients_reach_the_encoder_and_what_is_decoded() -> None:
     weight, odd = noise(2, 4, dtype=torch.float64).requires_grad_(), latent_parity(2, 1)
     x = noise(1, 1, 24, dtype=torch.float64)
@@ -165,7 +193,7 @@ def test_latents_of_clips_are_decoded_as_their_packets_are(
         y = (matrix @ z.flatten(2)).reshape(2, -1, *size)
         expected = synthesize(y, wavelet=wavelet, levels=levels).clamp(-0.5, 0.5)
         for at_once in (1, 3 << 10, 1 << 18):  # a frame or a few at a time, or all
-            monkeypatch.setattr(clip, "_AT_ONCE", at_once)
+            monkeypatch.setattr(clip_back, "_AT_ONCE", at_once)
             x = decode_linear(z, matrix, None, wavelet, levels, finish=lambda x: x.clamp_(-0.5, 0.5))
             torch.testing.assert_close(x, expected)
             added = decode_linear(z, matrix, y, wavelet, levels, finish=lambda x: x.div_(2).clamp_(-0.5, 0.5))

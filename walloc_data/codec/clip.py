@@ -1,208 +1,181 @@
 """Packets and linear encoder of three dimensions.
 
-A clip goes a frame at a time, or a few, which stay in cache. And the linear encoder comes before the transform along
-time: each latent channel takes its mixture of a frame's subbands once for each subband of time, and time has only those
-few to transform. Decoding goes the same way back: along time first, then the packets of a few frames.
-
-To encode, all axes are folded about their middle, as in `codec.fused`, so that reversals are exact; what then leads to
-the packets of an axis are matrices that are 0 but near their diagonal, and go in bands.
+All axes are folded about their middle, as in `codec.fused`, so that reversals are exact. Time comes first, whose
+packets are one small matrix. Their frames then go some at a time, which stay in cache: along height and width packets
+are convolutions, of which a stride gives all subbands at a few positions. What is folded is its own mirror image, or
+that negated, and so goes on beyond its ends.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import product
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
-from walloc_data.codec.line import around, merging
-from walloc_data.codec.matrices import analysis_matrices, synthesis_matrix, unfold
-from walloc_data.codec.packets import spread_rows, subband_parity
+from walloc_data.codec.matrices import analysis_matrices, unfold
+from walloc_data.codec.packets import analyze, parity_classes, subband_parity
+from walloc_data.codec.wavelets import margin
 
-__all__ = ["encode_clip", "synthesize_clip"]
+__all__ = ["encode_clip"]
 
-_BAND = 32  # samples to whose packets a band of a matrix leads
-_AT_ONCE = 1 << 18  # samples, so that they stay in cache
+_STRIDE = 16  # samples at whose positions a convolution gives all subbands: as many as a register holds
+_AT_ONCE = 1 << 19  # samples, so that they stay in cache
+_SIDES = tuple(product((0, 1), repeat=2))
 
 
-def encode_clip(x: Tensor, *, wavelet: str, levels: Sequence[int], weight: Tensor, odd: Tensor) -> Tensor:
-    """`weight @ analyze(x)` of `[B, C, T, H, W]`: `[B, c, *space / f]`; `weight` and `odd` as of `fused.encode_linear`.
+def encode_clip(
+    x: Tensor,
+    *,
+    wavelet: str,
+    levels: Sequence[int],
+    weight: Tensor,
+    odd: Tensor,
+    begin: Callable[[Tensor], Tensor] = lambda x: x,
+) -> Tensor:
+    """`weight @ analyze(begin(x))` of `[B, C, T, H, W]`: `[B, c, *space / f]`; `weight` and `odd` as of
+    `fused.encode_linear`.
 
-    Every axis has levels, and the wavelet has parity.
+    Every axis has levels, and the wavelet has parity. `begin` is applied to parts of the clips.
     """
     blocks = tuple(size >> level for size, level in zip(x.shape[2:], levels, strict=True))
-    order = torch.argsort(odd[:, 0].int(), stable=True)  # channels that are even in time first
+    wanted = tuple(-(-count // 2) for count in blocks)
+    classes, order = _classes(weight, odd, x.shape[1], levels, wavelet)
     odd = odd[order]
-    mixtures = _mixtures(weight[order], odd, x.shape[1], levels, wavelet)
-    y = x.new_empty(len(x), len(weight), *blocks)
+    of_time = [
+        matrix.reshape(2, -1, wanted[0], matrix.shape[1]).transpose(1, 2).flatten(0, 2)
+        for matrix in analysis_matrices(blocks[0], 0, wavelet, levels[0], weight.dtype, x.device)
+    ]
+    y = weight.new_empty(len(x), len(weight), *blocks)
     for place, clip in enumerate(x):
-        mixed = _mixed(clip, mixtures, blocks, wavelet, levels)
         parts: dict[tuple[int, ...], Tensor] = {}
-        for sides in mixed[0]:
-            whole = torch.cat([piece[sides] for piece in mixed], 2)
-            for first, part in enumerate(_along_time(whole, odd[:, 0], blocks[0], wavelet, levels[0])):
-                key = (first, *sides)
-                parts[key] = part[None]
+        for side, moving in enumerate(_along_time(clip, begin, of_time)):
+            mixed = _mixed(moving.reshape(2, wanted[0], -1, *moving.shape[1:]), classes, wavelet, levels)
+            for below, right in _SIDES:
+                part = mixed[below, right, :, :, : wanted[1], : wanted[2]]
+                for axis, other in ((1, below), (2, right)):
+                    if blocks[axis] % 2:  # in the middle half are 0 but for rounding, which no reversal would keep
+                        part.select(axis + 1, -1)[odd[:, axis] != bool(other)] = 0
+                parts[side, below, right] = part[None]
         y[place, order] = unfold(parts, odd, blocks)[0]
     return y
 
 
-def _mixed(
-    clip: Tensor, mixtures: Tensor, blocks: Sequence[int], wavelet: str, levels: Sequence[int]
-) -> list[dict[tuple[int, int], Tensor]]:
-    """Mixtures of the subbands of frames, `[mixtures, 2, frames, H' / 2, W' / 2]`, by side of height and width."""
+def _classes(
+    weight: Tensor, odd: Tensor, signal_channels: int, levels: Sequence[int], wavelet: str
+) -> tuple[list[list[Tensor]], Tensor]:
+    """The linear encoder `[c, subbands of time, C, height and width]` of each parity, those of even and of odd time
+    apart; and which channels these are."""
+    shape = (signal_channels, *[max(1, (1 << level) // 2) for level in levels])
+    found, rows = [], []
+    for sides, _ in parity_classes(signal_channels, levels, 3, wavelet=wavelet):
+        rows.append(torch.nonzero((odd == torch.tensor(sides)).all(1))[:, 0])
+        each = weight[rows[-1]].reshape(-1, *shape).transpose(1, 2).flatten(1)
+        found.append(each / 4)  # halves of two axes that were folded
+    return [found[:4], found[4:]], torch.cat(rows)
+
+
+def _along_time(clip: Tensor, begin: Callable[[Tensor], Tensor], matrices: Sequence[Tensor]) -> Tensor:
+    """Of the even and of the odd part in time its packets in the corners of frames, which are turned so that the sides
+    of a frame come first: `[2, packets, C, 2, 2, H / 2, W / 2]`."""
     signal_channels, frames, height, width = clip.shape
-    at_once = max(1, _AT_ONCE // (2 * signal_channels * height * width))
-    rows, columns = (
-        _bands(count, wavelet, level, clip.dtype, clip.device)
-        for count, level in zip(blocks[1:], levels[1:], strict=True)
-    )
-    rows_wanted, columns_wanted = (-(-count // 2) for count in blocks[1:])
-    pieces = []
-    for start in range(0, frames // 2, at_once):
-        stop = min(start + at_once, frames // 2)
-        both = torch.stack(_fold(clip[:, start:stop], clip[:, frames - stop : frames - start], 1), 1).flatten(1, 2)
-        piece = {}
-        for other, part in enumerate(_fold(both[..., : width // 2], both[..., width // 2 :], 3)):
-            across = torch.cat([part[..., first:last] @ matrix.T for first, last, matrix in columns[other]], 3)
-            for side, half in enumerate(_fold(across[:, :, : height // 2], across[:, :, height // 2 :], 2)):
-                y = torch.stack([matrix @ half[:, :, first:last] for first, last, matrix in rows[side]], 2)
-                shape = (1 << levels[1], -1, len(columns[other]), 1 << levels[2], _width(levels[2]))
-                y = y.reshape(*y.shape[:3], *shape).permute(3, 6, 0, 1, 2, 4, 5, 7)  # what is mixed comes first
-                y = mixtures @ y.reshape(mixtures.shape[1], -1)
-                y = y.reshape(len(mixtures), 2, stop - start, len(rows[side]) * _width(levels[1]), -1)
-                piece[side, other] = y[..., :rows_wanted, :columns_wanted]
-        pieces.append(piece)
-    return pieces
+    half, rows_of_half, columns = frames // 2, height // 2, width // 2
+    shape = (2, len(matrices[0]), signal_channels, 2, 2, rows_of_half, columns)
+    packets = matrices[0].new_empty(shape)
+    at_once = max(1, _AT_ONCE // (signal_channels * frames * columns))
+    for (below, right), start in product(_SIDES, range(0, rows_of_half, at_once)):
+        stop = min(start + at_once, rows_of_half)
+        rows = slice(height - stop, height - start) if below else slice(start, stop)
+        corner = clip[None, :, :, rows, width - columns :] if right else clip[None, :, :, rows, :columns]
+        turned = [axis for axis, is_turned in ((3, below), (4, right)) if is_turned]
+        front, back = begin(corner[:, :, :half].flip(turned))[0], begin(corner[:, :, half:].flip(2, *turned))[0]
+        for part, matrix, out in zip((front + back, front - back), matrices, packets, strict=True):
+            for channel, of_channel in enumerate(part.flatten(2)):
+                place = out[:, channel, below, right, start:stop]
+                torch.mm(matrix, of_channel, out=place.view(len(matrix), -1))
+    return packets
 
 
-def _width(levels: int) -> int:
-    """Positions of a band."""
-    return max(1, _BAND >> levels)
+def _mixed(moving: Tensor, classes: Sequence[Sequence[Tensor]], wavelet: str, levels: Sequence[int]) -> Tensor:
+    """Channels `[2, 2, c, T' / 2, H' / 2 or more, W' / 2 or more]`, by parts of height and width, from packets of time
+    `[2, T' / 2, subbands, C, 2, 2, H / 2, W / 2]`."""
+    (_, times, subbands, signal_channels), channels = moving.shape[:4], sum(map(len, [*classes[0], *classes[1]]))
+    step = max(1, _AT_ONCE // moving[0, 0].numel())
+    mixed, first = moving.new_empty(0), 0
+    for part, of_parity in zip(moving, classes, strict=True):
+        for start in range(0, times, step):
+            packets = _across(part[start : start + step].flatten(0, 2), wavelet, levels[1:])
+            positions, inputs = packets.shape[-4:], subbands * signal_channels * packets.shape[5] * packets.shape[6]
+            packets = packets.reshape(2, 2, 2, 2, -1, inputs, math.prod(positions))
+            if not len(mixed):
+                of_rows, of_columns, high, wide = positions
+                mixed = moving.new_empty(2, 2, channels, times, high, of_rows, wide, of_columns)
+            last = first
+            for side, weight in zip(_SIDES, of_parity, strict=True):
+                y = (weight @ packets[side]).reshape(*packets.shape[2:5], len(weight), *positions)
+                mixed[:, :, last : last + len(weight), start : start + step] = y.permute(0, 1, 3, 2, 6, 4, 7, 5)
+                last += len(weight)
+        first = last
+    return mixed.flatten(6).flatten(4, 5)
+
+
+def _across(planes: Tensor, wavelet: str, levels: Sequence[int]) -> Tensor:
+    """Packets of planes `[n, 2, 2, H / 2, W / 2]` by the parities of height and width, the parts of both and planes:
+    `[2, 2, 2, 2, n, subbands of height, of width, k, l, H / 2 / k or more, W / 2 / l or more]`, whose positions are in
+    strides of k and l."""
+    (rows, high), (columns, wide) = (_filters(wavelet, level, planes.dtype, planes.device) for level in levels)
+    shape = [size for level, n in zip(levels, (len(rows), len(columns)), strict=True) for size in _sizes(level, n)]
+    whole = planes.new_empty(0)
+    at_once = max(1, _AT_ONCE // planes[0].numel())
+    for start in range(0, len(planes), at_once):
+        part = planes[start : start + at_once]
+        y = _folded(part, 1, 3, rows.shape[1], high)
+        y = conv2d(y.flatten(0, 2)[:, None], rows[:, None, :, None], stride=(high, 1))
+        y = _folded(y.reshape(len(part), 2, 2, *y.shape[1:]), 2, 5, columns.shape[1], wide)
+        y = conv2d(y.flatten(0, 3)[:, None], columns[:, None, None], stride=(1, wide))
+        y = y.reshape(len(part), 2, 2, *shape, *y.shape[2:]).permute(3, 6, 1, 2, 0, 4, 7, 5, 8, 9, 10)
+        if not len(whole):
+            whole = y.new_empty(*y.shape[:4], len(planes), *y.shape[5:])
+        whole[:, :, :, :, start : start + at_once] = y
+    return whole
+
+
+def _sizes(level: int, filters: int) -> tuple[int, int, int]:
+    """Parities, subbands of each and positions of the filters of `_filters`."""
+    return 2, (1 << level) // 2, filters >> level
 
 
 @lru_cache(maxsize=64)
-def _bands(
-    blocks: int, wavelet: str, levels: int, dtype: torch.dtype, device: torch.device
-) -> list[list[tuple[int, int, Tensor]]]:
-    """The matrices `[f * blocks / 2, samples / 2]` from even and odd parts to packets, in bands of a few positions:
-    the samples from which to which a band is not 0, and it `[f * positions, samples]`."""
-    width, sides = _width(levels), []
-    with torch.inference_mode(mode=False), torch.no_grad():
-        for matrix in analysis_matrices(blocks, 0, wavelet, levels, dtype, device):
-            whole = matrix.reshape(1 << levels, -(-blocks // 2), -1)
-            whole = torch.nn.functional.pad(whole, (0, 0, 0, -whole.shape[1] % width))
-            bands = []
-            for band in torch.split(whole, width, 1):
-                used = torch.nonzero((band != 0).any(0).any(0))[:, 0]
-                first, last = int(used[0]), int(used[-1]) + 1
-                bands.append((first, last, band[..., first:last].flatten(0, 1).contiguous()))
-            sides.append(bands)
-    return sides
+def _filters(wavelet: str, level: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, int]:
+    """Filters `[subbands * positions, samples]`, even subbands first, that give all subbands at a few positions; and
+    how many samples these stand for, which are in the middle."""
+    factor = 1 << level
+    positions, halo = max(1, _STRIDE >> level), margin(wavelet, level)
+    with torch.inference_mode(mode=False), torch.no_grad():  # they are kept, and gradients may pass them later
+        signal = torch.eye((positions + 2 * halo) * factor, dtype=torch.float64)[:, None]
+        found = analyze(signal, wavelet=wavelet, levels=level)[:, :, halo : halo + positions]
+        found = found[:, torch.argsort(subband_parity(1, level, 1)[:, 0].int(), stable=True)].flatten(1)
+        return found.T.to(device, dtype).contiguous(), positions * factor
 
 
-def _fold(front: Tensor, back: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Halves of the even and of the odd part, by the first half and the second one."""
-    back = back.flip(axis)
-    return front + back, front - back
-
-
-def _mixtures(weight: Tensor, odd: Tensor, signal_channels: int, levels: Sequence[int], wavelet: str) -> Tensor:
-    """The linear encoder as mixtures of a frame's subbands, `[c * f / 2, subbands of width, height and C]`: for each
-    subband of time of a channel's parity, even channels (which are first) before odd ones."""
-    dense = spread_rows(weight, odd, signal_channels, levels, wavelet=wavelet)
-    dense = dense.reshape(len(weight), signal_channels, *[1 << level for level in levels])
-    for axis, level in enumerate(levels[1:], 3):  # even ones first, as `analysis_matrices` has them
-        dense = dense.index_select(
-            axis, torch.argsort(subband_parity(1, level, 1)[:, 0].int(), stable=True).to(dense.device)
-        )
-    of_time = subband_parity(1, levels[0], 1)[:, 0]
-    mixtures = [
-        dense[odd[:, 0] == side][:, :, of_time == side].permute(2, 0, 3, 4, 1).flatten(0, 1).flatten(1)
-        for side in (False, True)
-    ]
-    return torch.cat(mixtures)
-
-
-def _along_time(mixed: Tensor, odd: Tensor, blocks: int, wavelet: str, levels: int) -> list[Tensor]:
-    """Channels `[c, T' / 2, H' / 2, W' / 2]` of the even and of the odd part of time."""
-    half, wanted = mixed.shape[2], -(-blocks // 2)
-    count, matrices = int((~odd).sum()), analysis_matrices(blocks, 0, wavelet, levels, mixed.dtype, mixed.device)
-    groups = (1 << levels) // 2
-    sides = []
-    for part, matrix in zip(mixed.unbind(1), matrices, strict=True):
-        channels = []
-        for of_class, (start, stop) in zip(
-            matrix.reshape(2, groups, wanted, half), ((0, count), (count, len(odd))), strict=True
-        ):
-            if start == stop:
-                continue
-            x = part[start * groups : stop * groups].reshape(groups, stop - start, half, *part.shape[2:])
-            x = x.transpose(1, 2)  # [subbands of time, frames, c, H', W']
-            y = of_class.transpose(0, 1).flatten(1) @ x.reshape(groups * half, -1)
-            channels.append(y.reshape(wanted, *x.shape[2:]).transpose(0, 1))
-        sides.append(torch.cat(channels))
-    return sides
-
-
-def synthesize_clip(
-    y: Tensor,
-    *,
-    wavelet: str,
-    levels: Sequence[int],
-    matrix: Tensor | None = None,
-    finish: Callable[[Tensor], Tensor] = lambda x: x,
-) -> Tensor:
-    """`packets.synthesize` of `[B, C * f0 * f1 * f2, T', H', W']`: `[B, C, T, H, W]`; every axis has levels.
-
-    With a `matrix` `[C * f0 * f1 * f2, c]`, `y` are latents `[B, c, T', H', W']`, and it leads to their packets.
-    `finish` is applied to some frames at a time.
-    """
-    factors = [1 << level for level in levels]
-    frames, height, width = (count * factor for count, factor in zip(y.shape[2:], factors, strict=True))
-    signal_channels = (y.shape[1] if matrix is None else len(matrix)) // math.prod(factors)
-    of_time = synthesis_matrix(y.shape[2], 0, wavelet, levels[0], y.dtype, y.device)
-    at_once = max(1, _AT_ONCE // (signal_channels * height * width))
-    x = y.new_empty(len(y), signal_channels, frames, height, width)
-    if matrix is not None:  # a latent channel takes part in subbands of time of its parity
-        matrix = matrix.reshape(signal_channels, *factors, -1).movedim(1, 3)
-        subband, channel = torch.nonzero((matrix != 0).flatten(0, 2).any(0), as_tuple=True)
-        of_time = of_time.reshape(frames, factors[0], -1).transpose(0, 1)[subband]
-        matrix = matrix[..., subband, channel].transpose(0, 1).flatten(0, 2)  # [subbands of height, C and width, ...]
-    for place, clip in enumerate(y.flatten(3)):
-        if matrix is None:
-            clip = clip.reshape(signal_channels, *factors, *clip.shape[1:]).movedim(1, 3).flatten(3, 4).transpose(0, 1)
-            moving = torch.matmul(of_time, clip).flatten(0, 2)
-        else:
-            moving = torch.bmm(of_time, clip[channel])
-        moving = moving.reshape(len(moving), frames, *y.shape[3:])
-        for start in range(0, frames, at_once):
-            part = moving[:, start : start + at_once].movedim(0, 2).flatten(0, 1)  # [frames * H', ..., W']
-            part = part if matrix is None else torch.bmm(matrix.expand(len(part), -1, -1), part)
-            part = part.reshape(-1, y.shape[3], factors[1], signal_channels * factors[2] * y.shape[4])
-            rows = _merged(part, wavelet, levels[1])[:, :height]
-            rows = rows.reshape(len(part) * height, signal_channels, factors[2], y.shape[4])
-            whole = _windows_merged(rows, wavelet, levels[2]).reshape(len(part), height, signal_channels, -1)
-            x[place, :, start : start + at_once] = finish(whole[..., :width].permute(2, 0, 1, 3))
-    return x
-
-
-def _merged(x: Tensor, wavelet: str, levels: int) -> Tensor:
-    """Subbands `[frames, n, f, R]` to samples `[frames, f * n or more, R]`."""
-    matrix, width, halo = merging(wavelet, levels, x.dtype, x.device)
-    matrix = matrix.reshape(1 << levels, -1, matrix.shape[1]).permute(2, 1, 0).flatten(1)
-    count = -(-x.shape[1] // width)
-    rows = around(x, -halo, count * width + 2 * halo, 1).flatten(1, 2)
-    windows = rows.unfold(1, matrix.shape[1], width << levels).transpose(2, 3).flatten(0, 1)
-    return torch.bmm(matrix.expand(len(windows), -1, -1), windows).reshape(len(x), -1, x.shape[3])
-
-
-def _windows_merged(x: Tensor, wavelet: str, levels: int) -> Tensor:
-    """Subbands `[..., f, n]` to samples `[..., f * n or more]`."""
-    matrix, width, halo = merging(wavelet, levels, x.dtype, x.device, _BAND)
-    count = -(-x.shape[-1] // width)
-    windows = around(x, -halo, count * width + 2 * halo).unfold(-1, width + 2 * halo, width)
-    windows = windows.movedim(-2, -3)  # [..., windows, subbands, positions]
-    step = max(1, _AT_ONCE // windows[0].numel())
-    parts = [windows[start : start + step].flatten(0, -3) for start in range(0, len(windows), step)]
-    return torch.cat([part.flatten(1) @ matrix for part in parts]).reshape(*x.shape[:-2], -1)
+def _folded(x: Tensor, axis: int, along: int, length: int, stride: int) -> Tensor:
+    """The even and the odd part, by `axis`, of the two halves there, which are folded `along` a later axis: with what
+    filters of a `length` take beyond both ends."""
+    front, back = x.unbind(axis)
+    size, reach, shape = x.shape[along], (length - stride) // 2, list(x.shape)
+    shape[along] = -(-size // stride) * stride + 2 * reach
+    folded, along = x.new_empty(shape), along - 1
+    for part, sign, join in zip(folded.unbind(axis), (1, -1), (torch.add, torch.sub), strict=True):
+        middle = part.narrow(along, reach, size)
+        join(front, back, out=middle)
+        for start, stop in ((-reach, 0), (size, part.shape[along] - reach)):
+            if stop - start <= size:
+                beyond = middle.narrow(along, 0 if start < 0 else 2 * size - stop, stop - start).flip(along) * sign
+            else:  # it goes to and fro
+                index = torch.arange(start, stop, device=x.device) % (2 * size)
+                signs = torch.where(index < size, 1, sign).reshape(-1, *[1] * (middle.dim() - along - 1))
+                beyond = middle.index_select(along, torch.minimum(index, 2 * size - 1 - index)) * signs
+            part.narrow(along, start + reach, stop - start).copy_(beyond)
+    return folded

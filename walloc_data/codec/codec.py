@@ -16,6 +16,7 @@ from walloc_data.codec.decoders import Decoder, LinearDecoder
 from walloc_data.codec.exact import exact
 from walloc_data.codec.fingerprint import fingerprint_of
 from walloc_data.codec.fused import decode_linear, encode_linear
+from walloc_data.codec.memory import in_parts
 from walloc_data.codec.packets import spread_rows
 from walloc_data.codec.padding import crop, pad
 from walloc_data.codec.state import TENSORS, check_parts, network_of, parts_of, state_of, told_of
@@ -187,29 +188,34 @@ class Codec:
         self.config.check(x)
         if not len(x):
             return x.new_empty(0, *self.latent_shape(x.shape[2:]), dtype=torch.int8)
-        step = self.at_once(x.shape[1:])
         with exact(x.device):
-            return torch.cat([self._encode(x[start : start + step]) for start in range(0, len(x), step)])
+            return in_parts(self._encode, x, self.at_once(x.shape[1:]))
 
     def at_once(self, shape: Sequence[int]) -> int:
         """How many signals `[C, *space]` `encode` computes at a time: those of a larger batch follow one another."""
         return max(1, _CHUNK // max(1, math.prod(shape)))
 
     def _encode(self, x: Tensor) -> Tensor:
-        given = x
-        x = pad(self.config.to_float(x), self.config.factors)
-        mean = self._constant("mean", x, lambda: self.mean).reshape(1, -1, *[1] * self.config.dims)
-        x = x - mean if x.data_ptr() == given.data_ptr() else x.sub_(mean)  # large ones take as long to allocate
-        weight = self._constant("encode", x, lambda: self.encoder.double() / self.steps.double()[:, None])
-        y = encode_linear(x, wavelet=self.config.wavelet, levels=self.config.levels, weight=weight, odd=self.odd)
+        begin = self._centred if x.dtype in (torch.uint8, torch.int16) else None  # torch turns no uint16
+        x = pad(self._centred(x) if begin is None else x, self.config.factors)
+        like = x.new_empty(0, dtype=torch.float64 if x.dtype == torch.float64 else torch.float32)
+        weight = self._constant("encode", like, lambda: self.encoder.double() / self.steps.double()[:, None])
+        levels, wavelet = self.config.levels, self.config.wavelet
+        y = encode_linear(x, wavelet=wavelet, levels=levels, weight=weight, odd=self.odd, begin=begin)
         return y.round_().clamp_(-LATENT_MAX, LATENT_MAX).to(torch.int8)
+
+    def _centred(self, x: Tensor) -> Tensor:
+        """Signals as the transform takes them: floats, the mean of each channel subtracted."""
+        given, x = x, self.config.to_float(x)
+        mean = self._constant("mean", x, lambda: self.mean).reshape(-1, *[1] * self.config.dims)
+        return x - mean if x.data_ptr() == given.data_ptr() else x.sub_(mean)  # large ones take as long to allocate
 
     def dequantize(self, z: Tensor) -> Tensor:
         """Latents `int8 [..., c, *space]`, batched or not, to float32 of about unit variance over all channels.
 
         One scale for all channels: distances stay those of the signal and small channels stay small.
         """
-        self._check_latents(z, "int8")
+        self.config.check_latents(z, self.channels, "int8")
         return z * self._scaled(z.new_empty(0, dtype=torch.float32))
 
     def quantize(self, f: Tensor) -> Tensor:
@@ -217,7 +223,7 @@ class Codec:
 
         What lies beyond [-127, 127] becomes the end of it. Raises `CodecError` for another shape or dtype, and for NaN.
         """
-        self._check_latents(f, "float")
+        self.config.check_latents(f, self.channels, "float")
         exact = f.detach() if f.dtype == torch.float64 else f.detach().float()
         if bool(exact.isnan().any()):
             raise CodecError(f"codec {self.name!r}: NaN cannot be quantised")
@@ -231,20 +237,23 @@ class Codec:
         `f` samples a latent position. Raises `CodecError` for latents of another shape or dtype, or a size that was
         not padded to theirs.
         """
-        self._check_latents(z, "int8", "float")
-        stored = z.dtype == torch.int8
-        if z.dim() != self.config.dims + 2:
+        self.config.check_latents(z, self.channels, "int8", "float")
+        config, stored = self.config, z.dtype == torch.int8
+        if z.dim() != config.dims + 2:
             raise CodecError(f"decode takes a batch [B, {self.channels}, *space], not shape {tuple(z.shape)}")
+        signal = (config.signal_channels, *map(operator.mul, z.shape[2:], config.factors))
+        step = self.at_once(signal) if config.dims < 3 else len(z)  # clips go by frames
+        with exact(z.device, gradients=not stored):
+            return crop(in_parts(partial(self._decode, stored=stored), z, step), size, config.factors)
+
+    def _decode(self, z: Tensor, *, stored: bool) -> Tensor:
         floats = z if z.dtype == torch.float64 else z.float()
         config, name = self.config, "decode" if stored else "synthesize"
         matrix = self._constant(name, floats, partial(self._dense_decoder, stored=stored))
         mean = self._constant("mean", floats, lambda: self.mean).reshape(-1, *[1] * config.dims)
-        with exact(z.device, gradients=not stored):
-            detail = self.network.detail(partial(self._unscaled, floats, stored=stored))
-            x = decode_linear(
-                floats, matrix, detail, config.wavelet, config.levels, finish=lambda x: config.in_units(x.add_(mean))
-            )
-            return crop(x, size, config.factors)
+        detail = self.network.detail(partial(self._unscaled, floats, stored=stored))
+        form = (config.wavelet, config.levels)
+        return decode_linear(floats, matrix, detail, *form, finish=lambda x: config.in_units(x.add_(mean)))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
@@ -289,11 +298,3 @@ class Codec:
             self.decoder.double(), self.odd, config.signal_channels, config.levels, wavelet=config.wavelet
         )
         return (dense * self.steps.double()[:, None] if stored else dense / self.scale).T
-
-    def _check_latents(self, z: Tensor, *kinds: str) -> None:
-        dims, found = self.config.dims, "float" if z.is_floating_point() else str(z.dtype).removeprefix("torch.")
-        if found not in kinds or z.dim() <= dims or z.shape[-dims - 1] != self.channels:
-            raise CodecError(
-                f"codec {self.name!r} takes latents {' or '.join(kinds)} [..., {self.channels}, {dims} space dims], "
-                f"not {found} {list(z.shape)}"
-            )

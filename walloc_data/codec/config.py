@@ -139,6 +139,15 @@ class CodecConfig:
             whole = {"audio": "int16", "array": "uint8, int16, uint16"}.get(self.kind, "uint8")
             raise CodecError(f"codec {self.name!r} takes {whole} or float signals, not {x.dtype}")
 
+    def check_latents(self, z: Tensor, channels: int, *kinds: str) -> None:
+        """Raises `CodecError` for what is no latents `[..., channels, *space]` of one of `kinds`: "int8" or "float"."""
+        found = "float" if z.is_floating_point() else str(z.dtype).removeprefix("torch.")
+        if found not in kinds or z.dim() <= self.dims or z.shape[-self.dims - 1] != channels:
+            raise CodecError(
+                f"codec {self.name!r} takes latents {' or '.join(kinds)} [..., {channels}, {self.dims} space dims], "
+                f"not {found} {list(z.shape)}"
+            )
+
     def to_float(self, x: Tensor) -> Tensor:
         """Signals `[B, C, *space]` as the transform takes them: float64 stays, all else is float32.
 

@@ -10,7 +10,11 @@ __all__ = ["exact"]
 
 @contextmanager
 def exact(device: torch.device, *, gradients: bool = False) -> Iterator[None]:
-    """Autocast off, which would compute latents in half precision, and autograd where no gradient can pass."""
+    """Autocast off, which would compute latents in half precision, the short floats that convolutions on a GPU would
+    take, and autograd where no gradient can pass."""
     casts = torch.autocast(device.type, enabled=False) if device.type in ("cpu", "cuda") else nullcontext()
-    with torch.set_grad_enabled(gradients and torch.is_grad_enabled()), casts:
+    cudnn = torch.backends.cudnn
+    kept = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    whole = cudnn.flags(**kept, allow_tf32=False) if device.type == "cuda" else nullcontext()
+    with torch.set_grad_enabled(gradients and torch.is_grad_enabled()), casts, whole:
         yield

@@ -21,7 +21,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from walloc_data.codec.clip import encode_clip, synthesize_clip
+from walloc_data.codec.clip import encode_clip
+from walloc_data.codec.clip_back import synthesize_clip
 from walloc_data.codec.levels import Levels, each_axis
 from walloc_data.codec.line import around, encode_line, synthesize_line
 from walloc_data.codec.matrices import analysis_matrices, synthesis_matrix, unfold
@@ -31,20 +32,32 @@ from walloc_data.codec.wavelets import filter_bank, has_parity
 __all__ = ["decode_linear", "encode_linear", "synthesize_fast"]
 
 TILE = 384  # samples; the longest axis that is transformed by one matrix
-LARGEST_FRAME = 2048  # samples a side; of larger clips the matrices of whole sides would take long to make
+MOST_LEVELS = 4  # of a clip
 LONGEST_TILE = 1024  # samples, halo included; many levels need longer ones, where level by level is faster
 
 
-def encode_linear(x: Tensor, *, wavelet: str, levels: Levels, weight: Tensor | None, odd: Tensor) -> Tensor:
-    """`weight @ analyze(x)`, without the intermediate packets.
+def encode_linear(
+    x: Tensor,
+    *,
+    wavelet: str,
+    levels: Levels,
+    weight: Tensor | None,
+    odd: Tensor,
+    begin: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """`weight @ analyze(begin(x))`, without the intermediate packets.
 
-    `x` is a float tensor `[B, C, *space]`, each size a multiple of its `f = 2**levels`. `odd` is a bool
+    `begin` makes what it is given, `[B, C, *space]`, what is transformed; of a clip it is given parts. Without it `x`
+    is. That is a float tensor `[B, C, *space]`, each size a multiple of its `f = 2**levels`. `odd` is a bool
     `[c, dims]`: the axes whose reversal negates a channel. `weight` is `[c, n]`, each row over the
     n subbands of its channel's parity (half of them for each axis that has levels; over all where the wavelet
     has no parity) in the order of `packets.analyze`; or None for all the packets.
     Returns `[B, c, *space / f]` in the dtype of `x`.
     """
     each = each_axis(levels, x.dim() - 2)
+    if weight is not None and has_parity(wavelet) and _is_clip(x.shape[2:], each):
+        return encode_clip(x, wavelet=wavelet, levels=each, weight=weight, odd=odd, begin=begin or (lambda x: x))
+    x = x if begin is None else begin(x)
     if weight is None:
         odd = subband_parity(x.shape[1], each, x.dim() - 2)
     if 0 in each:
@@ -55,8 +68,6 @@ def encode_linear(x: Tensor, *, wavelet: str, levels: Levels, weight: Tensor | N
         if weight is not None and has_parity(wavelet):
             weight = spread_rows(weight, odd, x.shape[1], each, wavelet=wavelet)
         return encode_line(x, wavelet=wavelet, levels=each[0], weight=weight, odd=odd[:, 0])
-    if weight is not None and has_parity(wavelet) and _is_clip(x.shape[2:]):
-        return encode_clip(x, wavelet=wavelet, levels=each, weight=weight, odd=odd)
     factors = [2**level for level in each]
     plans = [_plan(n, wavelet, level) for n, level in zip(x.shape[2:], each, strict=True)]
     if _is_long(plans, factors):
@@ -86,7 +97,7 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
     if 0 in each:
         axis, rest = _others(each)
         return _along_others(partial(synthesize_fast, wavelet=wavelet, levels=rest), y, axis)
-    if _merges_as_clip(sizes, each):
+    if _clip_of(sizes, each):
         return synthesize_clip(y, wavelet=wavelet, levels=each)
     if dims == 1:
         return synthesize_line(y, wavelet=wavelet, levels=each[0])
@@ -120,16 +131,20 @@ def decode_linear(
     `matrix` is `[packets, c]`, `detail` `[B, packets, *space]`. `finish` takes `[..., C, *space]`, and may write there.
     """
     each = each_axis(levels, z.dim() - 2)
-    if detail is None and _merges_as_clip(z.shape[2:], each):
+    if detail is None and _clip_of(z.shape[2:], each):
         return synthesize_clip(z, wavelet=wavelet, levels=each, matrix=matrix, finish=finish)
     y = (matrix @ z.flatten(2)).reshape(len(z), len(matrix), *z.shape[2:])
     return finish(synthesize_fast(y if detail is None else y + detail, wavelet=wavelet, levels=each))
 
 
-def _merges_as_clip(sizes: Sequence[int], levels: Sequence[int]) -> bool:
-    return 0 < min(levels) <= max(levels) <= 4 and _is_clip(
-        [n << level for n, level in zip(sizes, levels, strict=True)]
-    )
+def _is_clip(sizes: Sequence[int], levels: Sequence[int]) -> bool:
+    """Whether a signal goes as a clip: along time by one matrix, and by few levels."""
+    return len(sizes) == 3 and sizes[0] <= TILE and 0 < min(levels) <= max(levels) <= MOST_LEVELS
+
+
+def _clip_of(sizes: Sequence[int], levels: Sequence[int]) -> bool:
+    """Whether latents of these `sizes` come back as a clip."""
+    return _is_clip([n << level for n, level in zip(sizes, levels, strict=True)], levels)
 
 
 def _others(levels: Sequence[int]) -> tuple[int, list[int]]:
@@ -156,10 +171,6 @@ def _plan(samples: int, wavelet: str, levels: int) -> tuple[int, int, int]:
         return blocks, 1, 0
     count = -(-blocks // longest)
     return -(-blocks // count), count, halo
-
-
-def _is_clip(sizes: Sequence[int]) -> bool:
-    return len(sizes) == 3 and sizes[0] <= TILE and max(sizes) <= LARGEST_FRAME
 
 
 def _is_long(plans: Sequence[tuple[int, int, int]], factors: Sequence[int]) -> bool:

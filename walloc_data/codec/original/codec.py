@@ -130,7 +130,7 @@ class OriginalCodec(Codec):
 
         One scale for all channels: distances stay those of what the encoder gave.
         """
-        self._check_latents(z, "int8")
+        self.config.check_latents(z, self.channels, "int8")
         return self._looked_up(z, z.new_empty(0, dtype=torch.float32))
 
     def quantize(self, f: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ class OriginalCodec(Codec):
 
         Raises `CodecError` for another shape or dtype, and for NaN.
         """
-        self._check_latents(f, "float")
+        self.config.check_latents(f, self.channels, "float")
         exact = f.detach() if f.dtype == torch.float64 else f.detach().float()
         if bool(exact.isnan().any()):
             raise CodecError(f"codec {self.name!r}: NaN cannot be quantised")
@@ -146,7 +146,7 @@ class OriginalCodec(Codec):
 
     def decode(self, z: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """As any codec: latents, int8 or float, to signals `[B, C, *size]` in the range of the codec's kind."""
-        self._check_latents(z, "int8", "float")
+        self.config.check_latents(z, self.channels, "int8", "float")
         stored, config = z.dtype == torch.int8, self.config
         if z.dim() != config.dims + 2:
             raise CodecError(f"decode takes a batch [B, {self.channels}, *space], not shape {tuple(z.shape)}")
