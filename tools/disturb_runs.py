@@ -12,6 +12,7 @@ not, and prints counts.
 """
 
 import argparse
+import math
 import signal
 import tempfile
 import time
@@ -38,15 +39,14 @@ _SAID = {  # exit statuses, and how the line begins
 _SECOND = "is being written by another run"
 
 
-def disturb(runs: Runs, how: str, seconds: float, rng: np.random.Generator) -> str | None:
-    """Run it in an empty folder, disturbed so many seconds after it has begun to write. Gives what is wrong with its
-    end, empty where nothing is; None where it ended before it was disturbed."""
+def disturb(runs: Runs, how: str, shards: float, seconds: float, rng: np.random.Generator) -> str | None:
+    """Run it in an empty folder, disturbed when it has finished so many shards and, for what is no whole one, so much
+    of `seconds` later. Gives what is wrong with its end, empty where nothing is; None where it ended before."""
     runs.clear()
-    pid = runs.start()
-    until = time.monotonic() + seconds
-    while not (begun := runs.lock.exists()) or time.monotonic() < until:
-        if not begun:
-            until = time.monotonic() + seconds
+    pid, until = runs.start(), math.inf
+    while time.monotonic() < until:
+        if until == math.inf and runs.lock.exists() and runs.finished() >= int(shards):
+            until = time.monotonic() + seconds * (shards % 1)
         time.sleep(0.001)
         if runs.has_ended(pid):
             return None
@@ -72,7 +72,7 @@ def disturb(runs: Runs, how: str, seconds: float, rng: np.random.Generator) -> s
 
 def judge(runs: Runs, whole: dict[str, bytes]) -> tuple[str, str]:
     """Run it again. Gives how far it had come before, and what is wrong now, empty where nothing is."""
-    before, of = (sum(name.endswith(".tar") for name in names) for names in (runs.names(), whole))
+    before, of = runs.finished(), sum(name.endswith(".tar") for name in whole)
     status = end_of(runs.start())
     found = runs.contents()
     differing = sorted(name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name))
@@ -111,7 +111,7 @@ def main() -> None:
         ):  # here, so that what it compiles is had by all
             raise SystemExit(status)
         whole = several.contents()
-        several.clear()
+        several.clear()  # which takes its time once more, as it is disturbed
         duration = -time.monotonic()
         end_of(several.start())
         duration += time.monotonic()
@@ -120,6 +120,8 @@ def main() -> None:
             nonlocal faults
             come, again = judge(several, whole)
             outcomes[f"{what}, {come} finished: " + ("wrong" if wrong + again else "the same bytes")] += 1
+            if outcomes.total() % 10 == 0:
+                print(f"{outcomes.total()} by now, {faults} of them wrong", flush=True)
             if wrong + again:
                 faults += 1
                 print(f"{which}, {what}: {wrong} {again}", flush=True)
@@ -129,9 +131,10 @@ def main() -> None:
             alone.kill_at_step(step)
             count(f"operation {step} of {steps}", "killed before it", "")
         ways, number = arguments.how.split(","), 0
+        shards = sum(name.endswith(".tar") for name in whole)
         while number < arguments.count:
-            how = ways[number % len(ways)]
-            wrong = disturb(several, how, float(rng.uniform(0, duration)), rng)
+            how, moment = ways[number % len(ways)], float(rng.uniform(0, shards))
+            wrong = disturb(several, how, moment, duration / shards, rng)
             if wrong is not None:
                 count(f"disturbance {number}", how, wrong)
                 number += 1

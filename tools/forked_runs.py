@@ -74,6 +74,10 @@ class Runs:
         """Names of the files."""
         return os.listdir(self.out) if self.out.exists() else []
 
+    def finished(self) -> int:
+        """How many shards are whole."""
+        return sum(name.endswith(".tar") for name in self.names())
+
     def contents(self) -> dict[str, bytes]:
         """The bytes of every file."""
         return {name: (self.out / name).read_bytes() for name in self.names()}

@@ -34,7 +34,7 @@ def parse_tensors(data: bytes, *, where: str) -> tuple[dict[str, Tensor], dict[s
         tensors = load(data)  # checks the header, which begins with its length
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return tensors, dict(json.loads(header.get("__metadata__", {}).get(_METADATA, "{}")))
-    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CodecError(f"{where} is not a readable safetensors file: {error}") from error
 
 

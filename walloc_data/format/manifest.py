@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -28,6 +29,8 @@ CODEC_FILE = "codec.safetensors"
 JOURNAL_FILE = ".walloc-journal.jsonl"  # of runs that write a dataset
 VERSION = 1
 _LAYOUTS = ("records", "samples")
+_SHARD_NAME = re.compile(r"[^/\\\0\ud800-\udfff]+\.tar")  # of this folder alone, on whatever system
+_SHA256 = re.compile(r"[0-9a-f]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +52,10 @@ class ShardInfo:
         counts = (self.samples, self.records, self.bytes, self.payload_bytes)
         if not all(isinstance(n, int) and n >= 0 for n in counts):
             raise FormatError(f"shard {self.name!r}: counts must be whole numbers")
-        if not isinstance(self.name, str) or Path(self.name).name != self.name or not self.name.endswith(".tar"):
+        if not isinstance(self.name, str) or Path(self.name).name != self.name or not _SHARD_NAME.fullmatch(self.name):
             raise FormatError(f"shard {self.name!r}: not a file name that ends with .tar")
+        if not isinstance(self.sha256, str) or not _SHA256.fullmatch(self.sha256) or not isinstance(self.source, str):
+            raise FormatError(f"shard {self.name!r}: its sha256 is no hex digits, or its source no text")
 
     @property
     def index(self) -> str:
@@ -124,6 +129,10 @@ class Manifest:
     def __post_init__(self) -> None:
         if self.layout not in _LAYOUTS:
             raise FormatError(f"layout {self.layout!r} is not one of {_LAYOUTS}")
+        if not all(isinstance(part, dict) for part in (self.splits, self.classes, self.columns, self.options)):
+            raise FormatError("splits, classes, columns and options must be objects")
+        if not all(isinstance(names, list) for names in self.classes.values()):
+            raise FormatError("classes must be lists of names")
         texts = [
             self.codec,
             self.fingerprint,
@@ -142,8 +151,6 @@ class Manifest:
             fewest = shard.samples if self.layout == "samples" else -(-shard.samples // self.block)
             if not fewest <= shard.records <= shard.samples:
                 raise FormatError(f"{shard.name}: {shard.samples} samples in {shard.records} records of {self.block}")
-        if not isinstance(self.options, dict):
-            raise FormatError("options must be an object")
         if not isinstance(self.lineage, list) or not all(isinstance(step, dict) for step in self.lineage):
             raise FormatError("lineage must be a list of objects")
 
@@ -207,7 +214,7 @@ class Manifest:
             classes = {"label": classes} if isinstance(classes, list) else dict(classes)
             content["sealed"] = "checksum" in content
             return cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
-        except (TypeError, KeyError, AttributeError, FormatError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error
 
 

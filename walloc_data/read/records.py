@@ -140,7 +140,7 @@ class Records:
         source, inside = self._at(shard)
         found = source.files.find(inside, number, anew=anew)
         if kept is None:
-            kept = OpenedRecord(self._checked(source, found), None, found.where, source.coder)
+            kept = OpenedRecord(self._checked(shard, number, found), None, found.where, source.coder)
             if isinstance(found.buffer, OpenFile):  # which holds no bytes
                 kept = kept._replace(buffer=found.buffer)
             self._kept.put((shard, number), kept, len(kept.record) + 64)
@@ -174,14 +174,14 @@ class Records:
         for anew in (False, True):
             found = source.files.describe(inside, number, anew=anew)
             try:
-                return use(OpenedRecord(self._checked(source, found), found.buffer, found.where, source.coder))
+                return use(OpenedRecord(self._checked(shard, number, found), found.buffer, found.where, source.coder))
             except FormatError:
                 if anew:
                     raise
         raise AssertionError  # the second turn returns or raises
 
-    def _checked(self, source: _Source, found: Found) -> _Parsed:
-        where = found.where
+    def _checked(self, shard: int, number: int, found: Found) -> _Parsed:
+        source, where = self._at(shard)[0], found.where
         record = parse_record(
             found.buffer,
             fingerprint=self.fingerprint,
@@ -195,6 +195,8 @@ class Records:
                 f"{where}: {len(record)} samples of {record.channels} channels, and its index and codec say "
                 f"{found.samples} of {source.channels}"
             )
+        if len(record) != (samples := self.places.samples(shard, number)):  # by the manifest's block
+            raise FormatError(f"{where}: {len(record)} samples, and by {MANIFEST_FILE} it has {samples}")
         return _Parsed(record, {})
 
     def fetch(self, groups: Sequence[Group]) -> None:

@@ -39,7 +39,7 @@ def draw_samples(root: str | os.PathLike[str], opened: OpenedDataset, options: S
     wanted = min(_SAMPLES, max(1, _LATENTS * manifest.summary.samples // max(1, manifest.summary.latents)))
     for split in splits:
         here = manifest.samples(split)
-        count = min(here, max(1, wanted * here // total))
+        count = min(here, max(1, wanted * here // max(1, total)))
         local = opened.storage.path(MANIFEST_FILE) is not None
         together = 1 if local else min(count, manifest.block)  # what is fetched as one is used
         groups = np.linspace(0, -(-here // together) - 1, -(-count // together)).round().astype(int)

@@ -38,7 +38,8 @@ def open_container(file: BinaryIO, demuxer: str) -> Iterator[Recording]:
             if not container.streams.audio:
                 raise SampleError("there is no sound in it")
             yield _recording(container, container.streams.audio[0])
-    except (av.FFmpegError, OverflowError) as error:  # the second of times that no 64 bits hold
+    # The second of times that no 64 bits hold, the third of streams that begin on the way.
+    except (av.FFmpegError, OverflowError, IndexError) as error:
         raise SampleError(f"damaged or cut short ({getattr(error, 'strerror', error)})") from error
 
 

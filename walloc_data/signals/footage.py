@@ -64,7 +64,8 @@ def _opened(file: Any) -> Iterator[Footage]:
     try:
         with av.open(file, metadata_errors="replace", container_options={"format_whitelist": _FORMATS}) as container:
             yield _of_container(av, container)
-    except (av.FFmpegError, OverflowError) as error:  # the second of times that no 64 bits hold
+    # The second of times that no 64 bits hold, the third of streams that begin on the way.
+    except (av.FFmpegError, OverflowError, IndexError) as error:
         raise SampleError(f"no video that FFmpeg knows, damaged, or cut short ({_reason(error)})") from error
 
 

@@ -136,8 +136,8 @@ def _parquet(path: Path) -> dict[str, Packed]:
     try:
         with path.open("rb") as file, parquet.ParquetFile(file) as table:
             return _columns(row for batch in table.iter_batches(1 << 12) for row in batch.to_pylist())
-    except pyarrow.ArrowException as error:
-        raise SourceError(f"{path}: no parquet file that can be read ({error})") from error
+    except (pyarrow.ArrowException, ValueError) as error:  # texts of a footer may be no UTF-8
+        raise SourceError(f"{path}: no parquet file that can be read ({str(error).partition(chr(10))[0]})") from error
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, Packed]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.errors import SampleError, SourceError
+from walloc_data.errors import SampleError, SourceError, WallocError
 from walloc_data.sources.addresses import split_of
 from walloc_data.sources.listing import split_places
 from walloc_data.sources.lists import read_list
@@ -145,14 +145,17 @@ def _opened(place: Place) -> Iterator[Any]:
         ) from error
     with place.open() as file:
         try:
-            opened = parquet.ParquetFile(file)
-        except (pyarrow.ArrowException, OSError) as error:
+            with parquet.ParquetFile(file) as opened:
+                yield opened
+        except WallocError:
+            raise
+        except (pyarrow.ArrowException, ValueError, OSError) as error:  # texts of a footer may be no UTF-8
+            if getattr(error, "errno", None):  # what pyarrow finds damaged has no number of the system
+                raise SourceError(f"{place.where}: cannot be read ({_line(error)})") from error
             raise SourceError(
                 f"{place.where}: no parquet file, or one that was cut short ({_line(error)}): copy it again, or leave "
                 "it out"
             ) from error
-        with opened:
-            yield opened
 
 
 def _line(error: Exception) -> str:
@@ -264,9 +267,9 @@ class Parquet:
             with _opened(place) as file:
                 try:
                     table = file.read_row_group(number, use_threads=False)
-                except (ValueError, OSError) as error:  # what pyarrow finds damaged has no number of the system
+                except (ValueError, OSError) as error:
                     if getattr(error, "errno", None):
-                        raise SourceError(f"{place.where}: cannot be read ({_line(error)})") from error
+                        raise
                     raise SampleError(f"{where}: row group {number + 1} is damaged ({_line(error)})") from error
         self._kept[group] = table
         while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT:

@@ -4,6 +4,7 @@ import hashlib
 import heapq
 import json
 import random
+import re
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "Plan",
     "ShardTask",
     "check_keys",
+    "check_splits",
     "coder_sample",
     "describe",
     "identity",
@@ -34,6 +36,8 @@ __all__ = [
     "shard_samples",
 ]
 
+_SPLIT = re.compile(r'[^\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff.][^\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]*')
+_LONGEST_SPLIT = 200  # bytes
 _ALWAYS = ("coder", "layout", "block", "shard_samples", "shuffle", "seed", "limit")
 _SHARD_SAMPLES = (256, 8192)  # of a shard, where none are asked for: fewest and most
 _SHARDS_WANTED = 16  # of a split, within those bounds, so that small datasets too can be spread over workers
@@ -116,7 +120,9 @@ class Plan:
 
     @classmethod
     def of(cls, source: Source, reader: Reader, codec: Codec, options: Options) -> "Plan":
-        """The plan of a source. Raises `SourceError` where two samples have one key."""
+        """The plan of a source. Raises `SourceError` where two samples have one key, or no file can be called as a
+        split is."""
+        check_splits(source)
         check_keys(source)
         tasks = plan_shards({name: len(split) for name, split in source.splits.items()}, options)
         return cls(source, reader, codec, options, tasks)
@@ -129,6 +135,17 @@ class Plan:
     def split_of(self, task: ShardTask) -> Split:
         """The split that a shard is of."""
         return self.source.splits[task.split]
+
+
+def check_splits(source: Source) -> None:
+    """Raise `SourceError` for the name of a split that cannot begin the names of its shards, in OUT and on any system:
+    all else that a source says stays within files."""
+    for name in source.splits:
+        if not isinstance(name, str) or not _SPLIT.fullmatch(name) or len(name.encode()) > _LONGEST_SPLIT:
+            raise SourceError(
+                f"no file can be called as the split {str(name)[:80]!r} is: give it a name without any of "
+                '/ \\ : * ? " < > |, that begins with no dot, such as train'
+            )
 
 
 def check_keys(source: Source) -> None:

@@ -18,6 +18,7 @@ __all__ = ["column_type", "columns_of", "joined", "renamed", "row_of", "text"]
 _RESERVED = frozenset(("key", "latents"))
 _NARROW = frozenset(("label", "original_size", "size"))  # int32, as every version wrote them
 _WRITTEN_OUT = (date, time, Decimal, PurePath, UUID)  # as text
+_LONGEST_NAME = 255  # bytes
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _INT32, _INT64 = np.iinfo(np.int32), np.iinfo(np.int64)
 
@@ -28,7 +29,7 @@ def row_of(
     """What is stored of a sample beside its latents: the source's `fields`, what the reader has `known`, and its key.
 
     A field called like one of ours has another name (see `renamed`). Of the source's, only the `wanted` are kept (None:
-    all). Raises `SampleError` for a value that no column can hold.
+    all). Raises `SampleError` for a value that no column can hold, or a name that none can have.
     """
     others = renamed(fields, known)
     row = {
@@ -36,6 +37,12 @@ def row_of(
         for name, value in fields.items()
         if wanted is None or name in wanted
     }
+    for name in row:
+        if len(name) > _LONGEST_NAME // 4 and len(name.encode()) > _LONGEST_NAME:
+            raise SampleError(
+                f"field {name[:40] + '...'!r} has a name of more than {_LONGEST_NAME} bytes, and no column can: leave "
+                "it out (columns), or give it a shorter one"
+            )
     return {**row, **known, "key": text(key)}
 
 

@@ -1,0 +1,3 @@
+"""Damage at random of all that is read: `python -m tools.fuzz`."""
+
+__all__: list[str] = []
