@@ -14,8 +14,8 @@ WRONG = {
         "such as ImageReader(size=256), not 'image'",
     ),
     "no codec": (lambda d, p: shard_dataset(p, "o", codec=None), "a codec is a name of the zoo or a path, not None"),
-    "no folder to write": (lambda d, p: shard_dataset(p, None), "a folder of this machine, not to None"),
-    "a URL to write": (lambda d, p: shard_dataset(p, "hf://ann/a"), "not to 'hf://ann/a'; walloc push sends it on"),
+    "no folder to write": (lambda d, p: shard_dataset(p, None), "a folder or a URL, not to None"),
+    "a URL to write": (lambda d, p: shard_dataset(p, "https://ann/a"), "https://ann/a: a web server cannot"),
     "one file": (
         lambda d, p: shard_dataset(p / "train/flower/000.jpg", "o"),
         "is one sample: give the folder it lies in",

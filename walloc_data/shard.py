@@ -2,7 +2,8 @@
 
 import os
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,20 @@ from walloc_data.codec import Codec, one_thread
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError
-from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, Summary
+from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, Summary
 from walloc_data.numbers import whole_number
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
 from walloc_data.storage import open_storage
 from walloc_data.write.clips import cut
-from walloc_data.write.encode_shard import Job, write_shard
+from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
-from walloc_data.write.finish import write_manifest
+from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, write_errors, write_manifest
 from walloc_data.write.fit_coder import fit_coder
 from walloc_data.write.journal import append_report, write_journal
 from walloc_data.write.local import end_if_unguarded
-from walloc_data.write.lock import owned
-from walloc_data.write.plan import Options, Plan, measured_keys
+from walloc_data.write.output import LocalOutput, Output, output_at
+from walloc_data.write.plan import Options, Plan, ShardTask, measured_keys
 from walloc_data.write.progress import Progress
 from walloc_data.write.resume import former_run, head_of
 from walloc_data.zoo import load_codec
@@ -60,7 +61,7 @@ def shard_dataset(
     on_error: str = "skip",
     progress: bool = False,
 ) -> Sharded:
-    """Encode a source into the folder `out`; run again after an interruption, it goes on where it stopped.
+    """Encode a source into `out`, a folder or a URL; run again after an interruption, it goes on where it stopped.
 
     `source` is whatever `open_source` takes, such as the path of a folder; `codec` a codec or what `load_codec` takes;
     `reader` says what raw data means (None: as the codec wants it, such as `ImageReader()`). `workers` processes (1:
@@ -74,9 +75,7 @@ def shard_dataset(
     workers = whole_number("workers", workers, least=1)
     if on_error not in ("skip", "stop"):
         raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")
-    if not isinstance(out, str | os.PathLike) or "://" in os.fspath(out):
-        raise DatasetError(f"a dataset is written to a folder of this machine, not to {out!r}; walloc push sends it on")
-    options, out, started = options or Options(), Path(out), time.perf_counter()
+    output, options, started = output_at(out), options or Options(), time.perf_counter()
     if not isinstance(options, Options):
         raise DatasetError(f"options are Options(limit=..., columns=...), not {options!r}")
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
@@ -91,47 +90,54 @@ def shard_dataset(
         )
     coder_class(options.coder)  # before anything is written
     source = cut(open_source(source, suffixes=reader.suffixes), reader)
-    if os.path.isdir(source.name) and out.resolve().is_relative_to(source.name):
+    inside = isinstance(output, LocalOutput) and output.folder.resolve().is_relative_to(source.name)
+    if inside and os.path.isdir(source.name):
         raise DatasetError(f"{out} lies in {source.name} and would be taken for samples: choose a folder outside it")
     plan, stop, written = Plan.of(source, reader, codec, options), on_error == "stop", 0
     try:
-        with owned(out):
-            former = former_run(out, plan, stop=stop)
-            reports = dict(former.reports)
+        with output.owned():
+            former = former_run(output, plan, stop=stop)
+            reports, folder = dict(former.reports), output.folder
             if not former.complete:
-                (out / MANIFEST_FILE).unlink(missing_ok=True)  # it is not what it says until all is made
+                output.drop(MANIFEST_FILE)  # it is not what it says until all is made
                 head = head_of(plan)
-                write_journal(out, head, reports.values())
+                write_journal(folder, head, reports.values())
                 with one_thread():
-                    coder = _coder(out, plan)
+                    coder = _coder(folder, plan)
+                    output.keep(JOURNAL_FILE, CODEC_FILE)
                     measured = measured_keys(plan)
-                    job = Job(source.splits, out, codec, coder, reader, options, measured, stop)
+                    job = Job(source.splits, folder, codec, coder, reader, options, measured, stop)
                     todo = [task for task in plan.tasks if task.name not in reports]
                     with Progress(sum(map(len, todo)), silent=not progress) as bar:
-                        for task, report in engine_of(engine, workers).run(partial(write_shard, job), todo, bar.tick):
-                            append_report(out, report)
+                        work = partial(_send_shard, job, output)
+                        for task, (report, sent) in engine_of(engine, workers).run(work, todo, bar.tick):
+                            append_report(folder, report)
                             reports[task.name] = report
+                            output.add(sent)
                 in_order = [reports[task.name] for task in plan.tasks]
-                write_journal(out, head, in_order)
-                write_manifest(out, plan, in_order)
+                write_journal(folder, head, in_order)
+                write_errors(folder, in_order)
+                output.keep(JOURNAL_FILE, ERRORS_FILE)
+                write_manifest(folder, plan, in_order, url=output.url, repo=output.repo)
+                output.keep(CARD_FILE, MANIFEST_FILE)
                 written = sum(map(len, todo))
+            manifest = Manifest.read(folder)
         renamed = {name: other for report in reports.values() for name, other in report.renamed.items()}
         others = [f"field {name!r} is stored as {other!r}" for name, other in renamed.items()]
-        manifest = Manifest.read(out)
         others += _left_out(plan, manifest)
         summary = manifest.summary
-        size = sum(path.stat().st_size for path in out.iterdir())
+        size = sum(output.sizes().values())
     except OSError as error:
         raise DatasetError(
-            f"cannot write in {out}: {error.strerror or error}. What is finished is kept: run the same command again "
-            "to go on"
+            f"cannot write in {output.url}: {error.strerror or error}. What is finished is kept: run the same command "
+            "again to go on"
         ) from error
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # as torch says it
             raise
         raise DatasetError(
-            f"there is not enough memory to write {out}: use fewer workers, or read smaller signals. What is finished "
-            "is kept: run again to go on"
+            f"there is not enough memory to write {output.url}: use fewer workers, or read smaller signals. What is "
+            "finished is kept: run again to go on"
         ) from error
     return Sharded(
         **asdict(summary),
@@ -153,8 +159,15 @@ def _left_out(plan: Plan, manifest: Manifest) -> list[str]:
     return notes
 
 
-def _coder(out: Path, plan: Plan) -> Coder:
+def _send_shard(job: Job, output: Output, task: ShardTask, tick: Callable[[int], None]) -> tuple[ShardReport, Any]:
+    """Write a shard, and have it at the output."""
+    with output.room() as folder:
+        report = write_shard(replace(job, out=folder), task, tick)
+        return report, output.send(folder, report.shard)
+
+
+def _coder(folder: Path, plan: Plan) -> Coder:
     """The coder with tables fitted to this dataset, kept in `codec.safetensors` from the first run on."""
-    if not (out / CODEC_FILE).exists():
-        write_dataset_codec(out, plan.codec, fit_coder(plan))
-    return read_dataset_codec(open_storage(out))[1]
+    if not (folder / CODEC_FILE).exists():
+        write_dataset_codec(folder, plan.codec, fit_coder(plan))
+    return read_dataset_codec(open_storage(folder))[1]

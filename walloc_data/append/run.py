@@ -22,6 +22,7 @@ from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, summary_of, write_e
 from walloc_data.write.journal import Head, append_report, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
+from walloc_data.write.output import LocalOutput
 from walloc_data.write.plan import measured_keys
 from walloc_data.write.progress import Progress
 from walloc_data.write.resume import Former, standing
@@ -111,7 +112,7 @@ class _Append:
         elif head is None or head.plan != self.new.head.plan:
             self._discard(reports)
             reports = {}
-        return standing(self.out, self.new.plan, reports, stop)
+        return standing(LocalOutput(self.out).sizes(), self.new.plan, reports, stop)
 
     def write(
         self, reports: dict[str, ShardReport], *, workers: int, stop: bool, progress: bool

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from walloc_data.cli.reading import add_reading, refuse_former
@@ -26,7 +25,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="raw samples: a folder of files (class/*, {train,val,test}/class/*, flat), a list (.csv, .jsonl), "
         "WebDataset tars (data-{000..012}.tar), parquet, a dataset of Hugging Face; paths, https://, hf://, s3://",
     )
-    parser.add_argument("out", metavar="OUT", help="folder of the dataset: new, empty, or of an unfinished run")
+    parser.add_argument(
+        "out",
+        metavar="OUT",
+        help="the dataset: a folder, new, empty, or of an unfinished run, or such a place elsewhere: s3://bucket/name, "
+        "hf://user/name and what else fsspec writes",
+    )
     parser.add_argument(
         "--codec",
         default="rgb-f8c12",
@@ -71,6 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.sources import open_source
     from walloc_data.write.clips import cut
     from walloc_data.write.local import default_workers
+    from walloc_data.write.output import output_at
     from walloc_data.write.plan import Options
     from walloc_data.zoo import load_codec
 
@@ -103,7 +108,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for note in result.notes[len(source.notes) :]:
         print(f"note: {note}", file=sys.stderr)
-    _conclude(Path(arguments.out), result, arguments.codec, workers)
+    _conclude(output_at(arguments.out).url, result, arguments.codec, workers)
 
 
 def _refuse_former(arguments: argparse.Namespace) -> None:
@@ -134,7 +139,7 @@ def _introduce(source: "Source", counts: Mapping[str, int], *, quiet: bool) -> N
         print(f"{source.name}: {splits} samples, {classes or 'no classes'}", file=sys.stderr)
 
 
-def _conclude(out: Path, result: "Sharded", codec: str, workers: int) -> None:
+def _conclude(out: str, result: "Sharded", codec: str, workers: int) -> None:
     from walloc_data.format import readable_bytes, readable_psnr
     from walloc_data.zoo import twice_as_coarse
 

@@ -14,6 +14,7 @@ An index `NAME.idx` stands beside `NAME.tar` (all integers little-endian):
 
 import hashlib
 import os
+import secrets
 import struct
 import tarfile
 from contextlib import suppress
@@ -46,8 +47,9 @@ class ShardWriter:
         self.digest = hashlib.sha256()
         self.bytes = 0
         self._entries: list[tuple[int, int, int]] = []
+        writer = secrets.token_hex(4)  # a number of a process may be one of another machine too
         self._temporary, self._index = (
-            path.with_name(f".{path.stem}{suffix}.{os.getpid()}.tmp") for suffix in (path.suffix, ".idx")
+            path.with_name(f".{path.stem}{suffix}.{writer}.tmp") for suffix in (path.suffix, ".idx")
         )
         self._file = self._temporary.open("wb")
 

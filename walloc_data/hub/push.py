@@ -3,16 +3,15 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-import yaml
-from huggingface_hub import CommitOperationAdd, DatasetCard
+from huggingface_hub import CommitOperationAdd
 from tqdm import tqdm
 
 from walloc_data.errors import DatasetError
 from walloc_data.format import CODEC_FILE, MANIFEST_FILE, Manifest, dataset_card, read_index
+from walloc_data.hub.card import merged_card
 from walloc_data.hub.repo import HubRepo, Upload
 from walloc_data.read.opened import open_dataset
 from walloc_data.report.view import small_picture
@@ -24,7 +23,6 @@ _CARD_FILE, _PICTURE_FILE = "README.md", "samples.jpg"
 _MOST_FILES = 10_000  # that the Hub takes in a folder
 _COMMIT_FILES, _COMMIT_BYTES = 200, 4 << 30
 _TOGETHER = 8  # files checked, then sent, at a time
-_KEPT = "<!-- What stands below this line is kept by `walloc push`. -->"
 
 
 def check_push(
@@ -104,7 +102,7 @@ def push_dataset(
     ) as bar:
         for part, batch in enumerate(_batches(missing), 1):
             there.commit(_sent(there, out, batch, bar), f"Shards of {manifest.codec} latents, part {part}")
-    last = [Upload.of(_CARD_FILE, _merged(card, there.read(_CARD_FILE) if _CARD_FILE in found else b""))]
+    last = [Upload.of(_CARD_FILE, merged_card(card, there.read(_CARD_FILE) if _CARD_FILE in found else b""))]
     last += [] if picture is None else [Upload.of(_PICTURE_FILE, picture)]
     last += [Upload.of(MANIFEST_FILE, out / MANIFEST_FILE)]
     if changed := [upload for upload in last if not upload.is_at(found.get(upload.name))]:
@@ -164,22 +162,3 @@ def _sent(there: HubRepo, out: Path, uploads: Sequence[Upload], bar: "tqdm[None]
         additions += there.send(some)
         bar.update(sum(upload.size for upload in some))
     return additions
-
-
-def _merged(card: str, before: bytes) -> bytes:
-    """A card with what people added to the one before: entries of its head, and text below the line that keeps it."""
-    new, kept, entries = DatasetCard(card), before.decode("utf-8", "replace"), {}
-    with suppress(ValueError, yaml.YAMLError):  # a head that cannot be read is text like the rest
-        if re.match(r"\s*---\s*\n", kept):
-            old = DatasetCard(kept, ignore_metadata_errors=True)
-            kept, entries = old.text, old.data.to_dict()
-    for key, value in entries.items():
-        if new.data.get(key) is None:
-            new.data[key] = value
-        elif key == "tags" and isinstance(value, list):
-            new.data[key] = list(dict.fromkeys([*new.data[key], *value]))
-    _, line, below = kept.partition(_KEPT)
-    new.text = f"{new.text.rstrip()}\n\n{_KEPT}\n{(below if line else kept).strip()}".rstrip() + "\n"
-    if (new.text, new.data.to_dict()) == (kept, entries):
-        return before  # whatever the order of its entries
-    return str(new).encode()

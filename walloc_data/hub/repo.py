@@ -173,16 +173,32 @@ class HubRepo:
             )
         return additions
 
-    def commit(self, operations: Sequence[CommitOperationAdd | CommitOperationDelete], message: str) -> None:
-        """Make a commit of files that were sent, or taken away."""
+    def head(self) -> str:
+        """The commit that the branch stands at."""
+        return self._ask(self.api.dataset_info, self.name, revision=self.revision).sha or ""
 
-        def send() -> None:
-            self.api.create_commit(
-                self.name, operations, commit_message=message, repo_type=_TYPE, revision=self.revision
+    def commit(
+        self,
+        operations: Sequence[CommitOperationAdd | CommitOperationDelete],
+        message: str,
+        *,
+        parent: str | None = None,
+    ) -> str:
+        """Make a commit of files that were sent, or taken away, on top of no other than `parent`, and give its name."""
+
+        def send() -> str:
+            made = self.api.create_commit(
+                self.name,
+                operations,
+                commit_message=message,
+                repo_type=_TYPE,
+                revision=self.revision,
+                parent_commit=parent,
             )
+            return str(made.oid)
 
         with _without_bars():
-            self._ask(send)
+            return self._ask(send)
 
     def delete(self, names: Sequence[str], message: str) -> None:
         """Make a commit without these files."""

@@ -22,6 +22,7 @@ from walloc_data.write.finish import CARD_FILE
 from walloc_data.write.journal import Head, append_report, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
+from walloc_data.write.output import LocalOutput
 from walloc_data.write.plan import ShardTask
 from walloc_data.write.progress import Progress
 from walloc_data.write.resume import stands
@@ -73,11 +74,12 @@ def rewrite(plan: Rewriting, out: str | os.PathLike[str], *, workers: int, progr
 def _former(out: Path, plan: Rewriting) -> dict[str, ShardReport] | None:
     """What a former run made, by shard; None where nothing is left to do."""
     head, reports = read_journal(out)
+    sizes = LocalOutput(out).sizes()
     known, whole, complete = head.plan if head is not None else "", False, (out / MANIFEST_FILE).exists()
     if complete:
         manifest = Manifest.read(out)
         shards = [shard for of_split in manifest.splits.values() for shard in of_split]
-        known, whole = manifest.plan, all(stands(out, ShardReport("", shard)) for shard in shards)
+        known, whole = manifest.plan, all(stands(sizes, shard) for shard in shards)
     begun = complete or ((out / JOURNAL_FILE).exists() and any(out.glob("*.tar")))
     if begun and known != plan.identity:
         raise DatasetError(
@@ -89,7 +91,7 @@ def _former(out: Path, plan: Rewriting) -> dict[str, ShardReport] | None:
     if head is None or head.plan != plan.identity:
         (out / CODEC_FILE).unlink(missing_ok=True)  # of other options, of which nothing else has been made
         return {}
-    return {name: report for name, report in reports.items() if stands(out, report)}
+    return {name: report for name, report in reports.items() if stands(sizes, report.shard)}
 
 
 def _write(

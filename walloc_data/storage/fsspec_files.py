@@ -1,6 +1,7 @@
 """Files of whatever fsspec opens: object stores, archives, other machines."""
 
 import asyncio
+import errno
 import os
 import sys
 import threading
@@ -18,6 +19,8 @@ from walloc_data.storage.retry import TransientError, retry
 from walloc_data.storage.urls import shown
 
 __all__ = ["FsspecSource"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 # Roots of the errors of drivers that are no OSError, looked up where their package is loaded.
 _PASSING = (
@@ -95,7 +98,7 @@ class FsspecSource:
 
     def _ask(self, name: str, work: Callable[[Any, str], Any]) -> Any:
         """What the driver answers about a file."""
-        where = f"{self.url}/{name}"
+        where = f"{self.url}/{name}".rstrip("/")
         opened = self._open()
         with opened.lock:
             opened.requests += 1
@@ -106,6 +109,10 @@ class FsspecSource:
         except PermissionError as error:
             raise DatasetError(f"{where}: access refused ({error}); check the credentials of its driver") from error
         except _loaded(_PASSING, OSError, EOFError, asyncio.TimeoutError) as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise DatasetError(
+                    f"{where}: cannot be written ({error.strerror or error}): make room there"
+                ) from error
             raise TransientError(f"{type(error).__name__}: {error}") from error
         except _loaded(_LASTING, ValueError, RuntimeError) as error:
             raise DatasetError(

@@ -16,7 +16,7 @@ from walloc_data.storage.options import StorageOptions
 from walloc_data.storage.retry import TransientError, UnreachableError, retry, retry_after
 from walloc_data.storage.urls import redirected, trusted
 
-__all__ = ["HubSource"]
+__all__ = ["HubSource", "parse_hub_address"]
 
 _LOG = logging.getLogger("walloc_data")
 _ADDRESS = re.compile(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+?)(?:@(.+?))?/?", re.ASCII | re.IGNORECASE)
@@ -36,13 +36,10 @@ class HubSource(HttpSource):
     def __init__(self, url: str, options: StorageOptions) -> None:
         from huggingface_hub import constants, get_token
 
-        found = _ADDRESS.fullmatch(url)
-        if found is None:
-            raise DatasetError(f"{url}: write hf://user/name, or hf://user/name@revision")
-        self.repo = found[1]
-        if None not in (found[2], options.revision) and found[2] != options.revision:
+        self.repo, revision = parse_hub_address(url)
+        if None not in (revision, options.revision) and revision != options.revision:
             raise DatasetError(f"{url}: revision={options.revision!r} says another revision; give one of the two")
-        self._asked = found[2] or options.revision
+        self._asked = revision or options.revision
         super().__init__(f"{constants.ENDPOINT}/datasets/{self.repo}", options)
         self.url = f"hf://{self.repo}" + (f"@{self._asked}" if self._asked else "")
         self._token = options.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token())
@@ -130,3 +127,11 @@ class HubSource(HttpSource):
         if self._offline:
             raise UnreachableError(f"{self.url}/{name}: not in the cache, and HF_HUB_OFFLINE is set: unset it")
         return super()._send(name, url, wanted)
+
+
+def parse_hub_address(url: str) -> tuple[str, str | None]:
+    """The repository `user/name` of a dataset, and the revision, that `hf://user/name[@revision]` names."""
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        raise DatasetError(f"{url}: write hf://user/name, or hf://user/name@revision")
+    return found[1], found[2]

@@ -34,6 +34,10 @@ def hub_refusal(
         return f"{page}: the Hub takes no more ({message or status}): free space there, or choose another account"
     if status == 403:
         return f"{page}: the token may not do this ({message or status}): use one with the right to write there"
+    if status == 412:
+        return (
+            f"{page} was written to meanwhile, by another run or a person: see that no run does, and run again to go on"
+        )
     if status == 429:
         return f"{page}: the Hub asks for fewer requests ({message or status}): run again in a few minutes"
     if status >= 500:

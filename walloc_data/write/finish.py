@@ -27,20 +27,21 @@ ERRORS_FILE = "errors.jsonl"
 CARD_FILE = "README.md"
 
 
-def write_manifest(out: Path, plan: Plan, reports: Sequence[ShardReport]) -> Manifest:
-    """Write the samples that were passed over, the card, and the manifest last.
+def write_manifest(
+    out: Path, plan: Plan, reports: Sequence[ShardReport], *, url: str, repo: str | None = None
+) -> Manifest:
+    """Write the card, and the manifest last, of a dataset at `url`, which may be the repository `repo` of the Hub.
 
     Raises `DatasetError` where no sample at all could be read.
     """
-    write_errors(out, reports)
     if not any(report.shard.samples for report in reports):
         skipped = sum(len(report.errors) for report in reports)
         raise DatasetError(
-            f"none of the {skipped} samples of {plan.source.name} could be read: see {out / ERRORS_FILE}"
+            f"none of the {skipped} samples of {plan.source.name} could be read: see {url}/{ERRORS_FILE}"
         )
     manifest = manifest_of(plan, reports, hashlib.sha256((out / CODEC_FILE).read_bytes()).hexdigest())
     what = told(plan.codec.config, plan.reader.config())
-    replace_file(out / CARD_FILE, dataset_card(manifest, **what._asdict()))
+    replace_file(out / CARD_FILE, dataset_card(manifest, repo=repo, **what._asdict()))
     manifest.write(out)
     return manifest
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest
+from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, ShardInfo
 from walloc_data.write.differences import differing_keys, differing_options
 from walloc_data.write.earlier import identity_0_1
 from walloc_data.write.encode_shard import ShardReport, read_sample, stamp_of
 from walloc_data.write.journal import Head, read_journal
+from walloc_data.write.output import Output
 from walloc_data.write.plan import Plan, ShardTask
 
 __all__ = ["Former", "former_run", "head_of", "standing", "stands", "told_apart"]
@@ -26,17 +27,18 @@ class Former:
     notes: list[str] = field(default_factory=list)
 
 
-def former_run(out: Path, plan: Plan, *, stop: bool) -> Former:
-    """What former runs of a plan left in `out`. A shard does not stand where its files have changed since, or a sample
-    that was passed over can be read now.
+def former_run(output: Output, plan: Plan, *, stop: bool) -> Former:
+    """What former runs of a plan left at an output that is owned. A shard does not stand where its files have changed
+    since, or a sample that was passed over can be read now.
 
     Raises `DatasetError` where they are not of this plan, and with `stop` `SampleError` where a sample that was passed
     over still cannot be read.
     """
-    head, reports = read_journal(out)
-    complete = (out / MANIFEST_FILE).exists()
+    folder, out, sizes = output.folder, output.url, output.sizes()
+    head, reports = read_journal(folder)
+    complete = MANIFEST_FILE in sizes
     if complete:
-        manifest = Manifest.read(out)
+        manifest = Manifest.parse((folder / MANIFEST_FILE).read_bytes(), f"{out}/{MANIFEST_FILE}")
         if head is None or head.plan != manifest.plan:  # made by version 0.1, or copied without the journal
             head, reports = None, {}
         if not _is_of(manifest.plan, plan):
@@ -49,10 +51,10 @@ def former_run(out: Path, plan: Plan, *, stop: bool) -> Former:
         if head is None:
             _refuse_changed(out, plan, manifest)
             return Former(complete=True)
-    elif head is None and not (out / JOURNAL_FILE).exists():
+    elif head is None and JOURNAL_FILE not in sizes:
         return Former()
-    elif head is not None and not reports and not any(out.glob("*.tar")) and not _is_of(head.plan, plan):
-        (out / CODEC_FILE).unlink(missing_ok=True)  # of other options; nothing else has been made of them
+    elif head is not None and not reports and not any(map(_is_shard, sizes)) and not _is_of(head.plan, plan):
+        output.drop(CODEC_FILE)  # of other options; nothing else has been made of them
         return Former()
     elif head is None or not _is_of(head.plan, plan):
         differing = _other_options(plan, head, None)
@@ -68,7 +70,7 @@ def former_run(out: Path, plan: Plan, *, stop: bool) -> Former:
             f"{out} holds an unfinished dataset of another source, {head.source}: name that to finish it, or choose "
             "another folder, or delete it"
         )
-    former = standing(out, plan, reports, stop)
+    former = standing(sizes, plan, reports, stop)
     return Former(former.reports, complete and len(former.reports) == len(plan.tasks), former.notes)
 
 
@@ -93,13 +95,17 @@ def _is_of(identity: str, plan: Plan) -> bool:
     return identity == identity_0_1(plan.tasks, plan.source, plan.reader, plan.codec.fingerprint, plan.options)
 
 
-def standing(out: Path, plan: Plan, reports: Mapping[str, ShardReport], stop: bool) -> Former:
-    """Which reports of a plan stand, and why others do not."""
+def _is_shard(name: str) -> bool:
+    return name.endswith(".tar")
+
+
+def standing(sizes: Mapping[str, int], plan: Plan, reports: Mapping[str, ShardReport], stop: bool) -> Former:
+    """Which reports of a plan stand, among files of these sizes, and why others do not."""
     done: dict[str, ShardReport] = {}
     changed, mended = [], []
     for task in plan.tasks:
         report = reports.get(task.name)
-        if report is None or not stands(out, report):
+        if report is None or not stands(sizes, report.shard):
             continue
         if report.shard.source and report.shard.source != stamp_of(task, plan.split_of(task)):
             changed.append(task.name)
@@ -118,11 +124,9 @@ def standing(out: Path, plan: Plan, reports: Mapping[str, ShardReport], stop: bo
     return Former(done, notes=notes)
 
 
-def stands(out: Path, report: ShardReport) -> bool:
-    """Whether the shard of a report is there, and not cut short."""
-    path = out / report.shard.name
-    there = path.exists() and path.stat().st_size == report.shard.bytes and path.with_suffix(".idx").exists()
-    return there or not report.shard.samples
+def stands(sizes: Mapping[str, int], shard: ShardInfo) -> bool:
+    """Whether a shard is among the files of these sizes, and not cut short."""
+    return not shard.samples or (sizes.get(shard.name) == shard.bytes and shard.index in sizes)
 
 
 def _reads_now(plan: Plan, task: ShardTask, report: ShardReport, stop: bool) -> bool:
@@ -139,7 +143,7 @@ def _reads_now(plan: Plan, task: ShardTask, report: ShardReport, stop: bool) -> 
     return False
 
 
-def _refuse_changed(out: Path, plan: Plan, manifest: Manifest) -> None:
+def _refuse_changed(out: str, plan: Plan, manifest: Manifest) -> None:
     tasks = {task.name: task for task in plan.tasks}
     shards = (shard for of_split in manifest.splits.values() for shard in of_split if shard.source)
     changed = [
