@@ -26,6 +26,20 @@ from walloc_data.train.similarity import si_sdr
 
 CODECS = {"music": ("stereo-f256c108", "stereo-f256c27"), "speech": ("mono-f128c32",), "digits": ("mono-f64c16",)}
 RATES = {"music": 44100, "speech": 16000, "digits": 8000}
+TITLES = {  # of librosa's examples, by what their names begin with
+    "147793__setuniman__sweet": "waltz, piano",
+    "442789__lena-orsa__happy": "ragtime, piano",
+    "456440__inspectorj__bird": "a robin",
+    "Hungarian_Dance_number_5": "Hungarian Dance 5, strings",
+    "Kevin_MacLeod_-_P_I_Tcha": "Sugar Plum Fairy",
+    "Kevin_MacLeod_-_Vibe_Ace": "Vibe Ace, jazz",
+    "admiralbob77_-_Choice_-_": "drum and bass",
+    "pibble.hq": "a dog asleep",
+    "sorohanro_-_solo-trumpet": "trumpet",
+    "198-209-0000.hq": "198-209-0000",
+    "3436-172162-0000.hq": "3436-172162-0000",
+    "5703-47212-0000.hq": "5703-47212-0000",
+}
 _TAKES = 5
 
 
@@ -68,7 +82,7 @@ def files(folder: Path, kind: str) -> Iterator[tuple[str, Sound]]:
             continue
         rate = int(signal.fields["rate"])
         if kind == "music" or rate == RATES[kind]:
-            yield path.stem[:24], resampled(as_floats(signal.values), rate, RATES[kind])
+            yield TITLES.get(path.stem[:24], path.stem[:24]), resampled(as_floats(signal.values), rate, RATES[kind])
 
 
 def digits(folder: Path) -> Iterator[tuple[str, Sound]]:

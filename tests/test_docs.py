@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import read_results
 from walloc_data import LatentDataset
 from walloc_data.cli import main
 
@@ -112,11 +111,3 @@ def test_the_commands_for_sensors_run(tmp_path, monkeypatch, capsys):
         "scans": (4, 4, 8, 8),
         "eeg": (64, 32),
     }
-
-
-def test_figures_of_sound_are_those_of_the_benchmark():
-    page, sound = (DOCS / "audio.md").read_text("utf-8"), read_results("sound")
-    for _, _, codec, ratio, quality, si_sdr, *_ in sound["rows"][1:]:
-        assert f"| `{codec}` | {ratio} | {quality}, {si_sdr} |" in page
-    for peer in ("codec", "FLAC", "Opus", "MP3"):
-        assert " | ".join(speed[peer] for speed in sound["speeds"]) in page

@@ -89,9 +89,31 @@ def _speed() -> tuple[list[str], Rows]:
     return ["streaming"], [row[:4] for row in read_results("streaming")["rows"]]
 
 
+def _sound() -> tuple[list[str], Rows]:
+    """Codecs of sound beside others: of each its ratio to PCM, and the quality of that."""
+    head = ["recording", "codec", "ratio to PCM", "PSNR, SI-SDR"]
+    head += [f"{peer}: ratio, PSNR, SI-SDR" for peer in ("Opus", "MP3")]
+    rows = [[*head, "FLAC: ratio"]]
+    for name, _, codec, ratio, *numbers in read_results("sound")["rows"][1:]:
+        quality, opus, mp3 = (", ".join(numbers[slice(*cut)]) for cut in ((0, 2), (2, 5), (5, 8)))
+        rows.append([name, f"`{codec}`", ratio, quality, opus, mp3, numbers[8]])
+    return ["sound"], rows
+
+
+def _sound_speeds() -> tuple[list[str], Rows]:
+    """A column a codec."""
+    speeds = read_results("sound")["speeds"]
+    titles = {"codec": "the codec", "rans": "its coder", "FLAC": "FLAC, 16 bits", "Opus": "Opus, as many bytes"}
+    titles["MP3"] = "MP3, as many bytes"
+    head = ["millions of samples a second, encode / decode", *(f"`{speed['name']}`" for speed in speeds)]
+    return ["sound"], [head, *([title, *(speed[key] for speed in speeds)] for key, title in titles.items())]
+
+
 SELECTIONS: dict[str, Callable[[], tuple[list[str], Rows]]] = {
     "advantages": advantages,
     "bands": partial(_rows, "bands"),
+    "sound": _sound,
+    "sound_speeds": _sound_speeds,
     "speed": _speed,
     "task_means": task_means,
     "video": partial(_rows, "video"),
