@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/**/*.*", "benchmarks/results/*.png", "walloc_data/weights/README.md")
+PAGES = ("README.md", "docs/**/*.*", "benchmarks/results/*.png", "examples/*.py", "walloc_data/weights/README.md")
 
 
 def main() -> int:

@@ -1,0 +1,79 @@
+"""A LightningModule on a stream of latents, which Lightning resumes to the sample from its own checkpoint.
+
+`python examples/lightning_stream.py` takes a minute or two; `--short` a few steps. Needs the extra `examples`.
+"""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import nn
+
+from walloc_data import ImageReader, StreamingLatentDataset, shard_dataset
+
+try:
+    import lightning
+    from skimage import data
+except ImportError as error:
+    sys.exit(f"{error.name or error} is not installed: pip install 'walloc-data[examples]'")
+
+CLASSES = ("astronaut", "chelsea", "coffee", "rocket")  # photographs, of which windows are shown
+
+
+def windows(count: int) -> list[tuple[np.ndarray, str]]:
+    """Windows of 64 x 64 pixels, each with the name of its photograph."""
+    draw, found = np.random.default_rng(0), []
+    for name in CLASSES:
+        photograph = getattr(data, name)()
+        for top, left in draw.integers(np.array(photograph.shape[:2]) - 63, size=(count // len(CLASSES), 2)):
+            found.append((photograph[top : top + 64, left : left + 64], name))
+    return found
+
+
+class Classifier(lightning.LightningModule):
+    """Latents [B, 12, 8, 8], int8 until they are on the device, to a class."""
+
+    def __init__(self, codec) -> None:
+        super().__init__()
+        self.codec, self.seen = codec, 0
+        self.model = nn.Sequential(
+            nn.Conv2d(codec.channels, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.LazyLinear(len(CLASSES))
+        )
+
+    def training_step(self, batch, number):
+        """The loss; the share of the batch that is told right goes to the log."""
+        latents, labels = batch
+        self.seen += len(labels)
+        logits = self.model(self.codec.dequantize(latents))
+        self.log("accuracy", (logits.argmax(1) == labels).float().mean())
+        return nn.functional.cross_entropy(logits, labels)
+
+    def configure_optimizers(self):
+        """AdamW, as anywhere."""
+        return torch.optim.AdamW(self.parameters(), 1e-3)
+
+
+def main(root: Path, *, short: bool) -> None:
+    """Train some epochs and a half, stop, and go on where that was."""
+    shard_dataset(windows(96 if short else 4000), root / "latents", codec="rgb-f8c12", reader=ImageReader(size=64))
+    steps = 3 if short else 125  # an epoch, of batches of 32
+    for end in (steps + steps // 2, 3 * steps):
+        stream = StreamingLatentDataset(root / "latents", batch_size=32, seed=0)
+        trainer = lightning.Trainer(
+            accelerator="cpu", max_steps=end, logger=False, enable_checkpointing=False, enable_progress_bar=False
+        )
+        module, checkpoint = Classifier(stream.codec), root / "half.ckpt"
+        module.model(torch.zeros(1, stream.codec.channels, 8, 8))  # so that the lazy layer has a shape
+        trainer.fit(module, stream.loader(), ckpt_path=checkpoint if checkpoint.exists() else None)
+        trainer.save_checkpoint(checkpoint)
+        told = float(trainer.callback_metrics["accuracy"])
+        print(
+            f"step {trainer.global_step}: {module.seen:,} windows seen in this run, {told:.0%} of the last told right"
+        )
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as folder:
+        main(Path(folder), short="--short" in sys.argv)
