@@ -1,7 +1,7 @@
 """What the package `walloc` makes of checkpoints of drawn numbers, in `codec/original.json`.
 
-`python -m tests.original_expected` writes that file, where `pip install walloc==1.2.1` has been run; no other test
-needs the package.
+`python -m tests.original_expected` writes that file, where `pip install walloc==1.2.1 torchvision 'setuptools<81'` has
+been run (its import needs both, torchvision of the build of torch); no other test needs the package.
 """
 
 import json
