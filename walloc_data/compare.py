@@ -128,7 +128,7 @@ class _Split:
         plan, codec = self._plan, self._plan.codec
         try:
             split = plan.source.splits[self._name]
-            _, signal, row = read_sample(split, self.originals[key], plan.reader, plan.options.columns)
+            _, signal, row = read_sample(split, self.originals[key], plan.reader, plan.options)
             again = encode_signals(codec, [signal])[0]
         except SampleError as error:
             found.unreadable[self._name, key] = str(error)
@@ -147,7 +147,7 @@ class _Split:
                 found.differs.append(
                     self._damage(key, f"has {count:,} of {latents.size:,} latents that differ ({psnr:.2f} dB)")
                 )
-        for name in sorted({*stored, *row}):
+        for name in sorted({*stored, *row} - {*plan.options.measure}):
             was, now = stored.get(name), row.get(name)
             if name == "label" and now is None:
                 now = -1 if name in stored else None

@@ -28,8 +28,9 @@ def plan_again(
     try:
         named = dict(options["write"])
         known = {name: named[name] for name in (field.name for field in fields(Options)) if name in named}
-        if known.get("columns") is not None:
-            known["columns"] = tuple(known["columns"])
+        for several in ("columns", "measure"):
+            if known.get(several) is not None:
+                known[several] = tuple(known[several])
         written = Options(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{where}: it does not say with which options it was made ({error})") from error

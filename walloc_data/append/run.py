@@ -1,6 +1,7 @@
 """New shards behind those that are there, none of which is touched; and the manifest that makes them count."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from walloc_data.numbers import whole_number
 from walloc_data.signals import told
 from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
-from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, summary_of, write_errors
+from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, STATISTICS, statistics_of, summary_of, write_errors
 from walloc_data.write.journal import Head, append_report, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
@@ -172,6 +173,7 @@ class _Append:
             classes=dict(self.new.plan.source.classes),
             plan=self.new.head.plan,
             summary=_sum(before.summary, new, skipped),
+            statistics=_together(before, statistics_of(kept), new.latents),
             lineage=[*before.lineage, {"verb": "append", "options": {}, "of": [of]}],
             sealed=True,
         )
@@ -231,6 +233,22 @@ def _sum(before: Summary, new: Summary, skipped: int) -> Summary:
     if before.psnr is not None and new.psnr is not None:
         psnr = round((before.psnr * before.samples + new.psnr * new.samples) / counts["samples"], 2)
     return Summary(**counts, skipped=skipped, psnr=psnr)
+
+
+def _together(before: Manifest, new: Mapping[str, list[float]], latents: int) -> dict[str, list[float]]:
+    """Statistics of what was there and of so many new latents, by their shares."""
+    old, share = before.statistics, latents / max(1, latents + before.summary.latents)
+    if not all(len(each.get(name, ())) == len(new.get("mean", ())) for each in (old, new) for name in STATISTICS):
+        return {}
+
+    def mixed(one: Sequence[float], other: Sequence[float]) -> list[float]:
+        return [(1 - share) * was + share * now for was, now in zip(one, other, strict=True)]
+
+    mean = mixed(old["mean"], new["mean"])
+    power = [[s * s + m * m for s, m in zip(each["std"], each["mean"], strict=True)] for each in (old, new)]
+    std = [math.sqrt(max(0.0, both - m * m)) for both, m in zip(mixed(*power), mean, strict=True)]
+    found = {"mean": mean, "std": std, "bits": mixed(old["bits"], new["bits"])}
+    return {name: [round(number, 4) for number in numbers] for name, numbers in found.items()} if mean else {}
 
 
 def _not_in(errors: Iterable[dict[str, str]], head: Head) -> list[dict[str, str]]:

@@ -40,6 +40,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
     parser.add_argument("--columns", metavar="A,B", help="keep only these fields of the source beside the latents")
     parser.add_argument(
+        "--measure",
+        metavar="psnr,bytes",
+        help="store figures of each sample as columns: PSNR in dB, bytes of its latents",
+    )
+    parser.add_argument(
         "--coder",
         default="rans",
         metavar="NAME",
@@ -89,6 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
         shuffle=not arguments.no_shuffle,
         seed=arguments.seed,
         limit=arguments.limit,
+        measure=() if arguments.measure is None else tuple(arguments.measure.split(",")),
         columns=None if arguments.columns is None else tuple(arguments.columns.split(",")),
     )
     source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)

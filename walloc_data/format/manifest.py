@@ -107,8 +107,9 @@ class Manifest:
     (a value is a place in the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or
     `json`, and of `latents`: `int8[12,32,32]`, or `json` where shapes differ (datasets of version 0.1 do not say).
     `plan` identifies what was asked for (source, options), so that a second run knows its own. `lineage` is what was
-    done since the source was read, oldest first: a `verb`, its `options`, and the datasets it was done to (`of`). One
-    that is `sealed` ends with the SHA-256 of the rest of its file; earlier versions wrote none.
+    done since the source was read, oldest first: a `verb`, its `options`, and the datasets it was done to (`of`).
+    `statistics` are numbers by channel: `mean` and `std` of all latents as they are stored, `bits` a latent of some.
+    One that is `sealed` ends with the SHA-256 of the rest of its file; earlier versions wrote none.
     """
 
     codec: str
@@ -124,6 +125,7 @@ class Manifest:
     options: dict[str, Any] = field(default_factory=dict)
     summary: Summary = Summary()
     lineage: list[dict[str, Any]] = field(default_factory=list)
+    statistics: dict[str, list[float]] = field(default_factory=dict)
     sealed: bool = False
 
     def __post_init__(self) -> None:
@@ -153,6 +155,11 @@ class Manifest:
                 raise FormatError(f"{shard.name}: {shard.samples} samples in {shard.records} records of {self.block}")
         if not isinstance(self.lineage, list) or not all(isinstance(step, dict) for step in self.lineage):
             raise FormatError("lineage must be a list of objects")
+        if not isinstance(self.statistics, dict) or not all(
+            isinstance(numbers, list) and all(isinstance(number, int | float) for number in numbers)
+            for numbers in self.statistics.values()
+        ):
+            raise FormatError("statistics must be lists of numbers")
 
     @property
     def digest(self) -> str:
@@ -173,7 +180,7 @@ class Manifest:
         del content["sealed"]
         if self.classes.keys() <= {"label"}:  # as version 0.1 has it
             content["classes"] = self.classes.get("label")
-        for name in ("columns", "lineage"):
+        for name in ("columns", "lineage", "statistics"):
             if not content[name]:
                 del content[name]
         for shard in (shard for shards in content["splits"].values() for shard in shards if not shard["source"]):

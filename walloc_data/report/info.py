@@ -53,6 +53,7 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
         lines.append(f"split   {split}: {manifest.samples(split):,} samples in {len(of_split)} shards")
     lines += _classes(opened)
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
+    lines += [*_figures(opened, drawn), *_statistics(manifest.statistics)]
     return "\n".join(lines + _bits_by_channel(opened.coder, drawn.latents))
 
 
@@ -81,9 +82,32 @@ def _classes(opened: OpenedDataset) -> Iterator[str]:
         yield f"classes {'' if column == 'label' else f'of {column} '}{len(names)}: {shown}{each}"
 
 
+def _figures(opened: OpenedDataset, drawn: Drawn) -> Iterator[str]:
+    """What is stored of each sample's bytes and PSNR."""
+    writing = opened.manifest.options.get("write")
+    measured = writing.get("measure") if isinstance(writing, dict) else None
+    for name in measured if isinstance(measured, list) else []:
+        found = [each[name] for each in drawn.fields if isinstance(each.get(name), int | float)]
+        if found:
+            mean = sum(found) / len(found)
+            yield f"column  {name}: {min(found):,.4g} to {max(found):,.4g}, mean {mean:,.4g} ({len(found)} samples)"
+
+
+def _statistics(statistics: dict[str, list[float]]) -> Iterator[str]:
+    """Means and standard deviations by channel, which the manifest keeps of all latents."""
+    for name, told in (("mean", "means"), ("std", "standard deviations")):
+        numbers = statistics.get(name)
+        if numbers:
+            yield f"{told} of latents by channel (all samples)"
+            yield from _rows([f"{number:6.2f}" for number in numbers])
+
+
+def _rows(numbers: list[str]) -> list[str]:
+    return [f"  {first:>4}  {' '.join(numbers[first : first + _A_ROW])}" for first in range(0, len(numbers), _A_ROW)]
+
+
 def _bits_by_channel(coder: Coder, latents: list[NDArray[np.int8]]) -> list[str]:
     if not latents:
         return []
     bits = [f"{value:5.2f}" for value in coder.bits_by_channel(latents)]
-    rows = [f"  {first:>4}  {' '.join(bits[first : first + _A_ROW])}" for first in range(0, len(bits), _A_ROW)]
-    return [f"bits a latent by channel ({coder.bits_are}; {len(latents)} samples)", *rows]
+    return [f"bits a latent by channel ({coder.bits_are}; {len(latents)} samples)", *_rows(bits)]

@@ -22,9 +22,9 @@ from walloc_data.read.reader import SplitReader
 from walloc_data.rewrite.shard import Stored, coarser
 from walloc_data.write.classes import renumbering
 from walloc_data.write.encode_shard import ShardReport
-from walloc_data.write.finish import summary_of, types_of
+from walloc_data.write.finish import statistics_of, summary_of, types_of
 from walloc_data.write.fit_coder import enough
-from walloc_data.write.plan import Options, ShardTask, coder_sample, shard_samples
+from walloc_data.write.plan import MEASURED, Options, ShardTask, coder_sample, shard_samples
 
 __all__ = ["Changes", "Rewriting"]
 
@@ -200,9 +200,17 @@ class Rewriting:
         again = type(own[0]).fit(latents)
         return coder, None if _alike(own[0], again) else own[0]
 
+    @cached_property
+    def measured(self) -> list[str]:
+        """Figures of samples that are columns from now on: sizes are taken anew, PSNR stays where latents do."""
+        each = [set(_measured(one.manifest)) for one in self.datasets]
+        kept = set.union(*each) & {"bytes"} | (set.intersection(*each) & {"psnr"} if self.same_latents else set())
+        return [name for name in MEASURED if name in kept]
+
     def without(self) -> frozenset[str]:
         """Columns that would not be true any more."""
-        return frozenset() if self.same_latents else frozenset(("psnr",)) & self.first.columns.keys()
+        gone = {"psnr"} if any("psnr" in _measured(one.manifest) for one in self.datasets) else set[str]()
+        return frozenset(gone - set(self.measured))
 
     def manifest_of(self, reports: Sequence[ShardReport], codec_sha256: str) -> Manifest:
         """The manifest of what is made."""
@@ -232,6 +240,7 @@ class Rewriting:
                 psnr=self.first.summary.psnr if whole and self.same_latents and len(of) == 1 else None,
             ),
             lineage=self.lineage,
+            statistics=statistics_of(kept),
             sealed=True,
         )
 
@@ -251,6 +260,9 @@ class Rewriting:
                 key: value for key, value in alike[0].items() if all(key in o and o[key] == value for o in alike[1:])
             }
         found["write"] |= {"coder": self.coder, "layout": self.layout, "block": self.block}
+        found["write"].pop("measure", None)
+        if self.measured:
+            found["write"]["measure"] = self.measured
         if self.changes.shard_samples is not None:
             found["write"]["shard_samples"] = self.changes.shard_samples
         return found
@@ -270,6 +282,13 @@ class Rewriting:
     def name(self) -> str:
         """What messages call the datasets."""
         return ", ".join(one.storage.url for one in self.datasets)
+
+
+def _measured(manifest: Manifest) -> list[str]:
+    """Figures that a dataset says it has of each sample."""
+    writing = manifest.options.get("write")
+    found = writing.get("measure") if isinstance(writing, dict) else None
+    return [name for name in MEASURED if name in found] if isinstance(found, list) else []
 
 
 def _alike(one: Coder, other: Coder) -> bool:

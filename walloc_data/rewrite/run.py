@@ -120,6 +120,7 @@ def _write(
             channels=plan.codec.channels,
             times=plan.changes.coarser,
             without=plan.without(),
+            sizes="bytes" in plan.measured,
         )
         with Progress(sum(map(len, todo)), silent=not progress) as bar:
             for task, report in engine_of("local", workers).run(partial(rewrite_shard, job), todo, bar.tick):

@@ -56,7 +56,8 @@ class Stored:
 class Recoding:
     """What all tasks of a run share: samples by split, and how they are stored from now on.
 
-    Of their latents the first `channels` are kept, `times` as coarse; the columns `without` are not.
+    Of their latents the first `channels` are kept, `times` as coarse; the columns `without` are not. `sizes` as in
+    `pack_shard`.
     """
 
     splits: Mapping[str, Stored]
@@ -68,6 +69,7 @@ class Recoding:
     channels: int
     times: float
     without: frozenset[str]
+    sizes: bool
 
 
 def rewrite_shard(job: Recoding, task: ShardTask, tick: Callable[[int], None]) -> ShardReport:
@@ -92,6 +94,7 @@ def rewrite_shard(job: Recoding, task: ShardTask, tick: Callable[[int], None]) -
         fingerprint=job.fingerprint,
         layout=job.layout,
         block=job.block,
+        sizes=job.sizes,
     )
     return report
 

@@ -17,7 +17,7 @@ from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import ShardInfo, ShardWriter
 from walloc_data.signals import Reader, Signal
 from walloc_data.sources import Raw, Split
-from walloc_data.write.measure import measured_psnr
+from walloc_data.write.measure import Moments, measured_psnr
 from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import renamed, row_of
@@ -32,6 +32,9 @@ __all__ = [
     "stamp_of",
     "write_shard",
 ]
+
+
+_CODED, _CODED_LATENTS = 32, 1 << 18  # the first of a shard, whose bits are told apart by channel
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Job:
 @dataclass
 class ShardReport:
     """What became of a task: the shard, sums over its samples, the types of its columns, and the names of fields
-    that were called like one of ours. A line of the journal."""
+    that were called like one of ours; of its latents, by channel, the sums, those of squares, and the bits a latent of
+    some. A line of the journal."""
 
     split: str
     shard: ShardInfo
@@ -66,6 +70,9 @@ class ShardReport:
     errors: list[dict[str, str]] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    sums: list[int] = field(default_factory=list)
+    squares: list[int] = field(default_factory=list)
+    bits: list[float] = field(default_factory=list)
 
     def to_json(self) -> str:
         """One line."""
@@ -91,7 +98,7 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
     def samples() -> Iterator[tuple[NDArray[np.int8], dict[str, Any]]]:
         for group in _groups(job, task, report, tick):
             for (row, signal), latents in zip(group, encode_signals(job.codec, [s for _, s in group]), strict=True):
-                _measure(job, report, row["key"], signal, latents)
+                _measure(job, report, row, signal, latents)
                 yield latents, row
 
     pack_shard(
@@ -102,6 +109,7 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
         fingerprint=job.codec.fingerprint,
         layout=options.layout,
         block=options.block,
+        sizes="bytes" in options.measure,
     )
     report.shard = replace(report.shard, source=stamp)
     return report
@@ -122,17 +130,25 @@ def pack_shard(
     fingerprint: str,
     layout: str,
     block: int,
+    sizes: bool = False,
 ) -> None:
     """Write latents int8 `[c, *space]` and rows to the shard of a report, as they come, and note what it is, and what
-    was counted of its latents. No samples make no shard. Raises `DatasetError` where it cannot be written.
+    was counted of its latents. With `sizes`, the column `bytes` is the payload of each sample. No samples make no
+    shard. Raises `DatasetError` where it cannot be written.
     """
     path = out / report.shard.name
     try:
         with ShardWriter(path) as writer:
-            packer = Packer(writer, path.stem, coder=coder, fingerprint=fingerprint, layout=layout, block=block)
+            packer = Packer(
+                writer, path.stem, coder=coder, fingerprint=fingerprint, layout=layout, block=block, sizes=sizes
+            )
+            moments, first = Moments(), list[NDArray[np.int8]]()
             for latents, row in samples:
                 report.latents += latents.size
                 report.saturated += int(np.count_nonzero(np.abs(latents) == LATENT_MAX))
+                moments.add(latents)
+                if len(first) < _CODED and sum(one.size for one in first) < _CODED_LATENTS:
+                    first.append(latents)
                 packer.add(latents, row)
             packer.flush()
     except OSError as error:
@@ -143,6 +159,9 @@ def pack_shard(
     if not packer.samples:
         path.unlink()
         path.with_suffix(".idx").unlink()
+    if first:
+        report.sums, report.squares = moments.sums, moments.squares
+        report.bits = [round(float(bits), 4) for bits in coder.bits_by_channel(first)]
     report.columns = packer.columns
     report.shard = replace(
         report.shard,
@@ -196,10 +215,9 @@ def _groups(
         yield group
 
 
-def read_sample(
-    split: Split, index: int, reader: Reader, columns: Sequence[str] | None
-) -> tuple[Raw, Signal, dict[str, Any]]:
-    """A sample as it was read, its signal, and its row of the `columns` (None: all fields).
+def read_sample(split: Split, index: int, reader: Reader, options: Options) -> tuple[Raw, Signal, dict[str, Any]]:
+    """A sample as it was read, its signal, and its row: its key, what the reader says, the fields that are kept, and
+    None for each figure that is measured later.
 
     Raises `SampleError` where its content cannot be decoded, and `SourceError` for what the machine, a disk or the
     network says: then the sample is not to blame, and passing it over would lose it.
@@ -213,19 +231,19 @@ def read_sample(
             "be read, then run the same command again to go on"
         ) from error
     signal = reader.read(raw.data, raw.name)
-    return raw, signal, row_of(key, raw.fields, signal.fields, columns)
+    return raw, signal, row_of(key, raw.fields, {**signal.fields, **dict.fromkeys(options.measure)}, options.columns)
 
 
 def _read(job: Job, split: Split, index: int, report: ShardReport) -> tuple[dict[str, Any], Signal] | None:
     """The row and signal of a sample; None, and its reason in the report, for one that cannot be read."""
     try:
-        raw, signal, row = read_sample(split, index, job.reader, job.options.columns)
+        raw, signal, row = read_sample(split, index, job.reader, job.options)
     except SampleError as error:
         if job.stop:
             raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
         report.errors.append({"key": split.key(index), "reason": str(error)})
         return None
-    report.renamed |= renamed(raw.fields, signal.fields)
+    report.renamed |= renamed(raw.fields, [*signal.fields, *job.options.measure])
     report.source_bytes += _bytes(raw)
     return row, signal
 
@@ -235,7 +253,11 @@ def _bytes(raw: Raw) -> int:
     return len(raw.data) if isinstance(raw.data, bytes) else getattr(raw.data, "nbytes", 0)
 
 
-def _measure(job: Job, report: ShardReport, key: str, signal: Signal, latents: NDArray[np.int8]) -> None:
-    if key in job.measured:
+def _measure(job: Job, report: ShardReport, row: dict[str, Any], signal: Signal, latents: NDArray[np.int8]) -> None:
+    of_each = "psnr" in job.options.measure
+    if of_each or row["key"] in job.measured:
         quality = measured_psnr(job.codec, signal.values, latents, length=signal.fields.get("length"))
-        report.psnr.append(round(quality, 4))
+        if row["key"] in job.measured:
+            report.psnr.append(round(quality, 4))
+        if of_each:
+            row["psnr"] = np.float32(round(quality, 4))

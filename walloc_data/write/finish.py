@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from walloc_data.write.rows import joined
 __all__ = [
     "CARD_FILE",
     "ERRORS_FILE",
+    "STATISTICS",
     "errors_text",
     "manifest_of",
+    "statistics_of",
     "summary_of",
     "types_of",
     "write_errors",
@@ -24,6 +27,7 @@ __all__ = [
 ]
 
 ERRORS_FILE = "errors.jsonl"
+STATISTICS = ("mean", "std", "bits")
 CARD_FILE = "README.md"
 
 
@@ -82,6 +86,7 @@ def manifest_of(plan: Plan, reports: Sequence[ShardReport], codec_sha256: str) -
         plan=plan.identity,
         options=describe(plan.reader, options),
         summary=summary_of(kept, skipped),
+        statistics=statistics_of(kept),
         sealed=True,
     )
 
@@ -98,6 +103,22 @@ def summary_of(kept: Sequence[ShardReport], skipped: int) -> Summary:
         saturated=sum(report.saturated for report in kept),
         psnr=round(sum(ratios) / len(ratios), 2) if ratios else None,
     )
+
+
+def statistics_of(kept: Sequence[ShardReport]) -> dict[str, list[float]]:
+    """`Manifest.statistics` of all latents; none where a shard was made by a version that counted none."""
+    if not kept or not all(report.sums and report.bits for report in kept):
+        return {}
+    latents = sum(report.latents for report in kept) // len(kept[0].sums)  # of a channel
+    found: dict[str, list[float]] = {name: [] for name in STATISTICS}
+    for channel in range(len(kept[0].sums)):
+        total, squares = (sum(getattr(one, name)[channel] for one in kept) for name in ("sums", "squares"))
+        found["mean"].append(round(total / latents, 4))
+        found["std"].append(round(math.sqrt(latents * squares - total * total) / latents, 4))
+        found["bits"].append(
+            round(sum(one.bits[channel] * one.latents for one in kept) / sum(one.latents for one in kept), 4)
+        )
+    return found
 
 
 def types_of(kept: Sequence[ShardReport]) -> dict[str, str]:

@@ -23,7 +23,7 @@ def fit_coder(plan: Plan) -> Coder:
     def encoded() -> Iterator[NDArray[np.int8]]:
         for split, index in samples:
             try:
-                _, signal, _ = read_sample(plan.source.splits[split], index, plan.reader, plan.options.columns)
+                _, signal, _ = read_sample(plan.source.splits[split], index, plan.reader, plan.options)
                 yield from encode_signals(plan.codec, [signal])
             except SampleError as error:  # is met again, and counted, when its shard is written
                 reasons.append(str(error))

@@ -6,10 +6,25 @@ from numpy.typing import NDArray
 
 from walloc_data.codec import Codec, psnr
 
-__all__ = ["measured_psnr"]
+__all__ = ["Moments", "measured_psnr"]
 
 _POSITIONS = 1 << 16  # of latents that are decoded; of larger signals the middle, or they would need gigabytes
 _MARGIN = 16  # positions at a cut that are decoded without all that belongs to them
+
+
+class Moments:
+    """Sums of latents by channel, and of their squares: exact, so that it does not matter how the work was cut."""
+
+    def __init__(self) -> None:
+        self.sums: list[int] = []
+        self.squares: list[int] = []
+
+    def add(self, latents: NDArray[np.int8]) -> None:
+        """Count those of a sample, int8 `[c, *space]`."""
+        flat = latents.reshape(len(latents), -1)
+        sums, squares = flat.sum(1, dtype=np.int64), np.einsum("ij,ij->i", flat, flat, dtype=np.int64, casting="unsafe")
+        self.sums = [one + more for one, more in zip(self.sums or [0] * len(flat), sums.tolist(), strict=True)]
+        self.squares = [one + more for one, more in zip(self.squares or [0] * len(flat), squares.tolist(), strict=True)]
 
 
 def measured_psnr(

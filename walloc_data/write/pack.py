@@ -28,14 +28,23 @@ class Packer:
 
     Latents are coded and forgotten before they fill the memory. A block that is more than a record may hold becomes
     several. What it has written: `samples`, bytes of their payloads, and the type of each column and of latents, joined
-    over records: `int8[12,32,32]`, or `json` where their shapes differ.
+    over records: `int8[12,32,32]`, or `json` where their shapes differ. With `sizes`, the column `bytes` is the payload
+    of each.
     """
 
     def __init__(
-        self, writer: ShardWriter, name: str, *, coder: Coder, fingerprint: str, layout: str, block: int
+        self,
+        writer: ShardWriter,
+        name: str,
+        *,
+        coder: Coder,
+        fingerprint: str,
+        layout: str,
+        block: int,
+        sizes: bool = False,
     ) -> None:
         self._writer, self._name, self._coder, self._fingerprint = writer, name, coder, fingerprint
-        self._layout, self._block = layout, block
+        self._layout, self._block, self._sizes = layout, block, sizes
         self._latents: list[NDArray[np.int8]] = []  # that are not coded yet
         self._coded: list[_Coded] = []
         self._rows: list[Mapping[str, Any]] = []
@@ -81,6 +90,8 @@ class Packer:
         self._encode()
         coded, rows = self._coded, self._rows
         self._coded, self._rows = [], []
+        if self._sizes:
+            rows = [{**row, "bytes": np.int32(len(one.payload))} for row, one in zip(rows, coded, strict=True)]
         name = f"{self._name}-{self._records:04d}"
         if self._layout == "records":
             self._write(f"{name}.wlc", coded, rows)

@@ -23,6 +23,7 @@ from walloc_data.sources import Source, Split
 from walloc_data.write.rows import text
 
 __all__ = [
+    "MEASURED",
     "Options",
     "Plan",
     "ShardTask",
@@ -36,6 +37,7 @@ __all__ = [
     "shard_samples",
 ]
 
+MEASURED = ("bytes", "psnr")  # figures of samples
 _SPLIT = re.compile(r'[^\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff.][^\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]*')
 _LONGEST_SPLIT = 200  # bytes
 _ALWAYS = ("coder", "layout", "block", "shard_samples", "shuffle", "seed", "limit")
@@ -52,7 +54,8 @@ class Options:
 
     `block` samples a record, `shard_samples` samples a shard (None: by the size of the split),
     `shuffle` with `seed` or not, `layout` `"records"` or `"samples"`, `limit` samples of each split at most,
-    `columns` the fields of the source that are kept (None: all).
+    `columns` the fields of the source that are kept (None: all). `measure` figures that become columns of their own:
+    `"bytes"` of each sample's payload, and its `"psnr"` in dB, for which every sample is decoded.
     """
 
     coder: str = "rans"
@@ -63,6 +66,7 @@ class Options:
     seed: int = 0
     limit: int | None = None
     columns: tuple[str, ...] | None = None
+    measure: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.layout not in ("records", "samples"):
@@ -75,6 +79,9 @@ class Options:
             raise DatasetError(f"block={self.block} is not in 1 to 4096 samples a record")
         if isinstance(self.columns, str):
             raise DatasetError(f"columns are several: columns=({self.columns!r},)")
+        if not set(self.measure) <= set(MEASURED) or isinstance(self.measure, str):
+            raise DatasetError(f"measure={self.measure!r} is not some of {MEASURED}")
+        object.__setattr__(self, "measure", tuple(name for name in MEASURED if name in self.measure))
 
     def config(self) -> dict[str, Any]:
         """The options, for the manifest; what came after version 0.1 only where it differs from its default."""

@@ -135,7 +135,7 @@ def _reads_now(plan: Plan, task: ShardTask, report: ShardReport, stop: bool) -> 
     for index in task.indices if skipped else ():
         if split.key(index) in skipped:
             try:
-                read_sample(split, index, plan.reader, plan.options.columns)
+                read_sample(split, index, plan.reader, plan.options)
                 return True
             except SampleError:
                 if stop:
