@@ -16,6 +16,7 @@ __all__ = ["ZstdCoder"]
 _DICTIONARY_BYTES = 4096
 _DICTIONARY_MOST = 1 << 16  # latents of a sample; one of more has statistics enough of its own
 _SCRATCH = 1 << 19  # residuals at a time of which a prefix is kept: what a core's cache holds
+_HEADS = np.arange(18)  # bytes of a frame's header, at most
 _DICTIONARY_WORTH = 0.99  # of the bytes without: below it, the dictionary stays
 
 
@@ -127,12 +128,13 @@ class ZstdCoder:
             return
         view, size = memoryview(buffer).cast("B"), out[0].nbytes
         starts, lengths = segments.T
-        if starts.max() > len(view) or (lengths > np.uint64(len(view)) - starts).any():
+        ends = starts + lengths
+        if ends.max() > len(view) or (ends < starts).any():
             raise CoderError(f"a payload lies outside of the {len(view)} bytes it should be in")
-        if (starts[1:] == starts[:-1] + lengths[:-1]).all():
-            frames = view[int(starts[0]) : int(starts[-1] + lengths[-1])]
+        if (starts[1:] == ends[:-1]).all():
+            frames = view[int(starts[0]) : int(ends[-1])]
         else:
-            frames = memoryview(b"".join([view[start : start + length] for start, length in segments.tolist()]))
+            frames = memoryview(b"".join([view[start:end] for start, end in zip(starts, ends, strict=True)]))
         try:
             whole = _all_say(size, frames, lengths)
             if whole:
@@ -185,11 +187,11 @@ class ZstdCoder:
 
 def _all_say(size: int, frames: memoryview, lengths: NDArray[np.uint64]) -> bool:
     """Whether frames, one behind the other, each say that they hold `size` bytes. Who begins alike, says the same."""
-    ends = np.cumsum(lengths, dtype=np.int64)
+    ends = lengths.cumsum().astype(np.int64)
     starts = ends - lengths.astype(np.int64)
     head = zstandard.frame_header_size(frames[: int(ends[0])])
-    if (lengths >= head).all():
-        heads = np.frombuffer(frames, np.uint8)[starts[:, None] + np.arange(head)]
+    if lengths.min() >= head:
+        heads = np.frombuffer(frames, np.uint8)[starts[:, None] + _HEADS[:head]]
         if (heads == heads[0]).all():
             starts, ends = starts[:1], ends[:1]
     spans = zip(starts.tolist(), ends.tolist(), strict=True)

@@ -40,6 +40,7 @@ class Places:
         self._base = np.cumsum([0, *counts])
         found = np.array([number for of_source in records for number in of_source], np.int64)
         self._uneven = found != -(-np.diff(self.first) // self.block)
+        self._any_uneven = bool(self._uneven.any())
         self._counts_of = counts_of
 
     def __len__(self) -> int:
@@ -83,14 +84,16 @@ class Places:
                 return
         shards = np.searchsorted(self.first, indices, side="right") - 1
         numbers, slots = np.divmod(indices - self.first[shards], self.block[shards])
-        for shard in np.unique(shards[self._uneven[shards]]).tolist():
+        for shard in np.unique(shards[self._uneven[shards]]).tolist() if self._any_uneven else ():
             here = shards == shard
             first, inside = np.cumsum([0, *self._counts_of(shard)]), indices[here] - self.first[shard]
             numbers[here] = np.searchsorted(first, inside, side="right") - 1
             slots[here] = inside - first[numbers[here]]
         order = np.argsort(indices, kind="stable")
         shards, numbers, slots = shards[order], numbers[order], slots[order]
-        starts = np.flatnonzero(np.diff(shards, prepend=-1) | np.diff(numbers, prepend=-1))
+        first = np.ones(len(order), bool)
+        first[1:] = (shards[1:] != shards[:-1]) | (numbers[1:] != numbers[:-1])
+        starts = np.flatnonzero(first)
         edges, whose = starts.tolist(), zip(shards[starts].tolist(), numbers[starts].tolist(), strict=True)
         for (shard, number), start, stop in zip(whose, edges, [*edges[1:], len(order)], strict=True):
             yield Group(shard, number, order[start:stop], slots[start:stop])

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -52,11 +52,12 @@ def stored_payloads(
 
     Of the first `channels` alone nothing is checked: the CRC is that of whole latents.
     """
-    stored, kept = record.stored[slots], channels or record.channels
+    stored, kept, shape = record.stored[slots], channels or record.channels, record.shape
     if kept != record.channels:
         stored[:, 2] = -1
-    if record.shape:
-        return [Payloads(places, buffer, stored, (kept, *record.shape[1:]), coder)]
+        shape = shape and (kept, *shape[1:])
+    if shape:
+        return [Payloads(places, buffer, stored, shape, coder)]
     shapes = [(kept, *record.latent_shape(number)[1:]) for number in slots.tolist()]
     each = zip(places[:, None], stored[:, None], shapes, strict=True)
     return [Payloads(place, buffer, one, shape, coder) for place, one, shape in each]
@@ -90,13 +91,15 @@ def _decode(parts: Sequence[Payloads], order: NDArray[np.int64], out: NDArray[np
     """Decode parts of one shape and coder, in some order, to `out`, int8 `[N, c, *space]`; which are damaged."""
     stored = np.concatenate([part.stored for part in parts])
     _, sizes, crcs = stored[order].T
-    ends = np.cumsum(sizes)
-    segments = np.stack([ends - sizes, sizes], 1).astype(np.uint64)
-    memory = _spare(max(1, int(ends[-1])))
-    starts = np.empty_like(ends)
-    starts[order] = ends - sizes
-    _copy(parts, stored, starts, memory.data)
-    coder, whole = parts[0].coder, memory[: max(1, ends[-1])]
+    segments = np.empty((len(order), 2), np.uint64)
+    segments[:, 1] = sizes
+    ends = sizes.cumsum()
+    segments[:, 0] = starts = ends - sizes
+    size = max(1, int(ends[-1]))
+    memory = _spare(size)
+    stored[order, 2] = starts
+    _copy(parts, stored, memory.data)
+    coder, whole = parts[0].coder, memory[:size]
     try:
         coder.decode(whole, segments, out)
         broken = np.zeros(len(out), bool)
@@ -106,28 +109,30 @@ def _decode(parts: Sequence[Payloads], order: NDArray[np.int64], out: NDArray[np
         _SPARE.append(memory)
     if crcs.max() < 0:
         return broken
-    size, flat = out[0].nbytes, out.data.cast("B")
-    found = np.array([crc32(flat[start : start + size]) for start in range(0, out.nbytes, size)])
+    each, flat = out[0].nbytes, out.data.cast("B")
+    found = np.array([crc32(flat[start : start + each]) for start in range(0, out.nbytes, each)])
     broken |= (found != crcs) & (crcs >= 0)
     return broken
 
 
-def _copy(parts: Sequence[Payloads], stored: NDArray[np.int64], starts: NDArray[np.int64], memory: memoryview) -> None:
-    """Bring payloads to where each is to start in memory: in one piece what lies one behind the other here and there.
+def _copy(parts: Sequence[Payloads], stored: NDArray[np.int64], memory: memoryview) -> None:
+    """Bring payloads to memory, each to where the third column of `stored` says; in one piece what lies one behind the
+    other here and there.
 
     They are less to copy than latents, which then are decoded to where they belong.
     """
-    offsets, sizes, _ = stored.T
+    offsets, sizes, starts = stored.T
     others = [number for number, part in enumerate(parts) if not number or part.buffer is not parts[number - 1].buffer]
-    edges = np.cumsum([0, *(len(part.places) for part in parts)])[others]
+    edges = np.array([0, *accumulate([len(part.places) for part in parts])])[others]
     first = np.ones(len(stored), bool)
-    first[1:] = (np.diff(offsets) != sizes[:-1]) | (np.diff(starts) != sizes[:-1])
+    first[1:] = (offsets[1:] != offsets[:-1] + sizes[:-1]) | (starts[1:] != starts[:-1] + sizes[:-1])
     first[edges] = True
     at = np.flatnonzero(first)
     pieces = zip(starts[at].tolist(), np.add.reduceat(sizes, at).tolist(), offsets[at].tolist(), strict=True)
-    counts = np.diff(np.searchsorted(at, edges), append=len(at)).tolist()
-    for buffer, count in zip([parts[number].buffer for number in others], counts, strict=True):
-        some = islice(pieces, count)
+    behind = [*at.searchsorted(edges[1:]).tolist(), len(at)]
+    done = 0
+    for buffer, until in zip([parts[number].buffer for number in others], behind, strict=True):
+        some, done = islice(pieces, until - done), until
         if isinstance(buffer, OpenFile):
             buffer.read_into(memory, some)
         else:
