@@ -16,7 +16,7 @@ from PIL import Image
 from benchmarks.images import open_images, paths, read_image
 from benchmarks.peers import SeparableEncoder
 from benchmarks.results import add_save, best_time, show
-from benchmarks.zoo import ZOO
+from benchmarks.zoo import image_codecs
 from walloc_data import ImageReader, load_codec, shard_dataset
 
 SIZE, BATCH = 256, 16
@@ -32,7 +32,7 @@ def main() -> None:
     source = open_images(arguments.data)
     files = [path for split in source.splits.values() for path in paths(split)]
     rows = [("codec", "fused, Mpixel/s", "separable, Mpixel/s", "ratio", "latents that differ")]
-    for name in ZOO:
+    for name in image_codecs():
         codec = load_codec(name)
         reader = ImageReader(channels=codec.config.signal_channels, size=SIZE)
         x = torch.stack([read_image(path, reader) for path in files[:BATCH]])

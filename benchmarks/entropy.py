@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.coders import LAYOUTS, PICTURES, Latents, encode_as, peer, static_ans
 from benchmarks.images import list_images, read_image
 from benchmarks.results import FOLDER, add_save, best_time, show
-from benchmarks.zoo import ZOO
+from benchmarks.zoo import image_codecs
 from walloc_data import ImageReader, load_codec
 from walloc_data.entropy import Coder, RansCoder, ZstdCoder
 
@@ -41,7 +41,7 @@ def main() -> None:
     """Measure, print, and save with a plot if asked."""
     parser = argparse.ArgumentParser(description="Bits and speed of entropy coders on latents.")
     parser.add_argument("--data", type=Path, required=True, nargs="+", help="folders of photographs, 1,000 or so")
-    parser.add_argument("--codecs", nargs="+", default=list(ZOO), help="of the zoo (default: all of images)")
+    parser.add_argument("--codecs", nargs="+", default=image_codecs(), help="of the zoo (default: all of images)")
     add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

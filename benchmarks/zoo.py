@@ -5,9 +5,9 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks.images import list_images, read_image
-from walloc_data import ImageReader
+from walloc_data import ImageReader, zoo_names
 
-__all__ = ["ZOO", "photographs"]
+__all__ = ["ZOO", "image_codecs", "photographs"]
 
 ZOO = {  # signal channels, levels, channels, knee, emphasis
     "rgb-f8c12": (3, 3, 12, 0.05, 0.0),
@@ -18,6 +18,11 @@ ZOO = {  # signal channels, levels, channels, knee, emphasis
     "rgb-f16c192": (3, 4, 192, 0.12, 0.0),
     "gray-f8c4": (1, 3, 4, 0.05, 0.0),
 }
+
+
+def image_codecs() -> list[str]:
+    """All codecs of the zoo for images, those that were trained with them."""
+    return [name for name in zoo_names() if name.startswith(("rgb-", "gray-"))]
 
 
 def photographs(folders: list[Path], signal_channels: int) -> list[Tensor]:

@@ -18,7 +18,7 @@ _BACKGROUND = "BACKGROUND_Google"  # of Caltech-101: no class
 
 def photographs_task(data: Path, *, quick: bool) -> ImageTask:
     """The task: a folder's photographs, split by a fixed seed."""
-    source = _split(open_images(data), 4 if quick else _TRAIN, 2 if quick else _VAL)
+    source = _split(open_images(data), 24 if quick else _TRAIN, 4 if quick else _VAL)
     arms = *FEW, *(arm for arm in SCALES if arm.power == 0.5)
     sets = {"": arms, "codecs": CODECS}
     return ImageTask(name="photographs", source=source, epochs=1 if quick else 20, sets=sets, flips=True)

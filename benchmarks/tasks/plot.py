@@ -10,7 +10,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from benchmarks.results import FOLDER, read_results
+from benchmarks.tasks.tables import runs_of
 
 _TASKS = {
     "fonts": "which of 22 fonts",
@@ -18,16 +18,13 @@ _TASKS = {
     "receipts": "digits on scanned receipts",
     "photographs": "classes of photographs",
 }
-_INPUTS = {  # arms of the tasks, by how they are drawn: (label, colour, marker)
+_INPUTS = {  # arms as columns of tables have them, by how they are drawn: (label, colour, marker)
     "pixels / 4, JPEG 95": ("pixels downscaled by 4", "#8fb0dd", "s"),
     "pixels / 2, JPEG 95": ("pixels downscaled by 2", "#3f6fb0", "s"),
     "all pixels, JPEG 95": ("all pixels", "#7a7a7a", "s"),
     "latents rgb-f8c12": ("latents, as many as / 4", "#ee8a4f", "o"),
-    "latents rgb-f16c48": ("latents, as many as / 4", "#ee8a4f", "o"),
     "latents rgb-f8c12-detail": ("the same, -detail", "#d9a400", "^"),
-    "latents rgb-f16c48-detail": ("the same, -detail", "#d9a400", "^"),
     "latents rgb-f8c48": ("latents, as many as / 2", "#b5360a", "o"),
-    "latents rgb-f16c192": ("latents, as many as / 2", "#b5360a", "o"),
 }
 
 
@@ -36,10 +33,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The plot of the tasks.")
     parser.add_argument("picture", type=Path, help="file to write, such as benchmarks/results/tasks.png")
     picture = parser.parse_args().picture
-    found = [name for name in _TASKS if (FOLDER / f"tasks_{name}.json").exists()]
-    figure, panels = plt.subplots(1, len(found), figsize=(3.4 * len(found), 3.6), layout="constrained", squeeze=False)
-    for name, axes in zip(found, panels[0], strict=True):
-        draw(axes, read_results(f"tasks_{name}")["runs"], _TASKS[name])
+    figure, panels = plt.subplots(1, len(_TASKS), figsize=(3.4 * len(_TASKS), 3.6), layout="constrained", squeeze=False)
+    for name, axes in zip(_TASKS, panels[0], strict=True):
+        draw(axes, runs_of(name), _TASKS[name])
     panels[0][0].set_ylabel("validation accuracy, %")
     drawn = {line.get_label(): line for axes in panels[0] for line in axes.get_legend_handles_labels()[0]}
     labels = [label for label in dict.fromkeys(label for label, _, _ in _INPUTS.values()) if label in drawn]

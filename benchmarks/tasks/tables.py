@@ -19,28 +19,16 @@ _OTHERS = {  # by result: title, figure, factor, what is stored
     "separation_melody_4": ("melody out of a mixture (half the rate), SI-SDR, dB", "si_sdr", 1, "signal_rate"),
     "digits": ("which digit is spoken (a quarter of the rate), %", "accuracy", 100, "sample_bytes"),
 }
-_INPUTS = (
-    ("pixels downscaled by 4", "pixels / 4, JPEG 95"),
-    ("as many latents", "latents rgb-f8c12"),
-    ("pixels downscaled by 2", "pixels / 2, JPEG 95"),
-    ("as many latents", "latents rgb-f8c48"),
-    ("all pixels", "all pixels, JPEG 95"),
+_COLUMNS = (  # titles, and inputs of tasks that stand below them
+    ("pixels downscaled by 4", "pixels / 4, JPEG 95", "pixels / 4"),
+    ("as many latents", "latents rgb-f8c12", "latents rgb-f16c48", "latents of 4 and 8 channels"),
+    ("pixels downscaled by 2", "pixels / 2, JPEG 95", "pixels / 2", "rate / 2", "samples / 4"),
+    (*("as many latents", "latents rgb-f8c48", "latents rgb-f16c192", "latents of 16 and 32 channels"),)
+    + ("latents f128c64", "latents mono-f64c16"),
+    ("all pixels", "all pixels, JPEG 95", "all samples"),
+    ("", "latents rgb-f8c12-detail", "latents rgb-f16c48-detail", "latents rgb-f8c12, emphasis 0.5"),
 )
-_SAME = {  # inputs of other tasks that stand in the same column
-    "latents rgb-f16c48": "latents rgb-f8c12",
-    "latents rgb-f16c48-detail": "latents rgb-f8c12-detail",
-    "latents rgb-f16c192": "latents rgb-f8c48",
-    "latents rgb-f8c12, emphasis 0.5": "latents rgb-f8c12-detail",
-    "pixels / 4": "pixels / 4, JPEG 95",
-    "pixels / 2": "pixels / 2, JPEG 95",
-    "latents of 4 and 8 channels": "latents rgb-f8c12",
-    "latents of 16 and 32 channels": "latents rgb-f8c48",
-    "rate / 2": "pixels / 2, JPEG 95",
-    "samples / 4": "pixels / 2, JPEG 95",
-    "latents f128c64": "latents rgb-f8c48",
-    "latents mono-f64c16": "latents rgb-f8c48",
-    "all samples": "all pixels, JPEG 95",
-}
+_SAME = {other: arm for _, arm, *others in _COLUMNS for other in others}
 _PAIRS = {
     "12 channels, to pixels / 4": ("latents rgb-f8c12", "pixels / 4, JPEG 95"),
     "12 channels, to all pixels": ("latents rgb-f8c12", "all pixels, JPEG 95"),
@@ -58,10 +46,10 @@ Table = tuple[list[str], list[Sequence[str]]]
 
 def task_means() -> Table:
     """Every task by what the network read: what it came to in the mean, and the kilobytes stored a sample."""
-    rows: list[Sequence[str]] = [("task", *(title for title, _ in _INPUTS))]
+    rows: list[Sequence[str]] = [("task", *(title for title, *_ in _COLUMNS if title))]
     shown = {name: (title, "accuracy", 100, "sample_bytes") for name, title in _IMAGES.items()} | _OTHERS
     for name, (title, figure, times, stored) in shown.items():
-        rows.append((title, *_cells(_runs(name), figure, times, stored)))
+        rows.append((title, *_cells(runs_of(name), figure, times, stored)))
     return [f"tasks_{name}" for name in shown], rows
 
 
@@ -69,13 +57,13 @@ def advantages() -> Table:
     """Points of accuracy that one input is ahead of another, seed by seed, in every task of images."""
     heads = (title.removesuffix(", %") for title in _IMAGES.values())
     rows: list[Sequence[str]] = [("points ahead", *heads)]
-    runs = {name: _runs(name) for name in _IMAGES}
+    runs = {name: runs_of(name) for name in _IMAGES}
     for title, pair in _PAIRS.items():
         rows.append((title, *(_ahead(runs[name], *pair) for name in _IMAGES)))
     return [*(f"tasks_{name}" for name in _IMAGES), *(f"tasks_{name}_codecs" for name in _CODECS)], rows
 
 
-def _runs(name: str) -> list[dict[str, Any]]:
+def runs_of(name: str) -> list[dict[str, Any]]:
     """A task's runs, with those of the comparison of codecs, their arms named by the column they stand in."""
     found: dict[tuple[str, int], dict[str, Any]] = {}
     more = read_results(f"tasks_{name}_codecs")["runs"] if name in _CODECS else []
@@ -87,7 +75,7 @@ def _runs(name: str) -> list[dict[str, Any]]:
 
 def _cells(runs: list[dict[str, Any]], figure: str, times: float, stored: str) -> list[str]:
     cells = []
-    for _, arm in _INPUTS:
+    for _, arm, *_ in (column for column in _COLUMNS if column[0]):
         own = [run for run in runs if run["arm"] == arm]
         size = f" in {own[0][stored] / 1000:.1f} kB" if own and stored else ""
         cells.append(f"{times * mean(run[figure] for run in own):.1f}{size}" if own else "")
