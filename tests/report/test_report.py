@@ -24,6 +24,7 @@ from walloc_data.report.page import part, scan
 from walloc_data.report.page.part import decode_part
 from walloc_data.report.page.tables import class_tables
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 VOID = {"img", "meta", "link", "input", "br"}
 
 
@@ -206,6 +207,14 @@ def test_many_classes_are_not_all_named(copy, tmp_path):
     told = "".join(class_tables(manifest, counts, ""))
     assert told.index("class 7<") < told.index("class 0<") < told.index("class 8<")
     assert "5 samples have none" in told
+
+
+@pytest.mark.parametrize("name", ["0.1/records", "0.1/samples", "records", "samples", "ragged"])
+def test_datasets_of_earlier_versions(name, tmp_path):
+    write_report(GOLDEN / name, tmp_path / "r.html", count=2)
+    found = checked(tmp_path / "r.html")
+    assert "Damaged" not in found.text
+    assert sum(", decoded" in image["alt"] for image in found.named("img")) == 2
 
 
 def test_of_many_records_some_are_opened(dataset, tmp_path, monkeypatch):

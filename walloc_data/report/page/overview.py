@@ -25,10 +25,7 @@ def overview(facts: Facts) -> list[Markup]:
     tiles = [
         (f"{summary.samples:,}", "sample" if summary.samples == 1 else "samples"),
         (readable_bytes(total), "in all"),
-        (
-            f"{summary.source_bytes / max(1, total):.1f}×" if summary.source_bytes else "",
-            "smaller than the source files",
-        ),
+        _beside_source(summary.source_bytes, total),
         (f"{codec.config.packet_channels / codec.channels:.3g}×", "fewer numbers than the signal"),
         (f"{summary.bits_per_latent:.2f}", "bits a latent"),
         quality or ("", ""),
@@ -49,6 +46,15 @@ def _sentence(line: str) -> str:
     """A line of `walloc info`, without the word that begins it."""
     rest = line.partition("  ")[2].strip()
     return f"{rest[:1].upper()}{rest[1:]}."
+
+
+def _beside_source(source: int, total: int) -> tuple[str, str]:
+    """How a dataset's bytes compare with those that it was made of; nothing where those are not known."""
+    if not source or not total:
+        return "", ""
+    smaller = source >= total
+    times = source / total if smaller else total / source
+    return f"{times:.1f}×", f"{'smaller' if smaller else 'larger'} than the source files"
 
 
 def _quality(facts: Facts) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.records import OpenedRecord
 from walloc_data.read.samples import as_list
+from walloc_data.report.kinds import evenly
 
 __all__ = ["Scan", "is_damage", "scan_records"]
 
@@ -59,9 +60,9 @@ def scan_records(opened: OpenedDataset, drawn: Mapping[str, Sequence[int]]) -> S
         reader = SplitReader([opened], split)
         try:
             if local:
-                places = list(reader.places.records())
-                count = max(1, _MOST_RECORDS * len(places) // max(1, total)) if total > _MOST_RECORDS else len(places)
-                places = [places[number * len(places) // count] for number in range(count)]
+                here = sum(shard.records for shard in opened.manifest.splits[split])
+                wanted = set(evenly(max(1, here * min(total, _MOST_RECORDS) // max(1, total)), here))
+                places = [place for number, place in enumerate(reader.places.records()) if number in wanted]
             else:
                 numbers = np.array(drawn.get(split, ()), np.int64)
                 places = (
