@@ -14,9 +14,11 @@ import pytest
 import walloc_data
 from tests.photographs import contents, window
 from tests.test_shard import run
-from walloc_data import ImageReader, LatentDataset, StreamingLatentDataset, open_source, verify_dataset
+from walloc_data import ImageReader, LatentDataset, StreamingLatentDataset, VideoReader, open_source, verify_dataset
 from walloc_data.errors import CodecError, FormatError, SampleError, SourceError, WallocError
+from walloc_data.format.record import MAX_LATENTS
 from walloc_data.report.info import describe_dataset
+from walloc_data.signals import ArrayReader, AudioReader
 from walloc_data.zoo import load_codec
 
 PACKAGE = Path(walloc_data.__file__).parent
@@ -51,6 +53,23 @@ def test_nothing_is_unpickled_evaluated_or_run():
                 assert isinstance(node.value, ast.Constant), place
                 assert node.value.value is False, place
     assert found == allowed
+
+
+def test_the_page_names_tests_that_there_are_and_limits_as_they_are():
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "security.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[a-z_/.]+)`", page)
+    assert len(named) > 9
+    assert all((root / name).exists() for name in named)
+    powers = dict(re.findall(r"^\| (an? \w+) \| .*?2\^(\d+)", page, re.MULTILINE))
+    limits = {
+        "a record": MAX_LATENTS,
+        "a picture": ImageReader().max_pixels,
+        "a recording": AudioReader().max_samples,
+        "a film": VideoReader().max_pixels,
+        "an array": ArrayReader().max_values,
+    }
+    assert {name: 1 << int(power) for name, power in powers.items()} == limits
 
 
 @pytest.mark.parametrize("layout", ["records", "samples"])

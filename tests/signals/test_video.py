@@ -14,6 +14,7 @@ from tests.without import error_without
 from walloc_data import VideoReader
 from walloc_data.errors import SampleError, SourceError
 from walloc_data.signals import Signal, Window, reader_for
+from walloc_data.signals.footage import open_footage
 
 FRAMES = pictures(40)
 
@@ -298,3 +299,12 @@ def test_without_av_it_says_what_to_install():
     said = error_without("av", "w.VideoReader()")
     assert said.startswith("walloc_data.errors.SourceError: ")
     assert said.endswith("pip install 'walloc-data[video]'")
+
+
+def test_no_decoder_makes_frames_beyond_the_limit():
+    """Whatever a file says of them before, and wherever in it they become so large."""
+    data = film(pictures(2, (480, 640)))
+    with open_footage(data, None, max_pixels=480 * 640) as footage:
+        assert next(footage.shown([0.0])).width == 640
+    with pytest.raises(SampleError, match="no video"), open_footage(data, None, max_pixels=480) as footage:
+        next(footage.shown([0.0]))

@@ -25,6 +25,7 @@ _FASTEST = 300.0  # frames a second; no header that says more is believed unaske
 _LATE = 0.001  # seconds by which rounded times may be late
 _HELD = 2  # frames that the last one may stand for besides, though nothing says so
 _BACK = (0.0, 2.0, 10.0, 60.0)  # seconds before what is wanted from where keyframes are looked for
+_PADDED = 1 << 16  # pixels that a decoder may add to those of a frame
 _TAIL = 2.0  # seconds at the end that are looked through for the last frame
 
 
@@ -45,39 +46,46 @@ class Footage:
 
 
 @contextmanager
-def open_footage(data: Any, rate: float | None) -> Iterator[Footage]:
+def open_footage(data: Any, rate: float | None, *, max_pixels: int) -> Iterator[Footage]:
     """The footage in the bytes of a file, in the file at a path, or in an array at `rate` frames a second (None: 1).
 
-    Arrays are uint8 `[frames, H, W, 3]` or `[3, frames, H, W]`. Raises `SampleError` for what is none, or damaged, and
-    `SourceError` for a path that cannot be opened.
+    Memory for frames of far more than `max_pixels` is never asked for, whatever a file says of them. Arrays are uint8
+    `[frames, H, W, 3]` or `[3, frames, H, W]`. Raises `SampleError` for what is none, or damaged, and `SourceError` for
+    a path that cannot be opened.
     """
     if isinstance(data, np.ndarray):
         yield _of_array(data, rate or 1.0)
     else:
-        with raw_file(data, "video") as file, _opened(file) as footage:
+        with raw_file(data, "video") as file, _opened(file, max_pixels) as footage:
             yield footage
 
 
 @contextmanager
-def _opened(file: Any) -> Iterator[Footage]:
-    av = need("av", "video")
+def _opened(file: Any, max_pixels: int) -> Iterator[Footage]:
+    av, limit = need("av", "video"), {"max_pixels": str(2 * max_pixels + _PADDED)}
     try:
-        with av.open(file, metadata_errors="replace", container_options={"format_whitelist": _FORMATS}) as container:
-            yield _of_container(av, container)
+        with av.open(
+            file, metadata_errors="replace", options=limit, container_options={"format_whitelist": _FORMATS}
+        ) as container:
+            yield _of_container(av, container, limit)
     # The second of times that no 64 bits hold, the third of streams that begin on the way.
     except (av.FFmpegError, OverflowError, IndexError) as error:
         raise SampleError(f"no video that FFmpeg knows, damaged, or cut short ({_reason(error)})") from error
 
 
-def _of_container(av: Any, container: Any) -> Footage:
+def _of_container(av: Any, container: Any, limit: dict[str, str]) -> Footage:
     covers = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & covers]
     if not streams:
         others = sorted({stream.type for stream in container.streams})
         raise SampleError(f"it holds no video, but {' and '.join(others) or 'nothing'}")
     best = container.streams.best("video")
-    film = _Film(av, container, best if best in streams else streams[0])
-    context, aspect = film.stream.codec_context, float(film.stream.sample_aspect_ratio or 1)
+    chosen = best if best in streams else streams[0]
+    context = chosen.codec_context
+    if context is not None:
+        context.options = limit
+    film = _Film(av, container, chosen)
+    aspect = float(film.stream.sample_aspect_ratio or 1)
     if context is None:
         raise SampleError("its video is of a codec that the FFmpeg of PyAV does not have here")
     if not film.seconds and not film.rate:

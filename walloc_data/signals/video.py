@@ -86,7 +86,7 @@ class VideoReader:
         """
         window = data if isinstance(data, Window) else Window(data, 0.0, 0)
         try:
-            with open_footage(window.data, self.rate) as footage:
+            with open_footage(window.data, self.rate, max_pixels=self.max_pixels) as footage:
                 return self._clip(footage, window.start)
         except SampleError as error:
             raise SampleError(f"{name}: {error}") from error
@@ -94,7 +94,7 @@ class VideoReader:
     def starts(self, data: Any, name: str) -> list[float]:
         """Where its clips begin, in seconds, by what the file's header says. Raises as `read` does."""
         try:
-            with open_footage(data, self.rate) as footage:
+            with open_footage(data, self.rate, max_pixels=self.max_pixels) as footage:
                 rate = self._rate(footage)
                 step, clips = self._clips(footage, rate)
         except SampleError as error:
