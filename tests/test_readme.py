@@ -11,6 +11,8 @@ from walloc_data import zoo_names
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "walloc_data" / "weights" / "README.md"]
+MADE = re.search(r"PAGES = \((.*)\)", (ROOT / "tools" / "make_site.py").read_text("utf-8"))
+SITE = {path.resolve() for pattern in re.findall(r'"([^"]+)"', MADE[1] if MADE else "") for path in ROOT.glob(pattern)}
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
@@ -35,6 +37,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
         assert target.exists(), link
+        assert target.resolve() in SITE, f"{link} is not of the site"
         assert not anchor or anchor in anchors(target), link
 
 
