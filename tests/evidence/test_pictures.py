@@ -75,7 +75,7 @@ def test_scales_go_from_those_of_dequantize_to_unit_variance(fonts: ImageTask, t
 def test_pixels_are_flipped_before_they_are_folded(tmp_path: Path) -> None:
     task = photographs_task(write_folder(tmp_path / "photographs", splits=("all",)) / "all", quick=True)
     splits = task.source.splits
-    assert (len(splits["train"]), len(splits["val"]), len(task.source.class_names)) == (12, 6, 3)
+    assert (len(splits["train"]), len(splits["val"]), len(task.source.class_names)) == (48, 12, 3)
     data = task.prepare(RAW, tmp_path / "work")
     x = first(data, 6)
     kept, turned = data.to_input(x, False), data.to_input(x.flip(-1), False)
