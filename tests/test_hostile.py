@@ -121,6 +121,11 @@ def test_a_manifest_names_no_files_elsewhere(copy):
             with pytest.raises(FormatError, match="not a file name that ends with"):
                 opened(copy)
         assert any("not a file name that ends with" in damage.what for damage in verify_dataset(copy))
+    content["splits"]["train"][0]["name"] = "train-00000.tar"
+    for split in ("../x", "/x", "a\\b", "a\0b", "", "\ud800"):
+        path.write_text(json.dumps({**content, "splits": {split: content["splits"]["train"]}}))
+        with pytest.raises(FormatError, match="a split has a name that none of its files can begin with"):
+            LatentDataset(copy, split)
 
 
 def odd(content, *place):

@@ -29,7 +29,7 @@ CODEC_FILE = "codec.safetensors"
 JOURNAL_FILE = ".walloc-journal.jsonl"  # of runs that write a dataset
 VERSION = 1
 _LAYOUTS = ("records", "samples")
-_SHARD_NAME = re.compile(r"[^/\\\0\ud800-\udfff]+\.tar")  # of this folder alone, on whatever system
+_NAME = re.compile(r"[^/\\\0\ud800-\udfff]+")  # of this folder alone, on whatever system
 _SHA256 = re.compile(r"[0-9a-f]*")
 
 
@@ -52,7 +52,8 @@ class ShardInfo:
         counts = (self.samples, self.records, self.bytes, self.payload_bytes)
         if not all(isinstance(n, int) and n >= 0 for n in counts):
             raise FormatError(f"shard {self.name!r}: counts must be whole numbers")
-        if not isinstance(self.name, str) or Path(self.name).name != self.name or not _SHARD_NAME.fullmatch(self.name):
+        name = self.name
+        if not (isinstance(name, str) and Path(name).name == name and name.endswith(".tar") and _NAME.fullmatch(name)):
             raise FormatError(f"shard {self.name!r}: not a file name that ends with .tar")
         if not isinstance(self.sha256, str) or not _SHA256.fullmatch(self.sha256) or not isinstance(self.source, str):
             raise FormatError(f"shard {self.name!r}: its sha256 is no hex digits, or its source no text")
@@ -147,6 +148,8 @@ class Manifest:
         ]
         if not self.splits or not all(isinstance(text, str) for text in texts):
             raise FormatError("it names no split, or what must be text is not")
+        if not all(_NAME.fullmatch(split) for split in self.splits):
+            raise FormatError("a split has a name that none of its files can begin with")
         if not isinstance(self.block, int) or self.block < 1:
             raise FormatError(f"block {self.block!r} is not a number of samples")
         for shard in (shard for shards in self.splits.values() for shard in shards):
