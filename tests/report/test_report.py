@@ -20,9 +20,11 @@ from walloc_data import AudioReader, Codec, CodecConfig, LatentDataset, StorageO
 from walloc_data.cli import main
 from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
+from walloc_data.report.kinds import SHOWN
 from walloc_data.report.page import part, scan
 from walloc_data.report.page.part import decode_part
 from walloc_data.report.page.tables import class_tables
+from walloc_data.report.view import contact_sheet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 VOID = {"img", "meta", "link", "input", "br"}
@@ -113,6 +115,12 @@ def test_photographs_beside_their_originals(page, dataset, photos, tmp_path):
     write_report(dataset, tmp_path / "again.html", against=photos, samples=24)
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again.html"]
+
+
+def test_the_card_shows_the_same_samples(page, dataset):
+    _, shown = contact_sheet(LatentDataset(dataset, decode="signal"), count=SHOWN["image"])
+    keys = re.findall(r'class="key">([^<]+)<', page.read_text("utf-8"))
+    assert [one.key for one in shown] == keys
 
 
 def test_the_command_and_no_originals(dataset, tmp_path, capsys):
