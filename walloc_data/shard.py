@@ -57,22 +57,26 @@ def shard_dataset(
     reader: Reader | None = None,
     options: Options | None = None,
     engine: str = "local",
-    workers: int = 1,
+    workers: int | None = None,
+    address: str | None = None,
     on_error: str = "skip",
     progress: bool = False,
 ) -> Sharded:
     """Encode a source into `out`, a folder or a URL; run again after an interruption, it goes on where it stopped.
 
     `source` is whatever `open_source` takes, such as the path of a folder; `codec` a codec or what `load_codec` takes;
-    `reader` says what raw data means (None: as the codec wants it, such as `ImageReader()`). `workers` processes (1:
-    this one) share the shards. `on_error` is `"skip"` (a sample that cannot be read goes to `errors.jsonl`) or
-    `"stop"`. `progress` shows a bar on a terminal, and a line now and then elsewhere.
+    `reader` says what raw data means (None: as the codec wants it, such as `ImageReader()`). `workers` processes
+    (None: this one) share the shards; with `engine="ray"` they are so many at a time (None: as many as it has cores) on
+    the Ray cluster at `address` (None: at `$RAY_ADDRESS`, or one of this machine alone). `on_error` is `"skip"` (a
+    sample that cannot be read goes to `errors.jsonl`) or `"stop"`. `progress` shows a bar on a terminal, and a line now
+    and then elsewhere.
 
     Raises `SourceError` for what is no source, `CodecError` for what is no codec, `DatasetError` where `out` holds
     something else or cannot be written, and `SampleError` with `"stop"`. What is finished stays.
     """
     end_if_unguarded()
-    workers = whole_number("workers", workers, least=1)
+    workers = None if workers is None else whole_number("workers", workers, least=1)
+    tasks = engine_of(engine, workers, address)
     if on_error not in ("skip", "stop"):
         raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")
     output, options, started = output_at(out), options or Options(), time.perf_counter()
@@ -110,7 +114,7 @@ def shard_dataset(
                     todo = [task for task in plan.tasks if task.name not in reports]
                     with Progress(sum(map(len, todo)), silent=not progress) as bar:
                         work = partial(_send_shard, job, output)
-                        for task, (report, sent) in engine_of(engine, workers).run(work, todo, bar.tick):
+                        for task, (report, sent) in tasks.run(work, todo, bar.tick):
                             append_report(folder, report)
                             reports[task.name] = report
                             output.add(sent)

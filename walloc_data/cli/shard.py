@@ -62,7 +62,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the shuffle")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N samples of each split")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes; bytes do not depend on it (default: by cores and samples)"
+        "--engine", choices=("local", "ray"), default="local", help="who does it: this machine, or a Ray cluster"
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of a running Ray cluster (default: $RAY_ADDRESS, or one of this machine)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes, or shards at a time on a cluster; bytes do not depend on it (default: by cores and samples)",
     )
     parser.add_argument(
         "--on-error", choices=("skip", "stop"), default="skip", help="what to do with a sample that cannot be read"
@@ -100,7 +111,9 @@ def run(arguments: argparse.Namespace) -> None:
     source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)
     source = cut(source, reader)
     counts = {name: min(len(split), options.limit or len(split)) for name, split in source.splits.items()}
-    workers = default_workers(sum(counts.values())) if arguments.workers is None else arguments.workers
+    workers = arguments.workers
+    if workers is None and arguments.engine == "local":
+        workers = default_workers(sum(counts.values()))
     _introduce(source, counts, quiet=arguments.quiet)
     result = shard_dataset(
         source,
@@ -108,7 +121,9 @@ def run(arguments: argparse.Namespace) -> None:
         codec=codec,
         reader=reader,
         options=options,
+        engine=arguments.engine,
         workers=workers,
+        address=arguments.address,
         on_error=arguments.on_error,
         progress=not arguments.quiet,
     )
@@ -145,7 +160,7 @@ def _introduce(source: "Source", counts: Mapping[str, int], *, quiet: bool) -> N
         print(f"{source.name}: {splits} samples, {classes or 'no classes'}", file=sys.stderr)
 
 
-def _conclude(out: str, result: "Sharded", codec: str, workers: int) -> None:
+def _conclude(out: str, result: "Sharded", codec: str, workers: int | None) -> None:
     from walloc_data.format import readable_bytes, readable_psnr
     from walloc_data.zoo import twice_as_coarse
 
@@ -163,7 +178,7 @@ def _conclude(out: str, result: "Sharded", codec: str, workers: int) -> None:
         print(f"  hint: --codec {coarser} has steps twice as coarse, about a bit a latent less")
     if result.written:
         rate = result.written / result.seconds
-        processes = "1 process" if workers == 1 else f"{workers} processes"
+        processes = "on a cluster" if workers is None else "1 process" if workers == 1 else f"{workers} processes"
         print(f"  {rate:,.0f} samples/s ({result.seconds:.1f} s, {processes})")
     else:
         print("  complete already: nothing was written")

@@ -18,7 +18,7 @@ import torch
 from walloc_data.errors import DatasetError, WallocError
 from walloc_data.write.cores import usable_cores
 
-__all__ = ["LocalEngine", "default_workers", "end_if_unguarded"]
+__all__ = ["LocalEngine", "default_workers", "end_if_unguarded", "unsendable"]
 
 _WORTH_A_PROCESS = 1000  # samples, that take longer than starting it
 _PARENT = "WALLOC_WORKER_OF"  # an environment variable of workers: the process that started them
@@ -121,7 +121,7 @@ def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> I
     try:
         pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
     except Exception as error:
-        raise _unsendable(error) from error
+        raise unsendable(error) from error
     team: list[_Worker] = []
     try:
         with _starting():
@@ -186,7 +186,7 @@ def _serve(pipe: Connection) -> None:
         try:
             work = pickle.loads(pickled)
         except Exception as error:
-            say("failed", (_unsendable(error), ""))
+            say("failed", (unsendable(error), ""))
             return
         say("ready", None)
         while True:
@@ -199,7 +199,8 @@ def _serve(pipe: Connection) -> None:
                 say("done", result)
 
 
-def _unsendable(error: Exception) -> DatasetError:
+def unsendable(error: Exception) -> DatasetError:
+    """What to say of work that does not pickle."""
     return DatasetError(
         f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of a "
         "module, and leave out lambdas and open files"
