@@ -171,11 +171,13 @@ def _folded(x: Tensor, axis: int, along: int, length: int, stride: int) -> Tenso
         middle = part.narrow(along, reach, size)
         join(front, back, out=middle)
         for start, stop in ((-reach, 0), (size, part.shape[along] - reach)):
+            beyond = part.narrow(along, start + reach, stop - start)
             if stop - start <= size:
-                beyond = middle.narrow(along, 0 if start < 0 else 2 * size - stop, stop - start).flip(along) * sign
+                near = middle.narrow(along, 0 if start < 0 else 2 * size - stop, stop - start).flip(along)
+                beyond.copy_(near) if sign > 0 else torch.neg(near, out=beyond)
             else:  # it goes to and fro
                 index = torch.arange(start, stop, device=x.device) % (2 * size)
-                signs = torch.where(index < size, 1, sign).reshape(-1, *[1] * (middle.dim() - along - 1))
-                beyond = middle.index_select(along, torch.minimum(index, 2 * size - 1 - index)) * signs
-            part.narrow(along, start + reach, stop - start).copy_(beyond)
+                signs = torch.where(index < size, 1, sign).to(x).reshape(-1, *[1] * (middle.dim() - along - 1))
+                near = middle.index_select(along, torch.minimum(index, 2 * size - 1 - index))
+                torch.mul(near, signs, out=beyond)
     return folded

@@ -5,16 +5,19 @@ Time comes first, while there are only latents of it; then the packets of a few 
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from walloc_data.codec.line import around, merging
 from walloc_data.codec.matrices import synthesis_matrix
+from walloc_data.codec.packets import subband_parity
+from walloc_data.codec.wavelets import has_parity
 
 __all__ = ["synthesize_clip"]
 
-_BAND = 32  # samples that a window of a row gives
+_COLUMN, _ROW = 16, 32  # samples that a window of a column gives, and of a row
 _AT_ONCE = 1 << 18  # samples, so that they stay in cache
 
 
@@ -35,45 +38,87 @@ def synthesize_clip(
     frames, height, width = (count * factor for count, factor in zip(y.shape[2:], factors, strict=True))
     signal_channels = (y.shape[1] if matrix is None else len(matrix)) // math.prod(factors)
     of_time = synthesis_matrix(y.shape[2], 0, wavelet, levels[0], y.dtype, y.device)
+    orders = [torch.arange(factor, device=y.device) for factor in factors]
+    mixture = None
+    if matrix is not None:
+        if has_parity(wavelet):  # then subbands of one parity lie beside one another, the even ones first
+            parities = (subband_parity(1, level, 1)[:, 0].int().to(y.device) for level in levels)
+            orders = [torch.argsort(parity, stable=True) for parity in parities]
+        mixture = _mixture(matrix.reshape(signal_channels, *factors, -1), orders, 2 if has_parity(wavelet) else 1)
+        of_time = of_time.reshape(frames, factors[0], -1).transpose(0, 1)[mixture.subbands]
+    joins = [_join(*of, y) for of in zip(orders[1:], (wavelet,) * 2, levels[1:], (_COLUMN, _ROW), strict=True)]
     at_once = max(1, _AT_ONCE // (signal_channels * height * width))
     x = y.new_empty(len(y), signal_channels, frames, height, width)
-    if matrix is not None:  # a latent channel takes part in subbands of time of its parity
-        matrix = matrix.reshape(signal_channels, *factors, -1).movedim(1, 3)
-        subband, channel = torch.nonzero((matrix != 0).flatten(0, 2).any(0), as_tuple=True)
-        of_time = of_time.reshape(frames, factors[0], -1).transpose(0, 1)[subband]
-        matrix = matrix[..., subband, channel].transpose(0, 1).flatten(0, 2)  # [subbands of height, C and width, ...]
     for place, clip in enumerate(y.flatten(3)):
-        if matrix is None:
+        if mixture is None:
             clip = clip.reshape(signal_channels, *factors, *clip.shape[1:]).movedim(1, 3).flatten(3, 4).transpose(0, 1)
             moving = torch.matmul(of_time, clip).flatten(0, 2)
         else:
-            moving = torch.bmm(of_time, clip[channel])
-        moving = moving.reshape(len(moving), frames, *y.shape[3:])
+            moving = torch.bmm(of_time, clip[mixture.channels])
         for start in range(0, frames, at_once):
-            part = moving[:, start : start + at_once].movedim(0, 2).flatten(0, 1)  # [frames * H', ..., W']
-            part = part if matrix is None else torch.bmm(matrix.expand(len(part), -1, -1), part)
-            part = part.reshape(-1, y.shape[3], factors[1], signal_channels * factors[2] * y.shape[4])
-            rows = _merged(part, wavelet, levels[1])[:, :height]
-            rows = rows.reshape(len(part) * height, signal_channels, factors[2], y.shape[4])
-            whole = _windows_merged(rows, wavelet, levels[2]).reshape(len(part), height, signal_channels, -1)
+            part = moving[:, start : start + at_once]
+            count, rows = part.shape[1], []
+            for of_height in [[part]] if mixture is None else mixture.of(part):
+                shape = (factors[1] // len(of_height), -1, count, *y.shape[3:])  # [..., C and width, frames, H', W']
+                packets = torch.cat([one.reshape(shape).permute(2, 3, 0, 1, 4) for one in of_height], 2)
+                merged = _merged(packets.flatten(3), *joins[0])[:, :height]
+                rows.append(merged.reshape(count * height, signal_channels, -1, y.shape[4]))
+            whole = _windows_merged(torch.cat(rows, 2), *joins[1]).reshape(count, height, signal_channels, -1)
             x[place, :, start : start + at_once] = finish(whole[..., :width].permute(2, 0, 1, 3))
     return x
 
 
-def _merged(x: Tensor, wavelet: str, levels: int) -> Tensor:
+class _Mixture(NamedTuple):
+    """The linear decoder by parities of subbands: what it takes, subbands of time of latent channels, and for each
+    parity of width and each of height which of these, and the matrix from them to the subbands of height, C and width.
+    """
+
+    subbands: Tensor
+    channels: Tensor
+    classes: list[list[tuple[slice, Tensor]]]
+
+    def of(self, moving: Tensor) -> list[list[Tensor]]:
+        """What it leads to from frames `[subbands of time, frames, H' * W']`."""
+        return [[matrix @ moving[taken].flatten(1) for taken, matrix in of_height] for of_height in self.classes]
+
+
+def _mixture(matrix: Tensor, orders: Sequence[Tensor], sides: int) -> _Mixture:
+    """Of the linear decoder `[C, f0, f1, f2, c]`, with subbands in `orders`, what is not 0."""
+    matrix = matrix.index_select(2, orders[1]).index_select(3, orders[2]).permute(1, 4, 2, 0, 3)
+    matrix = matrix.reshape(*matrix.shape[:2], sides, -1, matrix.shape[3], sides, matrix.shape[4] // sides)
+    found: list[Tensor] = []
+    classes: list[list[tuple[slice, Tensor]]] = []
+    first = 0
+    for right in range(sides):
+        classes.append([])
+        for below in range(sides):
+            block = matrix[:, :, below, :, :, right].flatten(2)
+            found.append(torch.nonzero((block != 0).any(2)))
+            subbands, channels = found[-1].unbind(1)
+            classes[-1].append((slice(first, first + len(subbands)), block[subbands, channels].T))
+            first += len(subbands)
+    subbands, channels = torch.cat(found).unbind(1)
+    return _Mixture(subbands, channels, classes)
+
+
+def _join(order: Tensor, wavelet: str, level: int, samples: int, like: Tensor) -> tuple[Tensor, int, int]:
+    """`line.merging` of subbands in an `order`: the matrix is `[f, positions, f * width]`."""
+    matrix, width, halo = merging(wavelet, level, like.dtype, like.device, samples)
+    return matrix.reshape(len(order), -1, matrix.shape[1])[order], width, halo
+
+
+def _merged(x: Tensor, matrix: Tensor, width: int, halo: int) -> Tensor:
     """Subbands `[frames, n, f, R]` to samples `[frames, f * n or more, R]`."""
-    matrix, width, halo = merging(wavelet, levels, x.dtype, x.device)
-    matrix = matrix.reshape(1 << levels, -1, matrix.shape[1]).permute(2, 1, 0).flatten(1)
-    count = -(-x.shape[1] // width)
+    factor, count = len(matrix), -(-x.shape[1] // width)
+    matrix = matrix.permute(2, 1, 0).flatten(1)
     rows = around(x, -halo, count * width + 2 * halo, 1).flatten(1, 2)
-    windows = rows.unfold(1, matrix.shape[1], width << levels).transpose(2, 3).flatten(0, 1)
+    windows = rows.unfold(1, matrix.shape[1], width * factor).transpose(2, 3).flatten(0, 1)
     return torch.bmm(matrix.expand(len(windows), -1, -1), windows).reshape(len(x), -1, x.shape[3])
 
 
-def _windows_merged(x: Tensor, wavelet: str, levels: int) -> Tensor:
+def _windows_merged(x: Tensor, matrix: Tensor, width: int, halo: int) -> Tensor:
     """Subbands `[..., f, n]` to samples `[..., f * n or more]`."""
-    matrix, width, halo = merging(wavelet, levels, x.dtype, x.device, _BAND)
-    count = -(-x.shape[-1] // width)
+    matrix, count = matrix.flatten(0, 1), -(-x.shape[-1] // width)
     windows = around(x, -halo, count * width + 2 * halo).unfold(-1, width + 2 * halo, width)
     windows = windows.movedim(-2, -3)  # [..., windows, subbands, positions]
     step = max(1, _AT_ONCE // windows[0].numel())
