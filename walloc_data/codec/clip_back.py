@@ -1,6 +1,7 @@
 """Clips from packets or latents of three dimensions, the way back of `codec.clip`.
 
 Time comes first, while there are only latents of it; then the packets of a few frames at a time, which stay in cache.
+Along height and width they are merged by convolutions, of which a stride gives all samples of a few positions.
 """
 
 import math
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from walloc_data.codec.line import around, merging
 from walloc_data.codec.matrices import synthesis_matrix
@@ -17,7 +19,6 @@ from walloc_data.codec.wavelets import has_parity
 
 __all__ = ["synthesize_clip"]
 
-_COLUMN, _ROW = 16, 32  # samples that a window of a column gives, and of a row
 _AT_ONCE = 1 << 18  # samples, so that they stay in cache
 
 
@@ -46,7 +47,7 @@ def synthesize_clip(
             orders = [torch.argsort(parity, stable=True) for parity in parities]
         mixture = _mixture(matrix.reshape(signal_channels, *factors, -1), orders, 2 if has_parity(wavelet) else 1)
         of_time = of_time.reshape(frames, factors[0], -1).transpose(0, 1)[mixture.subbands]
-    joins = [_join(*of, y) for of in zip(orders[1:], (wavelet,) * 2, levels[1:], (_COLUMN, _ROW), strict=True)]
+    joins = [_join(orders[axis], wavelet, levels[axis], axis + 1, y) for axis in (1, 2)]
     at_once = max(1, _AT_ONCE // (signal_channels * height * width))
     x = y.new_empty(len(y), signal_channels, frames, height, width)
     for place, clip in enumerate(y.flatten(3)):
@@ -60,11 +61,13 @@ def synthesize_clip(
             count, rows = part.shape[1], []
             for of_height in [[part]] if mixture is None else mixture.of(part):
                 shape = (factors[1] // len(of_height), -1, count, *y.shape[3:])  # [..., C and width, frames, H', W']
-                packets = torch.cat([one.reshape(shape).permute(2, 3, 0, 1, 4) for one in of_height], 2)
-                merged = _merged(packets.flatten(3), *joins[0])[:, :height]
-                rows.append(merged.reshape(count * height, signal_channels, -1, y.shape[4]))
-            whole = _windows_merged(torch.cat(rows, 2), *joins[1]).reshape(count, height, signal_channels, -1)
-            x[place, :, start : start + at_once] = finish(whole[..., :width].permute(2, 0, 1, 3))
+                packets = torch.cat([one.reshape(shape).permute(1, 2, 0, 3, 4) for one in of_height], 2)
+                merged = _merged(packets.flatten(0, 1), joins[0], 2)  # [C, width and frames, ., ., ., W']
+                merged = merged.reshape(signal_channels, -1, count, *merged.shape[1:]).permute(0, 2, 1, 4, 3, 5)
+                rows.append(merged.flatten(3, 4)[:, :, :, :height])
+            merged = _merged(torch.cat(rows, 2).flatten(0, 1), joins[1], 3).permute(0, 2, 3, 1)
+            whole = merged.reshape(1, signal_channels, count, height, -1)[..., :width]
+            x[place, :, start : start + at_once] = finish(whole)[0]
     return x
 
 
@@ -101,26 +104,15 @@ def _mixture(matrix: Tensor, orders: Sequence[Tensor], sides: int) -> _Mixture:
     return _Mixture(subbands, channels, classes)
 
 
-def _join(order: Tensor, wavelet: str, level: int, samples: int, like: Tensor) -> tuple[Tensor, int, int]:
-    """`line.merging` of subbands in an `order`: the matrix is `[f, positions, f * width]`."""
-    matrix, width, halo = merging(wavelet, level, like.dtype, like.device, samples)
-    return matrix.reshape(len(order), -1, matrix.shape[1])[order], width, halo
+def _join(order: Tensor, wavelet: str, level: int, axis: int, like: Tensor) -> tuple[Tensor, int, int]:
+    """`line.merging` of subbands in an `order` as filters `[samples, f, positions]`, along one axis of two."""
+    matrix, width, halo = merging(wavelet, level, like.dtype, like.device)
+    filters = matrix.reshape(len(order), -1, matrix.shape[1])[order].permute(2, 0, 1)
+    return filters.unsqueeze(5 - axis).contiguous(), width, halo
 
 
-def _merged(x: Tensor, matrix: Tensor, width: int, halo: int) -> Tensor:
-    """Subbands `[frames, n, f, R]` to samples `[frames, f * n or more, R]`."""
-    factor, count = len(matrix), -(-x.shape[1] // width)
-    matrix = matrix.permute(2, 1, 0).flatten(1)
-    rows = around(x, -halo, count * width + 2 * halo, 1).flatten(1, 2)
-    windows = rows.unfold(1, matrix.shape[1], width * factor).transpose(2, 3).flatten(0, 1)
-    return torch.bmm(matrix.expand(len(windows), -1, -1), windows).reshape(len(x), -1, x.shape[3])
-
-
-def _windows_merged(x: Tensor, matrix: Tensor, width: int, halo: int) -> Tensor:
-    """Subbands `[..., f, n]` to samples `[..., f * n or more]`."""
-    matrix, count = matrix.flatten(0, 1), -(-x.shape[-1] // width)
-    windows = around(x, -halo, count * width + 2 * halo).unfold(-1, width + 2 * halo, width)
-    windows = windows.movedim(-2, -3)  # [..., windows, subbands, positions]
-    step = max(1, _AT_ONCE // windows[0].numel())
-    parts = [windows[start : start + step].flatten(0, -3) for start in range(0, len(windows), step)]
-    return torch.cat([part.flatten(1) @ matrix for part in parts]).reshape(*x.shape[:-2], -1)
+def _merged(x: Tensor, join: tuple[Tensor, int, int], axis: int) -> Tensor:
+    """Subbands `[B, f, h, w]` to samples along an axis: `[B, samples of a stride, h, w]`, where that is of strides."""
+    filters, width, halo = join
+    x = around(x, -halo, -(-x.shape[axis] // width) * width + 2 * halo, axis)
+    return conv2d(x, filters, stride=(width, 1) if axis == 2 else (1, width))
