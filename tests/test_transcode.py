@@ -16,6 +16,7 @@ from walloc_data import (
     filter_dataset,
     load_codec,
     merge_datasets,
+    repair_dataset,
     shard_dataset,
     transcode_dataset,
     verify_dataset,
@@ -99,6 +100,7 @@ def test_layout_and_size_of_shards_change_and_samples_do_not(dataset, tmp_path, 
 
 def test_prefixes_and_coarser_steps_without_the_source(dataset, codec, tmp_path):
     made = transcode_dataset(dataset, tmp_path / "less", channels=5, coarser=2).manifest
+    assert transcode_dataset(dataset, tmp_path / "less", channels=np.int64(5), coarser=2.0).written == 0
     first, less = samples(dataset), samples(tmp_path / "less")
     assert made.fingerprint == codec.prefix(5).coarser(2).fingerprint
     for key, (latents, fields) in first.items():
@@ -141,7 +143,10 @@ def test_damage_is_named_and_the_same_command_goes_on_once_it_is_mended(copy, tm
     assert stored(out) == stored(tmp_path / "at once")
     assert main(arguments) == 0
     assert "complete already" in capsys.readouterr().out
-    (out / "train-00001.tar").unlink()
+    for name in ("train-00001.tar", "train-00000.idx", "codec.safetensors"):
+        (out / name).unlink()
+    with pytest.raises(DatasetError, match="delete them and run the same walloc transcode again"):
+        repair_dataset(out, copy)
     assert main(arguments) == 0
     assert stored(out) == stored(tmp_path / "at once")
 
@@ -168,6 +173,8 @@ def test_where_it_cannot_be_done_a_sentence_says_so(dataset, samples_dataset, tm
         transcode_dataset(dataset, tmp_path / "full")
     with pytest.raises(CoderError, match="no coder 'gzip'"):
         transcode_dataset(dataset, tmp_path / "new", coder="gzip")
+    with pytest.raises(DatasetError, match=r"channels=1\.5 is not a whole number"):
+        transcode_dataset(dataset, tmp_path / "new", channels=1.5)
     with pytest.raises(CodecError, match="take 1 to 12, not 13"):
         transcode_dataset(dataset, tmp_path / "new", channels=13)
     with pytest.raises(CodecError, match="from 1 on"):
@@ -183,7 +190,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(copy, tmp_path):
     manifest = json.loads((copy / "walloc.json").read_text("utf-8"))
     manifest["splits"]["../../gone"] = manifest["splits"].pop("train")
     (copy / "walloc.json").write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(FormatError, match="cannot be names of files"):
+    with pytest.raises(FormatError, match="a split has a name that none of its files can begin with"):
         transcode_dataset(copy, tmp_path / "out", shard_samples=10)
     assert not (tmp_path / "out").exists()
 

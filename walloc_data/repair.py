@@ -150,6 +150,15 @@ class _Repair:
 
     def plan_of(self, source: Any, data: str | None, names: str | None) -> None:
         """Plan it again. Raises `DatasetError` where that is another plan."""
+        lineage = self.manifest.lineage if self.manifest is not None else []
+        if lineage:
+            verb = str(lineage[-1].get("verb"))
+            how = (
+                "copy them again" if verb == "append" else f"delete them and run the same walloc {verb} again, or copy"
+            )
+            raise DatasetError(
+                f"{self.out} was made by walloc {verb}, so its source alone does not give its files again: {how}"
+            )
         options = (
             self.manifest.options if self.manifest is not None else options_of(self.head.asked if self.head else {})
         )

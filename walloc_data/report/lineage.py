@@ -9,7 +9,7 @@ def step_of(step: dict[str, Any]) -> str:
     """What a manifest, of which anything may be wrong, says was done to other datasets."""
     of = step.get("of")
     named = [
-        " ".join(str(one.get(name, "?")) for name in ("dataset", "codec", "coder"))
+        " ".join(str(one[name]) for name in ("dataset", "codec", "coder") if name in one)
         for one in (of if isinstance(of, list) else [])
         if isinstance(one, dict)
     ]

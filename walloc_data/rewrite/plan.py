@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -15,49 +15,19 @@ from numpy.typing import NDArray
 from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_former_coder
 from walloc_data.entropy import Coder, coder_class
-from walloc_data.errors import DatasetError, FormatError
+from walloc_data.errors import FormatError
 from walloc_data.format import Manifest
 from walloc_data.read.opened import OpenedDataset, column_types
 from walloc_data.read.reader import SplitReader
+from walloc_data.rewrite.changes import Changes
 from walloc_data.rewrite.shard import Stored, coarser
 from walloc_data.write.classes import renumbering
 from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.finish import statistics_of, summary_of, types_of
 from walloc_data.write.fit_coder import enough
-from walloc_data.write.plan import MEASURED, Options, ShardTask, coder_sample, shard_samples
+from walloc_data.write.plan import MEASURED, ShardTask, coder_sample, shard_samples
 
-__all__ = ["Changes", "Rewriting"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Changes:
-    """How samples are stored from now on; None: as they are.
-
-    `coder`, `layout`, `block` and `shard_samples` as in `Options`; of the latents the first `channels`, with steps
-    `coarser` times as large.
-    """
-
-    coder: str | None = None
-    layout: str | None = None
-    block: int | None = None
-    shard_samples: int | None = None
-    channels: int | None = None
-    coarser: float = 1.0
-
-    def __post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in ("layout", "block", "shard_samples")}
-        options = Options(**{name: value for name, value in given.items() if value is not None})  # which checks them
-        for name, value in given.items():
-            object.__setattr__(self, name, None if value is None else getattr(options, name))
-        if self.coder is not None:
-            coder_class(self.coder)
-        if not isinstance(self.coarser, int | float):
-            raise DatasetError(f"coarser={self.coarser!r} is not a number from 1 on")
-
-    def config(self) -> dict[str, Any]:
-        """Those that change anything."""
-        given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        return {name: value for name, (value, default) in given.items() if value != default}
+__all__ = ["Rewriting"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,7 @@ def _former(out: Path, plan: Rewriting) -> dict[str, ShardReport] | None:
             f"{out} holds another dataset, or one made of other datasets or with other options: choose another folder "
             "or delete it"
         )
-    if whole:
+    if whole and (out / CODEC_FILE).exists():
         return None
     if head is None or head.plan != plan.identity:
         (out / CODEC_FILE).unlink(missing_ok=True)  # of other options, of which nothing else has been made
