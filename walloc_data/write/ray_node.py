@@ -41,14 +41,14 @@ def by_value() -> Callable[..., Any]:
     """
 
     def task(expected: dict[str, str], counter: Any, digest: bytes, pickled: bytes, folder: str, *rest: Any) -> Any:
+        import importlib
         import socket
 
         index, task = rest
 
         try:
-            from walloc_data.write.ray_node import installed, serve
-
-            found = installed()
+            node = importlib.import_module("walloc_data.write.ray_node")
+            found = node.installed()
         except Exception as error:
             found = {"walloc-data": f"none that fits ({error})"}
         differing = [name for name in expected if found.get(name) != expected[name]]
@@ -57,7 +57,7 @@ def by_value() -> Callable[..., Any]:
                 ", ".join(f"{name} {each[name]}" for name in differing if name in each) for each in (found, expected)
             )
             return "other", f"node {socket.gethostname()} has {there}, and this machine {here}"
-        return serve(digest, pickled, folder, lambda done: counter.put.remote(index, done), task)
+        return node.serve(digest, pickled, folder, lambda done: counter.put.remote(index, done), task)
 
     return task
 
