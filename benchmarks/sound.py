@@ -41,6 +41,7 @@ TITLES = {  # of librosa's examples, by what their names begin with
     "5703-47212-0000.hq": "5703-47212-0000",
 }
 _TAKES = 5
+_EXCERPT = 15  # seconds that speeds are measured on
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Codecs of sound beside Opus, MP3 and FLAC.")
     for kind in CODECS:
         parser.add_argument(f"--{kind}", type=Path, help=f"folder of {kind}")
-    parser.add_argument("--seconds", type=float, default=15, help="of the middle of each recording")
+    parser.add_argument("--seconds", type=float, help="of the middle of each recording; unless given, all of it")
     add_save(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -60,16 +61,21 @@ def main() -> None:
         folder = getattr(arguments, kind)
         if folder is None:
             continue
-        wanted = round(arguments.seconds * RATES[kind])
-        recordings = {
-            name: x[:, max(0, x.shape[1] - wanted) // 2 :][:, :wanted]
-            for name, x in (digits(folder) if kind == "digits" else files(folder, kind))
-        }
+        recordings = dict(digits(folder) if kind == "digits" else files(folder, kind))
+        if arguments.seconds is not None:
+            recordings = {name: middle(x, arguments.seconds * RATES[kind]) for name, x in recordings.items()}
         for name in names:
             rows += compare(load_codec(name), recordings, RATES[kind])
             longest = max(recordings.values(), key=lambda x: x.shape[1])
-            speeds.append({"name": name, **speed(load_codec(name), longest, RATES[kind])})
+            excerpt = middle(longest, _EXCERPT * RATES[kind])
+            speeds.append({"name": name, **speed(load_codec(name), excerpt, RATES[kind])})
     show("sound", rows, save=arguments.save, speeds=speeds)
+
+
+def middle(x: Sound, samples: float) -> Sound:
+    """So many samples in the middle of a recording."""
+    wanted = round(samples)
+    return x[:, max(0, x.shape[1] - wanted) // 2 :][:, :wanted]
 
 
 def files(folder: Path, kind: str) -> Iterator[tuple[str, Sound]]:

@@ -102,13 +102,15 @@ def test_large_pictures_are_measured_in_their_middle(codec, size):
     assert measured == pytest.approx(whole, abs=1e-9 if max(size) < 2048 else 1.5)
 
 
-def test_the_middle_is_decoded_as_it_is_in_the_whole(codec, monkeypatch):
+@pytest.mark.parametrize("name", ["rgb-f8c12", "rgb-f8c12-learned"])  # the second one's decoder reaches further
+def test_the_middle_is_decoded_as_it_is_in_the_whole(name, monkeypatch):
+    codec = load_codec(name)
     values = np.asarray(window("chelsea", 1, (110, 90)).resize((797, 697))).transpose(2, 0, 1).copy()
     latents = codec.encode(torch.from_numpy(values)[None])
-    monkeypatch.setattr("walloc_data.write.measure._POSITIONS", 64 * 64)
-    whole = codec.decode(latents, values.shape[1:])[0]
-    starts = [(n - 64) // 2 * 8 + 128 - padding for n, padding in ((88, 3), (100, 1))]
-    rows, columns = (slice(start, start + 32 * 8) for start in starts)
+    monkeypatch.setattr("walloc_data.write.measure._POSITIONS", 80 * 80)
+    whole, kept = codec.decode(latents, values.shape[1:])[0], 80 - 2 * codec.margin
+    starts = [((n - 80) // 2 + codec.margin) * 8 - padding for n, padding in ((88, 3), (100, 1))]
+    rows, columns = (slice(start, start + kept * 8) for start in starts)
     expected = psnr(whole[:, rows, columns], torch.from_numpy(values[:, rows, columns]) / 255)
     assert measured_psnr(codec, values, latents[0].numpy()) == pytest.approx(expected, abs=1e-3)
 

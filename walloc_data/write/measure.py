@@ -9,7 +9,6 @@ from walloc_data.codec import Codec, psnr
 __all__ = ["Moments", "measured_psnr"]
 
 _POSITIONS = 1 << 16  # of latents that are decoded; of larger signals the middle, or they would need gigabytes
-_MARGIN = 16  # positions at a cut that are decoded without all that belongs to them
 
 
 class Moments:
@@ -34,7 +33,10 @@ def measured_psnr(
 
     Behind `length` samples, sound is only filled up, and video behind so many frames: that does not count.
     """
-    side = int(_POSITIONS ** (1 / codec.config.dims))
+    side, margins = (
+        int(_POSITIONS ** (1 / codec.config.dims)),
+        np.broadcast_to(codec.margin, codec.config.dims).tolist(),
+    )
     taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
     axes = zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True)
     for axis, (positions, size, factor) in enumerate(axes):
@@ -45,10 +47,11 @@ def measured_psnr(
             kept.append(slice(before, before + true))
             original.append(slice(true))
             continue
-        start, inside = (positions - side) // 2, (side - 2 * _MARGIN) * factor
-        first = (start + _MARGIN) * factor - before
+        margin = min(margins[axis], side // 4)  # at a cut these are decoded without all that belongs to them
+        start, inside = (positions - side) // 2, (side - 2 * margin) * factor
+        first = (start + margin) * factor - before
         taken.append(slice(start, start + side))
-        kept.append(slice(_MARGIN * factor, _MARGIN * factor + inside))
+        kept.append(slice(margin * factor, margin * factor + inside))
         original.append(slice(first, first + inside))
     decoded = codec.decode(torch.from_numpy(np.ascontiguousarray(latents[tuple(taken)]))[None])[0]
     part = torch.from_numpy(np.ascontiguousarray(values[tuple(original)]))[None]
