@@ -387,7 +387,7 @@ def test_the_card_in_the_folder(dataset, samples_dataset):
 @pytest.mark.parametrize("name", ["a|b", "<script>", "[x](y)", "*", "a\nb", "`", "\udcff", "猫"])
 def test_names_in_the_card_are_text(hub, ann, copy, name):
     manifest = Manifest.read(copy)
-    manifest.classes[0] = name
+    manifest.classes["label"][0] = name
     manifest.write(copy)
     push_dataset(copy, REPO, title=f"t {name}" if name.isprintable() else None)
     line = next(line for line in card(hub).text.splitlines() if line.startswith("3 classes: "))
