@@ -1,6 +1,7 @@
 """What docs/security.md says of files, keys and names that mean harm, or are damaged so that they seem to."""
 
 import ast
+import contextlib
 import io
 import json
 import re
@@ -30,7 +31,9 @@ NAMES = ["../x", "../../x", "/x", "a/../../x", "C:\\x", "..", ".", "CON", "a\nb"
 
 def test_nothing_is_unpickled_evaluated_or_run():
     """The package sends work to its own processes by pickle, and takes weights alone from a file of torch.save."""
-    allowed = {("write/local.py", "loads"), ("write/local.py", "dumps"), ("checkpoints.py", "torch.load")}
+    workers = {("write/local.py", "loads"), ("write/local.py", "dumps")}
+    ray = {("write/ray.py", "dumps"), ("write/ray_node.py", "dumps"), ("write/ray_node.py", "loads")}
+    allowed = workers | ray | {("checkpoints.py", "torch.load")}
     found = set()
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text("utf-8")
@@ -219,6 +222,37 @@ def test_arrays_in_tars_allocate_no_more_than_there_is(tmp_path, data):
         split[0]
     assert tracemalloc.get_traced_memory()[1] < 1 << 21
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "size", [b"\x80" + b"\xff" * 11, b"\xff" * 12, b"-0000000777\0", b"00000000089\0", b"77777777777\0"], ids=range(5)
+)
+@pytest.mark.parametrize("pax", [None, "9" * 18, "9" * 5000, "-1", "²", "x"])
+def test_sizes_in_tars_are_no_more_than_numbers(tmp_path, size, pax):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("a.png", "b.png"):
+            member = tarfile.TarInfo(name)
+            member.size = 700
+            member.pax_headers = {} if pax is None else {"size": pax}
+            tar.addfile(member, io.BytesIO(bytes(700)))
+    data = bytearray(file.getvalue())
+    at = data.index(b"a.png") if pax is None else data.index(b"a.png", 512)
+    data[at + 124 : at + 136] = size
+    data[at + 148 : at + 156] = b" " * 8
+    data[at + 148 : at + 156] = b"%06o\0 " % sum(data[at : at + 512])
+    (tmp_path / "data.tar").write_bytes(data)
+    source = open_source(tmp_path / "data.tar", suffixes=ImageReader().suffixes)
+    for split in source.splits.values():
+        for number in range(len(split)):
+            with contextlib.suppress(SampleError):
+                assert len(split[number].data) <= 1400
+
+
+def test_errors_are_of_one_line_whatever_names_hold(tmp_path):
+    (tmp_path / "list.csv").write_text('"na\nme"\n1\n')
+    with pytest.raises(SourceError, match=r"it has na me: rename"):
+        open_source(tmp_path / "list.csv", suffixes=ImageReader().suffixes)
 
 
 def test_parquet_whose_names_are_no_text_is_one_error(tmp_path):

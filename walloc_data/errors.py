@@ -20,7 +20,7 @@ class WallocError(Exception):
         kind = type(self).__name__
         if message.startswith(f"Caught {kind} in "):  # torch makes errors of workers anew, of their traceback as text
             message = message.rpartition(f"{kind}: ")[2].rstrip()
-        super().__init__(message)
+        super().__init__(" ".join(message.splitlines()))  # one line, whatever line breaks names in it have
 
 
 class CodecError(WallocError, ValueError):

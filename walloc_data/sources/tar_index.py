@@ -15,6 +15,7 @@ _LINKS = b"12S"  # and sparse files, whose bytes are not as they were
 _MARK, _MARK_AT = b"ustar", 257  # what every header since POSIX.1-1988 has, and where
 _WINDOW = 1 << 16
 _EXTRA = 1 << 20  # what names and attributes may take at most
+_LONGEST, _DIGITS = 1 << 62, 18  # bytes of a file, and digits of a number; more would fit no 64 bits
 _PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 
 
@@ -110,13 +111,11 @@ def _is_header(header: bytes) -> bool:
 
 
 def _number(field: bytes) -> int:
-    """A number as octal digits, or of base 256 where the first bit is set."""
+    """A number as octal digits, or of base 256 where the first bit is set; at most one that no file reaches."""
     if field[0] & 0x80:
-        return int.from_bytes(field, "big") & ((1 << 88) - 1)
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        return 0
+        return min(int.from_bytes(field, "big") & ((1 << 88) - 1), _LONGEST)
+    digits = field.strip(b" \0")
+    return int(digits, 8) if digits.isdigit() and not {*digits} & {*b"89"} else 0  # int takes signs, too
 
 
 def _name(header: bytes) -> str:
@@ -134,12 +133,13 @@ def _attributes(content: bytes) -> dict[str, str]:
     found, at = {}, 0
     while at < len(content):
         digits = content[at : content.find(b" ", at)]
-        if not digits.isdigit() or not int(digits):
+        if not digits.isdigit() or len(digits) > _DIGITS or not int(digits):
             break
         name, _, value = content[at + len(digits) + 1 : at + int(digits) - 1].partition(b"=")
         found[_text(name)] = _text(value)
         at += int(digits)
-    if not found.get("size", "0").isdigit():
+    size = found.get("size", "0")
+    if not (size.isascii() and size.isdigit() and len(size) <= _DIGITS):
         del found["size"]
     return found
 
