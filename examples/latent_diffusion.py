@@ -25,7 +25,7 @@ except ImportError as error:
 class Denoiser(nn.Module):
     """Noisy latents [B, c, 8, 8] and how far they are on the way to noise, 0 to 1, to the velocity between the two."""
 
-    def __init__(self, channels: int, width: int = 128) -> None:
+    def __init__(self, channels: int, width: int = 96) -> None:
         super().__init__()
         self.time = nn.Sequential(nn.Linear(16, width), nn.SiLU(), nn.Linear(width, width))
         self.first, self.last = nn.Conv2d(channels, width, 3, padding=1), nn.Conv2d(width, channels, 3, padding=1)
@@ -57,7 +57,7 @@ def main(root: Path, *, short: bool) -> None:
     print(f"flipped latents are those of the flipped window: {exact}")
     model = Denoiser(codec.channels)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
-    for _ in range(1 if short else 40):
+    for _ in range(1 if short else 15):
         for latents, _ in DataLoader(train, batch_size=64, shuffle=True):
             x = codec.dequantize(augment(latents))  # about unit variance in all, as diffusion wants it
             t, way = torch.rand(len(x)), torch.randn_like(x) - x
