@@ -45,7 +45,7 @@ def open_npz(file: RawFile, variable: str | int | None) -> Iterator[Stored]:
     except WallocError:
         raise
     except _DAMAGE as error:
-        raise SampleError(f"a damaged .npz ({error})") from error
+        raise SampleError(f"a damaged .npz ({str(error)[:200]})") from error  # which may quote a name of 64 kB
 
 
 def _of_member(member: IO[bytes]) -> Stored:
