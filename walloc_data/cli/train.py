@@ -11,7 +11,7 @@ __all__ = ["KEPT", "add", "run"]
 KEPT = ": the last checkpoint is kept; run the same command again to go on"
 _OPTIONS = (  # of a training, each an argument of its name
     *("steps", "total_minutes", "minutes", "batch", "window", "width", "blocks", "rate", "emphasis", "coarsest"),
-    *("learning_rate", "limit", "seed", "device", "precision", "decoder_only"),
+    *("perceptual", "learning_rate", "limit", "seed", "device", "precision", "decoder_only"),
 )
 
 
@@ -52,6 +52,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--emphasis", type=float, default=0.0, help="how much more errors of detail count: 0 for pixels"
+    )
+    parser.add_argument(
+        "--perceptual",
+        type=float,
+        default=0.0,
+        metavar="PIXELS",
+        help="weight errors of images by the eye's sensitivity, which sees so many pixels in a degree (a screen: 40)",
     )
     parser.add_argument(
         "--coarsest", type=float, default=2.0, help="how many times as coarse steps it learns too; 1: none but its own"

@@ -67,9 +67,9 @@ class Checkpoint:
         if before != identity:
             was = before if isinstance(before, dict) else {}
             differing = [
-                f"{name} {was.get(name)!r} then, {value!r} now"
-                for name, value in identity.items()
-                if was.get(name) != value
+                f"{name} {was.get(name)!r} then, {identity.get(name)!r} now"
+                for name in {**identity, **was}
+                if was.get(name) != identity.get(name)
             ]
             raise TrainError(f"{path} is of another training ({'; '.join(differing[:4])}): ask for the same, {remedy}")
         groups: dict[str, dict[str, Tensor]] = {group: {} for group in _GROUPS}

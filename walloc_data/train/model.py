@@ -14,6 +14,7 @@ from walloc_data.codec.conv import ConvDecoder, conv_detail
 from walloc_data.codec.fit import subband_weights
 from walloc_data.codec.packets import spread_rows
 from walloc_data.train.options import TrainOptions
+from walloc_data.train.perception import perceptual_weights
 from walloc_data.train.rate import laplace_bits
 
 __all__ = ["Loss", "Model", "initial_tensors"]
@@ -50,6 +51,8 @@ class Model:
         self._places = filled.nonzero()[:, 1].reshape(codec.encoder.shape).to(device)
         self._linear = self._spread(codec.decoder).T.contiguous().to(device)  # [n, c]
         plain, weights = subband_weights(config, 0.0), subband_weights(config, self.options.emphasis)
+        if self.options.perceptual:
+            weights = weights * perceptual_weights(config, self.options.perceptual)
         self.weights = (weights * (plain.norm() / weights.norm())).float().to(device)
         self._plain = plain.float().to(device)
         self._price = self.options.rate * _PRICE * float(codec.steps.min()) ** 2

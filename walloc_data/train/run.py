@@ -12,6 +12,7 @@ from walloc_data.errors import TrainError
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
 from walloc_data.train.options import TrainOptions
+from walloc_data.train.perception import perceptual_weights
 from walloc_data.train.precision import chosen_device, precisely
 from walloc_data.train.samples import read_samples
 from walloc_data.train.training import TrainedCodec, Training
@@ -50,6 +51,8 @@ def train_codec(
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
     if isinstance(codec, OriginalCodec):
         raise TrainError(f"codec {codec.name!r} is one of the package walloc, which trains it: train one of the zoo")
+    if options.perceptual:
+        perceptual_weights(codec.config, options.perceptual)  # refuses what no eye sees
     reader = reader or reader_for(codec.config)
     raw = cut(open_source(source, suffixes=reader.suffixes), reader)
     samples = read_samples(raw, reader, codec, options, progress=progress)
