@@ -92,6 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
     trained = train_codec(
         source, arguments.out, codec=codec, reader=reader, options=options, progress=not arguments.quiet
     )
+    if not trained.first:
+        return  # of several processes, one speaks
     for note in trained.notes:
         print(f"note: {note}", file=sys.stderr)
     before, after = trained.before, trained.after

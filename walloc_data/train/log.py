@@ -10,10 +10,13 @@ __all__ = ["Log"]
 
 
 class Log:
-    """Lines of a training, each with its `step`. Those behind the step at which it is resumed are made again."""
+    """Lines of a training, each with its `step`. Those behind the step at which it is resumed are made again. Without a
+    path nothing is written."""
 
-    def __init__(self, path: Path, step: int) -> None:
+    def __init__(self, path: Path | None, step: int) -> None:
         self.path = path
+        if path is None:
+            return
         kept = []
         for line in path.read_text("utf-8").splitlines() if step and path.exists() else []:
             try:
@@ -26,5 +29,7 @@ class Log:
 
     def add(self, content: dict[str, Any]) -> None:
         """One more line."""
+        if self.path is None:
+            return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(content) + "\n")

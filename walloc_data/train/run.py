@@ -13,7 +13,8 @@ from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
 from walloc_data.train.options import TrainOptions
 from walloc_data.train.perception import perceptual_weights
-from walloc_data.train.precision import chosen_device, precisely
+from walloc_data.train.precision import precisely
+from walloc_data.train.processes import Processes
 from walloc_data.train.samples import read_samples
 from walloc_data.train.training import TrainedCodec, Training
 from walloc_data.write.clips import cut
@@ -43,25 +44,35 @@ def train_codec(
     Raises `TrainError` for options or samples that do not do, for a device that is not there, for a checkpoint of
     another training, and where numbers stop being finite; `SourceError` for what is no source and `CodecError` for what
     is no codec.
+
+    Where `torchrun` has started several processes that call this alike, each takes its share of the windows of every
+    batch, on a GPU of its own where there are GPUs; the first one writes, and losses are those of one process up to
+    rounding. What raises in one of them ends all.
     """
     options, out = options or TrainOptions(), Path(out)
     if out.suffix != ".safetensors":
         raise TrainError(f"{out}: the file of a codec ends with .safetensors")
-    device = chosen_device(options.device)
+    processes = Processes()
+    processes.share(options.batch)
+    device = processes.device(options.device)
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
     if isinstance(codec, OriginalCodec):
         raise TrainError(f"codec {codec.name!r} is one of the package walloc, which trains it: train one of the zoo")
     if options.perceptual:
         perceptual_weights(codec.config, options.perceptual)  # refuses what no eye sees
-    reader = reader or reader_for(codec.config)
-    raw = cut(open_source(source, suffixes=reader.suffixes), reader)
-    samples = read_samples(raw, reader, codec, options, progress=progress)
-    identity = {"codec": codec.fingerprint, "decoder": codec.network.name, "source": raw.digest(), **options.identity()}
+    reader, progress = reader or reader_for(codec.config), progress and processes.first
     try:
-        training = Training(codec, samples.to(device), options, device, identity, out)
-        with precisely(training.precision):
-            training.run(progress=progress)
-            return training.conclude()
+        with processes.joined(device):
+            with processes.alike():
+                raw = cut(open_source(source, suffixes=reader.suffixes), reader)
+                samples = read_samples(raw, reader, codec, options, progress=progress)
+                parts = {"codec": codec.fingerprint, "decoder": codec.network.name, "source": raw.digest()}
+            training = Training(
+                codec, samples.to(device), options, device, {**parts, **options.identity()}, out, processes
+            )
+            with precisely(training.precision):
+                training.run(progress=progress)
+                return training.conclude()
     except torch.cuda.OutOfMemoryError as error:
         raise TrainError(f"{device} has not enough memory for this: train with a smaller batch or window") from error
     except OSError as error:

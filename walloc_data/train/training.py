@@ -1,11 +1,11 @@
 """One training: its steps, its log, its checkpoints, and the codec that it comes to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,11 +23,13 @@ from walloc_data.train.model import Model, initial_tensors
 from walloc_data.train.optimiser import Optimiser, frozen_from
 from walloc_data.train.options import TrainOptions
 from walloc_data.train.precision import autocast_dtype, fastest, precisely, precisions_of, seconds
+from walloc_data.train.processes import Processes
 from walloc_data.train.samples import Samples
 from walloc_data.zoo import save_codec
 
 __all__ = ["TrainedCodec", "Training"]
 
+_T = TypeVar("_T")
 _TOGETHER = 50  # steps between looks at the losses, for which a GPU has to be waited for
 _PREPARED, _TIMED, _TIMED_SECONDS = 3, 50, 4.0  # steps whose time is taken: some before, at most so many, and so long
 
@@ -35,7 +37,8 @@ _PREPARED, _TIMED, _TIMED_SECONDS = 3, 50, 4.0  # steps whose time is taken: som
 @dataclass(frozen=True)
 class TrainedCodec:
     """The `codec`, the `steps` that it was trained for, of a `total`, what it came to on samples that were kept for
-    that (`after`) and what its start had come to (`before`), and `notes` on the samples."""
+    that (`after`) and what its start had come to (`before`), and `notes` on the samples. Of several processes, the
+    `first` has written it."""
 
     codec: Codec
     steps: int
@@ -43,6 +46,7 @@ class TrainedCodec:
     before: Judged
     after: Judged
     notes: tuple[str, ...] = ()
+    first: bool = True
 
     @property
     def complete(self) -> bool:
@@ -61,23 +65,29 @@ class Training:
         device: torch.device,
         identity: dict[str, Any],
         out: Path,
+        processes: Processes,
     ) -> None:
         self.codec, self.samples, self.options, self.identity, self.out = codec, samples, options, identity, out
-        self.device = device
+        self.device, self.processes = device, processes
         tensors = initial_tensors(codec, options, spread_of(codec, samples.packets))
         tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-        found = Checkpoint.read(checkpoint_path(out), tensors, identity)
+        processes.equalise(tuple(tensors.values()))
+        with processes.alike():
+            found = Checkpoint.read(checkpoint_path(out), tensors, identity)
+        processes.agree({"checkpoint of step": found and found.step, **identity, "minutes": options.minutes})
         self.model = Model(codec, tensors, codec.steps.to(device), options)
-        self.batches = Batches(samples, codec, batch=options.batch, seed=options.seed)
+        self.batches = Batches(
+            samples, codec, batch=options.batch, seed=options.seed, share=processes.share(options.batch)
+        )
         self.unit = self._unit()
         if options.precision != "auto":
             self.precision = options.precision
         elif found is not None:
             self.precision = found.precision
         else:
-            self.precision = fastest(device, precisions_of(device), lambda each: self._try(each, False))
+            self.precision = self._fastest(precisions_of(device), lambda each: self._try(each, False))
         if device.type != "cpu":
-            self.model.channels_first = fastest(device, (False, True), lambda each: self._try(self.precision, each))
+            self.model.channels_first = self._fastest((False, True), lambda each: self._try(self.precision, each))
         if found is not None:
             self.options = replace(options, steps=found.total)
         elif options.total_minutes is not None:
@@ -88,15 +98,16 @@ class Training:
         if found is not None:
             self.done, self.model.steps = found.step, found.steps.to(device)
             self.optimiser.restore(found.step, found.tensors, found.averages, found.first, found.second)
-        self.log = Log(out.with_suffix(".jsonl"), self.done)
         self.frozen = frozen_from(options)
         if self.done >= self.frozen:
             self.optimiser.freeze()
         self.gradients = self._gradients(self.model, self.optimiser, self.precision)
         self.before = judge(codec, samples.judged)
-        if not self.done:
-            facts = {"samples": len(samples.packets), "window": samples.window, "device": str(device)}
-            self.log.add({"step": 0, "precision": self.precision, **facts, **self.before._asdict()})
+        with processes.alike():
+            self.log = Log(out.with_suffix(".jsonl") if processes.first else None, self.done)
+            if not self.done:
+                facts = {"samples": len(samples.packets), "window": samples.window, "device": str(device)}
+                self.log.add({"step": 0, "precision": self.precision, **facts, **self.before._asdict()})
 
     def run(self, *, progress: bool) -> None:
         """Steps until all are done, or the minutes are over."""
@@ -111,15 +122,18 @@ class Training:
                 losses.append(self._step(self.done))
                 self.done += 1
                 bar.update()
-                over = options.minutes is not None and time.monotonic() - started > 60 * options.minutes
+                over = options.minutes is not None and self._is_over(started + 60 * options.minutes)
                 keeps = over or self.done % options.checkpoint_steps == 0 or self.done == options.steps
-                if keeps or self.done % _TOGETHER == 0:
-                    bar.set_postfix_str(self._look(losses))
-                    losses = []
-                if keeps:
-                    self._checkpoint()
-                if self.done % options.validate_steps == 0 and self.done < options.steps:
-                    self.log.add({"step": self.done, **judge(self._codec(), self.samples.judged)._asdict()})
+                judges = self.done % options.validate_steps == 0 and self.done < options.steps
+                if keeps or judges or self.done % _TOGETHER == 0:
+                    with self.processes.alike():
+                        if keeps or self.done % _TOGETHER == 0:
+                            bar.set_postfix_str(self._look(losses))
+                            losses = []
+                        if keeps:
+                            self._checkpoint()
+                        if judges and self.processes.first:
+                            self.log.add({"step": self.done, **judge(self._codec(), self.samples.judged)._asdict()})
                 if over:
                     break
 
@@ -127,17 +141,20 @@ class Training:
         """Write the codec and its picture, and say what it came to."""
         codec = self._codec()
         after = judge(codec, self.samples.judged)
-        save_codec(codec, self.out)
-        draw(self.out.with_suffix(".png"), (self.codec, codec), self.samples.judged)
-        self.log.add({"step": self.done, **after._asdict()})
-        return TrainedCodec(codec, self.done, self.options.steps, self.before, after, tuple(self.samples.notes))
+        first, notes = self.processes.first, tuple(self.samples.notes)
+        with self.processes.alike():
+            if first:
+                save_codec(codec, self.out)
+                draw(self.out.with_suffix(".png"), (self.codec, codec), self.samples.judged)
+                self.log.add({"step": self.done, **after._asdict()})
+        return TrainedCodec(codec, self.done, self.options.steps, self.before, after, notes, first)
 
     def _step(self, number: int) -> Tensor:
         packets = self.batches(number)
         batch = [packets, self.batches.times(number, self.options.coarsest)]
         if number < self.frozen:
             batch.append(self.batches.noise(number, packets[..., : self.codec.channels]))
-        losses = self.gradients(*batch)
+        losses = self.processes.average(self.gradients(*batch), self.optimiser.learning)
         self.optimiser.step(number)
         return losses
 
@@ -173,11 +190,14 @@ class Training:
         self.optimiser.settle()
         self.optimiser.freeze()
         self.model.steps = settled_steps(self.model, self.samples.packets)
+        self.processes.equalise((self.model.steps,))
         self.gradients = self._gradients(self.model, self.optimiser, self.precision)
 
     def _checkpoint(self) -> None:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in self.optimiser.tensors.values()):
             raise self._not_finite(self.done - 1)  # a gradient was not, though the loss was
+        if not self.processes.first:
+            return
         first, second = self.optimiser.moments()
         Checkpoint(
             step=self.done,
@@ -201,7 +221,7 @@ class Training:
         found = [
             float(self.model.loss(self.batches(n), self.batches.times(n, coarsest), None, None).total) for n in numbers
         ]
-        return max(sum(found) / len(found), 1e-12)
+        return max(self.processes.mean(sum(found) / len(found)), 1e-12)
 
     def _seconds(self) -> float:
         """Of a step, on average of some that change nothing."""
@@ -215,7 +235,15 @@ class Training:
                 for number in range(count):
                     step(number)
 
-            return seconds(self.device, some) / count
+            return self.processes.decided(seconds(self.device, some) / count)
+
+    def _fastest(self, ways: Sequence[_T], run: Callable[[_T], None]) -> _T:
+        """As the first process measures it."""
+        return ways[int(self.processes.decided(ways.index(fastest(self.device, ways, run))))]
+
+    def _is_over(self, until: float) -> bool:
+        """By the clock of the first process."""
+        return bool(self.processes.decided(time.monotonic() > until))
 
     def _try(self, precision: str, channels_first: bool) -> None:
         """A step that changes nothing, on the CPU of two windows."""
