@@ -3,9 +3,11 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from walloc_data.errors import DatasetError, SampleError, SourceError
 from walloc_data.format import ShardInfo, ShardWriter
 from walloc_data.signals import Reader, Signal
 from walloc_data.sources import Raw, Split
+from walloc_data.storage.work import Work
 from walloc_data.write.measure import Moments, measured_psnr
 from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
@@ -27,6 +30,7 @@ __all__ = [
     "ShardReport",
     "empty_report",
     "encode_signals",
+    "encoded",
     "pack_shard",
     "read_sample",
     "stamp_of",
@@ -34,6 +38,7 @@ __all__ = [
 ]
 
 
+_Group: TypeAlias = list[tuple[dict[str, Any], Signal]]
 _CODED, _CODED_LATENTS = 32, 1 << 18  # the first of a shard, whose bits are told apart by channel
 
 
@@ -96,8 +101,8 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
     stamp, options = stamp_of(task, job.splits[task.split]), job.options
 
     def samples() -> Iterator[tuple[NDArray[np.int8], dict[str, Any]]]:
-        for group in _groups(job, task, report, tick):
-            for (row, signal), latents in zip(group, encode_signals(job.codec, [s for _, s in group]), strict=True):
+        for group, of_group in encoded(job.codec, _groups(job, task, report, tick)):
+            for (row, signal), latents in zip(group, of_group, strict=True):
                 _measure(job, report, row, signal, latents)
                 yield latents, row
 
@@ -187,15 +192,27 @@ def encode_signals(codec: Codec, signals: Sequence[Signal]) -> list[NDArray[np.i
     return [codec.encode(value[None])[0].numpy() for value in values]
 
 
-def _groups(
-    job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int], None]
-) -> Iterator[list[tuple[dict[str, Any], Signal]]]:
+def encoded(codec: Codec, groups: Iterable[_Group]) -> Iterator[tuple[_Group, list[NDArray[np.int8]]]]:
+    """Groups with their latents. One is encoded while the next is read, which takes as long; sources, which may not
+    like it, are not read in another thread."""
+    with Work(1, "walloc-encode") as work:
+        earlier: tuple[_Group, Future[list[NDArray[np.int8]]]] | None = None
+        for group in groups:
+            coming = work.submit(partial(encode_signals, codec, [signal for _, signal in group]))
+            if earlier is not None:
+                yield earlier[0], work.result(earlier[1])
+            earlier = group, coming
+        if earlier is not None:
+            yield earlier[0], work.result(earlier[1])
+
+
+def _groups(job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int], None]) -> Iterator[_Group]:
     """Rows and signals of the samples that can be read, as many at a time as are encoded at once.
 
     Those of a group are of one shape, dtype and record. What is in a group thus depends on the task alone, and a worker
-    holds no more signals than one group.
+    holds no more signals than two groups.
     """
-    group: list[tuple[dict[str, Any], Signal]] = []
+    group: _Group = []
     read = 0
     for index in task.indices:
         found = _read(job, job.splits[task.split], index, report)

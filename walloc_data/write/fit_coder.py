@@ -1,13 +1,15 @@
 """The tables of a dataset's coder, fitted to some of its samples: those depend on the plan alone."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
-from walloc_data.write.encode_shard import encode_signals, read_sample
+from walloc_data.signals import Signal
+from walloc_data.write.encode_shard import encoded, read_sample
 from walloc_data.write.plan import Plan, coder_sample
 
 __all__ = ["enough", "fit_coder"]
@@ -20,15 +22,15 @@ def fit_coder(plan: Plan) -> Coder:
     reasons: list[str] = []
     count, samples = coder_sample(plan.tasks)
 
-    def encoded() -> Iterator[NDArray[np.int8]]:
+    def readable() -> Iterator[list[tuple[dict[str, Any], Signal]]]:
         for split, index in samples:
             try:
-                _, signal, _ = read_sample(plan.source.splits[split], index, plan.reader, plan.options)
-                yield from encode_signals(plan.codec, [signal])
+                _, signal, row = read_sample(plan.source.splits[split], index, plan.reader, plan.options)
+                yield [(row, signal)]
             except SampleError as error:  # is met again, and counted, when its shard is written
                 reasons.append(str(error))
 
-    latents = enough(encoded(), count)
+    latents = enough((one for _, [one] in encoded(plan.codec, readable())), count)
     if not latents:
         raise DatasetError(f"none of {len(reasons)} samples of {plan.source.name} can be read, such as {reasons[0]}")
     return coder_class(plan.options.coder).fit(latents)
