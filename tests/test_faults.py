@@ -65,4 +65,5 @@ def test_a_disk_that_fills_wherever_the_run_is(photos, dataset, codec, disk):
         disk("100m", larger=True)
         assert run(photos, out, codec).samples == 72
         assert made(out) == made(dataset)
-    assert {0, 5} < stopped
+    assert min(stopped) == 0
+    assert max(stopped) >= 3  # of five
