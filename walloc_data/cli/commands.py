@@ -4,6 +4,7 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -65,11 +66,11 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def _run(verb: str, program: str, given: list[str]) -> int:
-    with answered():
-        return _status(verb, program, given)
+    with answered() as came:
+        return _status(verb, program, given, came)
 
 
-def _status(verb: str, program: str, given: list[str]) -> int:
+def _status(verb: str, program: str, given: list[str], came: list[int]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files and classes may be in any script
     module: ModuleType | None = None
@@ -83,7 +84,7 @@ def _status(verb: str, program: str, given: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        terminated = isinstance(error, Terminated)
+        terminated = isinstance(error, Terminated) or signal.SIGTERM in came
         print(f"{'terminated' if terminated else 'interrupted'}{getattr(module, 'KEPT', '')}", file=sys.stderr)
         return 143 if terminated else 130
     except (MemoryError, RuntimeError) as error:

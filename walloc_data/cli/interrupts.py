@@ -20,16 +20,17 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def answered() -> Iterator[None]:
+def answered() -> Iterator[list[int]]:
     """Signals raise `KeyboardInterrupt` or `Terminated`, once: while the command ends by one, further ones are passed
-    over.
+    over. What it gives holds the first, once it came: a library that it comes in may raise another exception for it.
 
     In the midst of an import, which may make anything of an exception, the process ends at once: nothing but files
     under temporary names can be half done. The handlers stay where a signal came, for those that follow.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield []
         return
+    came: list[int] = []
     first: list[float] = []
 
     def answer(number: int, frame: FrameType | None) -> None:
@@ -38,11 +39,12 @@ def answered() -> Iterator[None]:
             os._exit(_STATUS[signal.Signals(number)])
         if not first:
             first.append(time.monotonic())
+            came.append(number)
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     before = {number: signal.signal(number, answer) for number in _STATUS}
     try:
-        yield
+        yield came
     finally:
         if not first:
             for number, handler in before.items():
