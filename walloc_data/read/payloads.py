@@ -70,6 +70,8 @@ def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tupl
     differ. Raises `FormatError` or `DatasetError` where a file cannot be read.
     """
     samples = sum([len(part.places) for part in parts])
+    if samples == 1 == len(parts):
+        return _decode_one(parts[0], empty)
     broken = np.zeros(samples, bool)
     alike: dict[tuple[tuple[int, ...], int], list[Payloads]] = {}
     for part in parts:
@@ -85,6 +87,14 @@ def decode_payloads(parts: Sequence[Payloads], empty: Empty = new_array) -> tupl
             for place, sample in zip(places[order].tolist(), decoded, strict=True):
                 latents[place] = sample
     return latents, broken
+
+
+def _decode_one(part: Payloads, empty: Empty) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """`decode_payloads` of one sample, for which there is nothing to lay out."""
+    [(offset, size, crc)] = part.stored.tolist()
+    out = empty((1, *part.shape))
+    whole = _decodes(part.coder, part.buffer[offset : offset + size], np.array([[0, size]], np.uint64), out)
+    return out, np.array([not whole or (crc >= 0 and crc32(out) != crc)])
 
 
 def _decode(parts: Sequence[Payloads], order: NDArray[np.int64], out: NDArray[np.int8]) -> NDArray[np.bool_]:
