@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.distributed
 from torch import Tensor
 
 __all__ = ["Gradients"]
@@ -46,5 +47,7 @@ class Gradients:
         for _ in range(_BEFORE):
             self._compute(self._batch)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # Of several processes, a thread of NCCL may ask meanwhile whether what was sent is there.
+        several = torch.distributed.is_available() and torch.distributed.is_initialized()
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local" if several else "global"):
             self._found = self._compute(self._batch)

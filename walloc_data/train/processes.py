@@ -116,7 +116,9 @@ class Processes:
         if self.world > 1:
             with self._reached(), torch.no_grad():
                 for tensor in tensors:
-                    dist.broadcast(tensor, group=self._group, group_src=0)
+                    sent = tensor.contiguous()  # as NCCL asks for
+                    dist.broadcast(sent, group=self._group, group_src=0)
+                    tensor.copy_(sent)
 
     def agree(self, facts: Mapping[str, Any]) -> None:
         """Raises `TrainError`, in all processes, where one was told something else than the first."""
