@@ -32,7 +32,7 @@ def shared(photos, tmp_path_factory) -> Path:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return root

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from walloc_data.errors import TrainError
 from walloc_data.read.ranks import Ranks, UnknownRank
@@ -15,6 +17,7 @@ from walloc_data.train.precision import chosen_device
 
 __all__ = ["Processes"]
 
+_MEETINGS = count()  # of this process: a launcher's store keeps what an earlier one left, such as addresses
 _BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}  # numbers that decide something are sent from the CPU
 
 
@@ -51,11 +54,11 @@ class Processes:
         device = chosen_device(name)
         if self.world == 1 or device.type != "cuda" or device.index is not None:
             return device
-        count = torch.cuda.device_count()
-        local = int(os.environ.get("LOCAL_RANK") or self.rank % count)
-        if local >= count:
+        there = torch.cuda.device_count()
+        local = int(os.environ.get("LOCAL_RANK") or self.rank % there)
+        if local >= there:
             raise TrainError(
-                f"process {local} of this machine has no GPU of its own ({count} are there, counted from 0): start "
+                f"process {local} of this machine has no GPU of its own ({there} are there, counted from 0): start "
                 "fewer processes, or train on the CPU"
             )
         return torch.device("cuda", local)
@@ -73,7 +76,11 @@ class Processes:
             self._group = dist.new_group(backend=backend)
         else:
             try:
-                dist.init_process_group(backend, rank=self.rank, world_size=self.world)
+                store, _, _ = next(rendezvous("env://", self.rank, self.world))
+                store = dist.distributed_c10d.PrefixStore(
+                    f"walloc_data/train/{next(_MEETINGS)}", store
+                )  # of no earlier meeting
+                dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world)
             except (ValueError, RuntimeError) as error:
                 raise TrainError(
                     f"process {self.rank} of {self.world} cannot meet the others ({error}): start them by torchrun"
