@@ -49,7 +49,7 @@ _COMMON = TrainOptions(
 )
 RECIPES = {
     "rgb-f8c12-learned": Recipe("rgb-f8c12", _COMMON, 0.37),
-    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, width=320, batch=96, window=18), 0.37),
+    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, blocks=6, batch=96, window=18), 0.37),
     "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.26),
 }
 

@@ -320,8 +320,9 @@ FINGERPRINTS = {
     "rgb-f16c48-detail": "f72a56ddd5dba189",
     "rgb-f8c12": "5ca7e7a1936ece02",
     "rgb-f8c12-detail": "d3fd89168ae39084",
-    "rgb-f8c12-learned": "9fb3e3e7f5f1004d",
+    "rgb-f8c12-learned": "ae1abfdeac0fa769",
     "rgb-f8c48": "9e77edb2eb37dead",
+    "rgb-f8c48-learned": "e8b12bfcba1f15ce",
 }
 
 

@@ -18,6 +18,7 @@ from walloc_data.errors import CodecError
 __all__ = ["ConvDecoder", "conv_detail"]
 
 _CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
+_ROWS = 512  # positions that pass two pointwise layers at once on a CPU
 _BLOCK = ("depthwise", "depthwise_bias", "expand", "expand_bias", "project", "project_bias")  # one of each a block
 
 
@@ -107,7 +108,13 @@ class ConvDecoder:
         if key not in self._cache:
             with torch.inference_mode(mode=False):  # or no gradient could pass what was first used there
                 self._cache[key] = {name: tensor.to(*key) for name, tensor in self.tensors.items()}
-        return conv_detail(self._cache[key], latents)
+        if torch.is_grad_enabled() or latents.device.type != "cpu":
+            return conv_detail(self._cache[key], latents)
+        # One sample at a time, in blocks of rows: what layers hand to one another stays in the processor's cache.
+        y = latents.new_empty(len(latents), *latents.shape[2:], len(self.tensors["output"]))
+        for number, sample in enumerate(latents):
+            y[number] = conv_detail(self._cache[key], sample[None], rows=_ROWS)[0].movedim(0, -1)
+        return y.movedim(-1, 1)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors of half precision by name, and settings of JSON values: the inverse of `from_state`."""
@@ -141,11 +148,14 @@ class ConvDecoder:
         }
 
 
-def conv_detail(tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: bool = False) -> Tensor:
+def conv_detail(
+    tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: bool = False, rows: int | None = None
+) -> Tensor:
     """What `ConvDecoder.detail` gives, of any tensors, such as those that are trained, and latents `[B, c, *space]`.
 
     Channels are last in memory, where pointwise layers are plain products of matrices; `channels_first` has them first
-    for the depthwise convolutions, which some devices want. Positions outside the grid count as zero.
+    for the depthwise convolutions, which some devices want. Positions outside the grid count as zero. With `rows`, so
+    many positions at a time pass a block's pointwise layers, and no gradients.
     """
     dims = f.dim() - 2
     convolve, width = _CONVOLUTIONS[dims], len(tensors["input"])
@@ -157,8 +167,13 @@ def conv_detail(tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: boo
     ):
         grid = x.movedim(-1, 1)
         grid = grid.contiguous() if channels_first else grid
-        around = convolve(grid, depthwise[:, None], depthwise_bias, padding=padding, groups=width)
-        hidden = gelu(linear(around.movedim(1, -1), expand, expand_bias))
-        x = x + linear(hidden, project, project_bias)
+        around = convolve(grid, depthwise[:, None], depthwise_bias, padding=padding, groups=width).movedim(1, -1)
+        if rows is None:
+            x = x + linear(gelu(linear(around, expand, expand_bias)), project, project_bias)
+            continue
+        for some, more in zip(
+            torch.split(around.reshape(-1, width), rows), torch.split(x.view(-1, width), rows), strict=True
+        ):
+            more += linear(gelu(linear(some, expand, expand_bias)), project, project_bias)
     y = linear(x, tensors["output"], tensors["output_bias"]) + linear(z, tensors["direct"])
     return y.movedim(-1, 1)

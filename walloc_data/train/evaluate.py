@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from walloc_data.codec import Codec, CodecConfig, one_thread, psnr
@@ -20,7 +20,7 @@ from walloc_data.signals import Reader
 from walloc_data.train.peers import Peer
 from walloc_data.train.similarity import ms_ssim, si_sdr, ssim
 
-__all__ = ["Point", "evaluate_codec", "evaluate_folder", "evaluate_peer", "gain", "rows_of"]
+__all__ = ["Point", "evaluate_codec", "evaluate_folder", "evaluate_peer", "gain", "psnr_at", "rows_of"]
 
 _FITTED = 128  # signals that a coder's tables are fitted to
 
@@ -113,22 +113,23 @@ def evaluate_folder(
 def gain(points: Sequence[Point], others: Sequence[Point]) -> float:
     """How many dB of PSNR the first curve is above the second, at equal bits: the mean where both have points.
 
-    Curves are straight between their points, over the logarithm of bits. NaN where they have no rates in common.
+    NaN where they have no rates in common.
     """
     low = max(min(point.bits for point in each) for each in (points, others))
     high = min(max(point.bits for point in each) for each in (points, others))
     if not low < high:
         return math.nan
-    rates = np.linspace(math.log(low), math.log(high), 33)
-    return float(np.mean(_curve(points, rates) - _curve(others, rates)))
+    bits = np.geomspace(low, high, 33).clip(low, high)  # which rounding left
+    return float(np.mean(psnr_at(points, bits) - psnr_at(others, bits)))
 
 
-def _curve(points: Sequence[Point], rates: NDArray[np.float64]) -> NDArray[np.float64]:
+def psnr_at(points: Sequence[Point], bits: ArrayLike) -> NDArray[np.float64]:
+    """PSNR in dB of a curve, straight between its points over the logarithm of bits; beyond them NaN."""
     ordered = sorted(points, key=lambda point: point.bits)
-    curve: NDArray[np.float64] = np.interp(
-        rates, [math.log(point.bits) for point in ordered], [point.psnr for point in ordered]
-    )
-    return curve
+    known = np.log([point.bits for point in ordered])
+    ratios = [point.psnr for point in ordered]
+    found: NDArray[np.float64] = np.interp(np.log(bits), known, ratios, left=math.nan, right=math.nan)
+    return found
 
 
 def _floats(values: NDArray[Any], config: CodecConfig) -> Tensor:
