@@ -80,7 +80,7 @@ def test_files_are_small_and_written_by_this_code(name: str, tmp_path: Path) -> 
     shipped = files("walloc_data") / "weights" / f"{name}.safetensors"
     save_codec(load_codec(name), tmp_path / "again.safetensors")
     assert shipped.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
-    assert len(shipped.read_bytes()) < (700_000 if name.endswith("-learned") else 400_000)
+    assert len(shipped.read_bytes()) < (3_000_000 if name.endswith("-learned") else 400_000)
 
 
 def test_a_path_a_text_and_a_dataset_folder_name_a_codec(tmp_path: Path) -> None:
