@@ -105,11 +105,12 @@ def test_large_pictures_are_measured_in_their_middle(codec, size):
 @pytest.mark.parametrize("name", ["rgb-f8c12", "rgb-f8c12-learned"])  # the second one's decoder reaches further
 def test_the_middle_is_decoded_as_it_is_in_the_whole(name, monkeypatch):
     codec = load_codec(name)
-    values = np.asarray(window("chelsea", 1, (110, 90)).resize((797, 697))).transpose(2, 0, 1).copy()
+    values = np.asarray(window("chelsea", 1, (110, 90)).resize((997, 897))).transpose(2, 0, 1).copy()
     latents = codec.encode(torch.from_numpy(values)[None])
-    monkeypatch.setattr("walloc_data.write.measure._POSITIONS", 80 * 80)
-    whole, kept = codec.decode(latents, values.shape[1:])[0], 80 - 2 * codec.margin
-    starts = [((n - 80) // 2 + codec.margin) * 8 - padding for n, padding in ((88, 3), (100, 1))]
+    side = 100
+    monkeypatch.setattr("walloc_data.write.measure._POSITIONS", side * side)
+    whole, kept = codec.decode(latents, values.shape[1:])[0], side - 2 * codec.margin
+    starts = [((n - side) // 2 + codec.margin) * 8 - padding for n, padding in ((113, 3), (125, 1))]
     rows, columns = (slice(start, start + kept * 8) for start in starts)
     expected = psnr(whole[:, rows, columns], torch.from_numpy(values[:, rows, columns]) / 255)
     assert measured_psnr(codec, values, latents[0].numpy()) == pytest.approx(expected, abs=1e-3)

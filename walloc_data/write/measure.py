@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from walloc_data.codec import Codec, psnr
+from walloc_data.codec import Codec, decoding_margins, psnr
 
 __all__ = ["Moments", "measured_psnr"]
 
@@ -33,10 +33,7 @@ def measured_psnr(
 
     Behind `length` samples, sound is only filled up, and video behind so many frames: that does not count.
     """
-    side, margins = (
-        int(_POSITIONS ** (1 / codec.config.dims)),
-        np.broadcast_to(codec.margin, codec.config.dims).tolist(),
-    )
+    side, margins = int(_POSITIONS ** (1 / codec.config.dims)), decoding_margins(codec)
     taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
     axes = zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True)
     for axis, (positions, size, factor) in enumerate(axes):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from walloc_data.codec import Codec
+from walloc_data.codec import Codec, decoding_margins
 
 __all__ = ["Part", "decode_part"]
 
@@ -40,11 +40,12 @@ def decode_part(codec: Codec, latents: Tensor, fields: Mapping[str, Any]) -> Par
         if isinstance(length, int) and 0 < length < decoded.shape[1]:
             decoded = decoded[:, :length]
         return Part(decoded, tuple(slice(0, n) for n in decoded.shape[1:]), True)
-    margins = codec.margin if isinstance(codec.margin, tuple) else (codec.margin,) * config.dims
     taken: list[slice] = [slice(None)]
     inner: list[slice] = [slice(None)]
     place: list[slice] = []
-    for all_, some, factor, margin, true in zip(positions, kept, config.factors, margins, size, strict=True):
+    for all_, some, factor, margin, true in zip(
+        positions, kept, config.factors, decoding_margins(codec), size, strict=True
+    ):
         start = (all_ - some) // 2
         cut = 0 if some == all_ else min(margin, (some - 1) // 2)  # which depends on what lies beyond
         before = (all_ * factor - true) // 2  # samples of padding in front
