@@ -2,13 +2,23 @@
 
 import argparse
 
-__all__ = ["add", "add_dataset", "run"]
+__all__ = ["add", "add_bands", "add_dataset", "run"]
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
     """The dataset that a verb reads."""
     parser.add_argument(
         "dataset", metavar="DATASET", help="folder of a dataset, or its URL: hf://user/name, https://, s3://"
+    )
+
+
+def add_bands(parser: argparse.ArgumentParser) -> None:
+    """Which channels of arrays a verb draws."""
+    parser.add_argument(
+        "--bands",
+        metavar="R,G,B",
+        help="channels of arrays that are drawn, from 0: three, one, or 'components' for principal ones (default: "
+        "three evenly from all)",
     )
 
 

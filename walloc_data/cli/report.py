@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from walloc_data.cli.info import add_dataset
+from walloc_data.cli.info import add_bands, add_dataset
 
 __all__ = ["add", "run"]
 
@@ -16,12 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help="split whose samples are shown (default: the first)")
     parser.add_argument("--count", type=int, help="samples to show (default: 12 images, 4 sounds, 3 clips or arrays)")
     parser.add_argument("--samples", type=int, default=64, metavar="N", help="samples to compare, with --against")
-    parser.add_argument(
-        "--bands",
-        metavar="R,G,B",
-        help="channels of arrays that are drawn, from 0: three, one, or 'components' for principal ones (default: "
-        "three evenly from all)",
-    )
+    add_bands(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from walloc_data.cli.info import add_dataset
+from walloc_data.cli.info import add_bands, add_dataset
 from walloc_data.errors import SourceError
 
 __all__ = ["add", "run"]
@@ -23,12 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--originals", metavar="SRC", help="what the dataset was made of, to compare with")
     parser.add_argument("--count", type=int, default=12, help="samples to show")
     parser.add_argument("--columns", type=int, help="samples a row (default: 4; of sound 2, of video and arrays 1)")
-    parser.add_argument(
-        "--bands",
-        metavar="R,G,B",
-        help="channels of arrays that are drawn, from 0: three, one, or 'components' for principal ones (default: "
-        "three evenly from all)",
-    )
+    add_bands(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

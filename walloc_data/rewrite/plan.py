@@ -23,7 +23,7 @@ from walloc_data.rewrite.changes import Changes
 from walloc_data.rewrite.shard import Stored, coarser
 from walloc_data.write.classes import renumbering
 from walloc_data.write.encode_shard import ShardReport
-from walloc_data.write.finish import statistics_of, summary_of, types_of
+from walloc_data.write.finish import splits_of, statistics_of, summary_of, types_of
 from walloc_data.write.fit_coder import enough
 from walloc_data.write.plan import MEASURED, ShardTask, coder_sample, shard_samples
 
@@ -194,11 +194,7 @@ class Rewriting:
             coder=self.coder,
             layout=self.layout,
             block=self.block,
-            splits={
-                split: [report.shard for report in kept if report.split == split]
-                for split in self.splits
-                if any(report.split == split for report in kept)
-            },
+            splits=splits_of(kept, self.splits),
             classes=dict(self.classes),
             columns=types_of(kept),
             plan=self.identity,

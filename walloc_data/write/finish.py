@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import CODEC_FILE, Manifest, Summary, dataset_card, replace_file
+from walloc_data.format import CODEC_FILE, Manifest, ShardInfo, Summary, dataset_card, replace_file
 from walloc_data.signals import told
 from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.plan import Plan, describe
@@ -19,6 +19,7 @@ __all__ = [
     "STATISTICS",
     "errors_text",
     "manifest_of",
+    "splits_of",
     "statistics_of",
     "summary_of",
     "types_of",
@@ -76,11 +77,7 @@ def manifest_of(plan: Plan, reports: Sequence[ShardReport], codec_sha256: str) -
         coder=options.coder,
         layout=options.layout,
         block=options.block,
-        splits={
-            split: [report.shard for report in kept if report.split == split]
-            for split in source.splits
-            if any(report.split == split for report in kept)
-        },
+        splits=splits_of(kept, source.splits),
         classes=dict(source.classes),
         columns=types_of(kept),
         plan=plan.identity,
@@ -89,6 +86,12 @@ def manifest_of(plan: Plan, reports: Sequence[ShardReport], codec_sha256: str) -
         statistics=statistics_of(kept),
         sealed=True,
     )
+
+
+def splits_of(kept: Sequence[ShardReport], names: Iterable[str]) -> dict[str, list[ShardInfo]]:
+    """Shards by split, in the order of `names`; a split without any is left out."""
+    found = {split: [report.shard for report in kept if report.split == split] for split in names}
+    return {split: shards for split, shards in found.items() if shards}
 
 
 def summary_of(kept: Sequence[ShardReport], skipped: int) -> Summary:

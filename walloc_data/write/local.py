@@ -17,8 +17,9 @@ import torch
 
 from walloc_data.errors import DatasetError, WallocError
 from walloc_data.write.cores import usable_cores
+from walloc_data.write.sending import picklable, pickled, unsendable
 
-__all__ = ["LocalEngine", "default_workers", "end_if_unguarded", "unsendable"]
+__all__ = ["LocalEngine", "default_workers", "end_if_unguarded"]
 
 _WORTH_A_PROCESS = 1000  # samples, that take longer than starting it
 _PARENT = "WALLOC_WORKER_OF"  # an environment variable of workers: the process that started them
@@ -118,10 +119,7 @@ def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> I
     if _is_importing_main():
         raise DatasetError(_GUARD)
     context = multiprocessing.get_context("spawn")
-    try:
-        pickled = pickle.dumps(work)  # by value, where multiprocessing would share tensors with the one that asks first
-    except Exception as error:
-        raise unsendable(error) from error
+    sent = pickled(work)  # by value, where multiprocessing would share tensors with the one that asks first
     team: list[_Worker] = []
     try:
         with _starting():
@@ -133,7 +131,7 @@ def _started(workers: int, work: Callable[[_T, Callable[[int], None]], _R]) -> I
                 team.append(_Worker(process, ours))
         for worker in team:
             with suppress(OSError):  # it is dead, which is seen when it is listened to
-                worker.pipe.send_bytes(pickled)
+                worker.pipe.send_bytes(sent)
         yield team
     except BaseException:
         for worker in team:
@@ -182,9 +180,9 @@ def _serve(pipe: Connection) -> None:
             os._exit(1)
 
     with suppress(EOFError, OSError):  # of the pipe: nobody asks any more
-        pickled = pipe.recv_bytes()
+        sent = pipe.recv_bytes()
         try:
-            work = pickle.loads(pickled)
+            work = pickle.loads(sent)
         except Exception as error:
             say("failed", (unsendable(error), ""))
             return
@@ -194,25 +192,9 @@ def _serve(pipe: Connection) -> None:
             try:
                 result = work(task, lambda samples: say("samples", samples))
             except Exception as error:
-                say("failed", (_picklable(error), traceback.format_exc()))
+                say("failed", (picklable(error), traceback.format_exc()))
             else:
                 say("done", result)
-
-
-def unsendable(error: Exception) -> DatasetError:
-    """What to say of work that does not pickle."""
-    return DatasetError(
-        f"the source cannot be sent to other processes ({error}): use workers=1, or define its class at the top of a "
-        "module, and leave out lambdas and open files"
-    )
-
-
-def _picklable(error: Exception) -> Exception:
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _failure(error: Exception, trace: str) -> Exception:

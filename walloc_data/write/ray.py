@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import os
-import pickle
 import signal
 import socket
 import threading
@@ -16,8 +15,8 @@ from typing import Any, TypeVar
 
 from walloc_data.errors import DatasetError
 from walloc_data.write.cores import usable_cores
-from walloc_data.write.local import unsendable
 from walloc_data.write.ray_node import by_value, installed
+from walloc_data.write.sending import pickled
 
 __all__ = ["RayEngine"]
 
@@ -73,12 +72,9 @@ class RayEngine:
         """
         if not tasks:
             return
-        try:
-            pickled = pickle.dumps(work)
-        except Exception as error:
-            raise unsendable(error) from error
+        sent = pickled(work)
         with _connected(self.address, self.most) as ray:
-            run = _Run(ray, pickled, tasks, tick, self.most)
+            run = _Run(ray, sent, tasks, tick, self.most)
             try:
                 for index, result in run.results():
                     yield tasks[index], result
@@ -91,7 +87,7 @@ class _Run:
     """Tasks under way, by the reference of their result: their number, and how often they have been lost."""
 
     ray: Any
-    pickled: bytes
+    sent: bytes
     tasks: Sequence[Any]
     tick: Callable[[int], None]
     most: int | None
@@ -108,8 +104,8 @@ class _Run:
         self._shared = (
             installed(),
             self._counter,
-            hashlib.sha256(self.pickled).digest(),
-            ray.put(self.pickled),
+            hashlib.sha256(self.sent).digest(),
+            ray.put(self.sent),
             os.getcwd(),
         )
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from walloc_data.errors import DatasetError, WallocError
+from walloc_data.write.sending import picklable
 
 __all__ = ["by_value", "installed", "serve"]
 
@@ -93,10 +94,6 @@ def _sent(error: Exception) -> Exception:
     trace = f"on node {socket.gethostname()}:\n{traceback.format_exc()}"
     if isinstance(error, OSError):
         return DatasetError(f"node {socket.gethostname()}: {error.filename or 'input or output'}: {error.strerror}")
-    found: Exception
-    try:
-        found = pickle.loads(pickle.dumps(error))
-    except Exception:
-        found = RuntimeError(f"{type(error).__name__}: {error}")
+    found = picklable(error)
     found.args = (*found.args, trace) if not found.args else (f"{found.args[0]}\n{trace}", *found.args[1:])
     return found
