@@ -7,7 +7,6 @@ with the records. How the list is dealt to steps and ranks is another matter: se
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,14 @@ from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
 from walloc_data.order.filtered import FilteredOrder
 from walloc_data.order.permutation import Permutation, scramble
+from walloc_data.order.windows import WindowedOrder
 
 __all__ = ["MixedOrder", "SplitOrder"]
 
 _BLOCK = 4096  # places of a mixture in which every dataset has its exact share
 
 
-class SplitOrder:
+class SplitOrder(WindowedOrder):
     """The endless list of one split: samples are numbered from 0, shard after shard, as `LatentDataset` numbers them.
 
     `shards` are the samples of each, `block` those of a record, `window` those mixed with one another. Without
@@ -33,58 +33,22 @@ class SplitOrder:
         self, shards: Sequence[int], block: int, *, seed: int, shuffle: bool = True, window: int = 2048
     ) -> None:
         samples = np.asarray(shards, np.int64)
-        self.length = int(samples.sum())
-        if not self.length:
-            raise DatasetError("a split without samples has no order")
-        block, window = whole_number("block", block, least=1), whole_number("window", window, least=1)
-        self.block, self.seed, self.shuffle = block, whole_number("seed", seed), shuffle
-        self._window = max(1, window // block)  # records
+        super().__init__(int(samples.sum()), seed=whole_number("seed", seed), shuffle=shuffle)
+        self.block, window = whole_number("block", block, least=1), whole_number("window", window, least=1)
+        self._window = max(1, window // self.block)  # records
         self._first_sample = np.concatenate([[0], np.cumsum(samples)])
-        self._first_record = np.concatenate([[0], np.cumsum(-(-samples // block))])
+        self._first_record = np.concatenate([[0], np.cumsum(-(-samples // self.block))])
         self._records = int(self._first_record[-1])
-        short = samples % block != 0
+        short = samples % self.block != 0
         self._short = self._first_record[1:][short] - 1
-        self._lacking = block - samples[short] % block
-        self._epoch = lru_cache(maxsize=2)(self._permuted)
-        self._mixed = lru_cache(maxsize=4)(self._shuffled)
+        self._lacking = self.block - samples[short] % self.block
 
-    def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_epoch", "_mixed")}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state)
-        self._epoch = lru_cache(maxsize=2)(self._permuted)
-        self._mixed = lru_cache(maxsize=4)(self._shuffled)
-
-    def samples(self, start: int, stop: int) -> NDArray[np.int64]:
-        """Numbers of the samples at places from `start` to before `stop` of the list, int64."""
-        parts = [np.zeros(0, np.int64)]
-        while start < stop:
-            epoch, place = divmod(start, self.length)
-            count = min(stop - start, self.length - place)
-            parts.append(self._within(epoch, place, place + count))
-            start += count
-        return np.concatenate(parts)
-
-    def _within(self, epoch: int, start: int, stop: int) -> NDArray[np.int64]:
-        if not self.shuffle:
-            return np.arange(start, stop)
-        parts = []
-        number = self._window_at(epoch, start)
-        while start < stop:
-            first = self._window_start(epoch, number)
-            mixed = self._mixed(epoch, number)[start - first : stop - first]
-            parts.append(mixed)
-            start += len(mixed)
-            number += 1
-        return np.concatenate(parts)
-
-    def _window_at(self, epoch: int, place: int) -> int:
+    def _window_at(self, epoch: int, place: int) -> tuple[int, int]:
         low, high = 0, -(-self._records // self._window)  # the window is in low to below high
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._window_start(epoch, middle) <= place else (low, middle)
-        return low
+        return low, self._window_start(epoch, low)
 
     def _window_start(self, epoch: int, number: int) -> int:
         """The place of a window's first sample: as if records were full, less what short ones before it lack."""
@@ -99,10 +63,9 @@ class SplitOrder:
         order = np.argsort(places)
         return permutation, places[order], np.concatenate([[0], np.cumsum(self._lacking[order])])
 
-    def _shuffled(self, epoch: int, number: int) -> NDArray[np.int64]:
-        """Samples of a window."""
-        last = min(self._records, (number + 1) * self._window)
-        records = self._epoch(epoch)[0](np.arange(number * self._window, last))
+    def _shuffled(self, epoch: int, window: int) -> NDArray[np.int64]:
+        last = min(self._records, (window + 1) * self._window)
+        records = self._epoch(epoch)[0](np.arange(window * self._window, last))
         shards = np.searchsorted(self._first_record, records, side="right") - 1
         first = self._first_sample[shards] + (records - self._first_record[shards]) * self.block
         slots = first[:, None] + np.arange(self.block)
