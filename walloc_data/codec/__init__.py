@@ -6,6 +6,7 @@ from walloc_data.codec.door import codec_of
 from walloc_data.codec.examples import default_levels
 from walloc_data.codec.fit import fit
 from walloc_data.codec.margins import decoding_margins
+from walloc_data.codec.middle import decode_middle
 from walloc_data.codec.padding import crop
 from walloc_data.codec.quality import psnr
 from walloc_data.codec.tensors import parse_tensors, read_tensors, write_tensors
@@ -17,6 +18,7 @@ __all__ = [
     "CodecConfig",
     "codec_of",
     "crop",
+    "decode_middle",
     "decoding_margins",
     "default_levels",
     "fit",

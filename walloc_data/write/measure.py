@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from walloc_data.codec import Codec, decoding_margins, psnr
+from walloc_data.codec import Codec, decode_middle, psnr
 
 __all__ = ["Moments", "measured_psnr"]
 
@@ -33,25 +33,14 @@ def measured_psnr(
 
     Behind `length` samples, sound is only filled up, and video behind so many frames: that does not count.
     """
-    side, margins = int(_POSITIONS ** (1 / codec.config.dims)), decoding_margins(codec)
-    taken, kept, original = [slice(None)], [slice(None)], [slice(None)]
-    axes = zip(latents.shape[1:], values.shape[1:], codec.config.factors, strict=True)
-    for axis, (positions, size, factor) in enumerate(axes):
-        before = (-size % factor) // 2  # samples of padding in front
-        if positions <= side:
-            taken.append(slice(None))
-            true = size if length is None or axis else int(length)
-            kept.append(slice(before, before + true))
-            original.append(slice(true))
-            continue
-        margin = min(margins[axis], side // 4)  # at a cut these are decoded without all that belongs to them
-        start, inside = (positions - side) // 2, (side - 2 * margin) * factor
-        first = (start + margin) * factor - before
-        taken.append(slice(start, start + side))
-        kept.append(slice(margin * factor, margin * factor + inside))
-        original.append(slice(first, first + inside))
-    decoded = codec.decode(torch.from_numpy(np.ascontiguousarray(latents[tuple(taken)]))[None])[0]
-    part = torch.from_numpy(np.ascontiguousarray(values[tuple(original)]))[None]
+    side = int(_POSITIONS ** (1 / codec.config.dims))
+    positions = [min(side, there) for there in latents.shape[1:]]
+    decoded, place = decode_middle(codec, torch.from_numpy(latents), values.shape[1:], positions)
+    if length is not None:
+        place = (slice(place[0].start, min(place[0].stop, int(length))), *place[1:])
+        decoded = decoded[:, : place[0].stop - place[0].start]
+    at: tuple[slice, ...] = (slice(None), *place)
+    part = torch.from_numpy(np.ascontiguousarray(values[at]))[None]
     config = codec.config
     whole = config.in_units(config.to_float(part))[0]  # as decoding gives it
-    return psnr(decoded[tuple(kept)], whole, config.kind, peaks=config.peaks)
+    return psnr(decoded, whole, config.kind, peaks=config.peaks)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from walloc_data.codec import Codec, decoding_margins
+from walloc_data.codec import Codec, decode_middle
 
 __all__ = ["Part", "decode_part"]
 
@@ -40,22 +40,8 @@ def decode_part(codec: Codec, latents: Tensor, fields: Mapping[str, Any]) -> Par
         if isinstance(length, int) and 0 < length < decoded.shape[1]:
             decoded = decoded[:, :length]
         return Part(decoded, tuple(slice(0, n) for n in decoded.shape[1:]), True)
-    taken: list[slice] = [slice(None)]
-    inner: list[slice] = [slice(None)]
-    place: list[slice] = []
-    for all_, some, factor, margin, true in zip(
-        positions, kept, config.factors, decoding_margins(codec), size, strict=True
-    ):
-        start = (all_ - some) // 2
-        cut = 0 if some == all_ else min(margin, (some - 1) // 2)  # which depends on what lies beyond
-        before = (all_ * factor - true) // 2  # samples of padding in front
-        low = max((start + cut) * factor, before)
-        high = min((start + some - cut) * factor, before + true)
-        taken.append(slice(start, start + some))
-        inner.append(slice(low - start * factor, high - start * factor))
-        place.append(slice(low - before, high - before))
-    decoded = codec.decode(latents[tuple(taken)][None].contiguous())[0]
-    return Part(decoded[tuple(inner)], tuple(place), False)
+    decoded, place = decode_middle(codec, latents, size, kept)
+    return Part(decoded, place, False)
 
 
 def _size(stated: Any, positions: list[int], factors: tuple[int, ...]) -> list[int]:
