@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import close_session
@@ -70,6 +72,18 @@ def _shard(photos: Path, out: Path, codec: Codec, reader: ImageReader, **options
     chosen = {"block": 8, "shard_samples": 16} | options
     shard_dataset(photos, out, codec=codec, reader=reader, options=Options(**chosen))
     return out
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """fsspec's memory, empty; and temporary files in a folder of their own, which is left empty."""
+    (tmp_path / "rooms").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "rooms"))
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+    assert list((tmp_path / "rooms").iterdir()) == []
 
 
 @pytest.fixture

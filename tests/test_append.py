@@ -23,6 +23,7 @@ from walloc_data.append import run as append_run
 from walloc_data.cli import main
 from walloc_data.errors import DatasetError, FormatError, SampleError
 from walloc_data.format import Manifest
+from walloc_data.write import tasks
 
 JOURNAL, UNDER_WAY = ".walloc-journal.jsonl", ".walloc-append.jsonl"
 GOLDEN = Path(__file__).parent / "golden"
@@ -125,7 +126,7 @@ def test_an_interrupted_append_goes_on_where_it_stopped(out, source, tmp_path, m
     whole = Path(shutil.copytree(out, tmp_path / "whole"))
     append_dataset(whole, source)
     before = contents(out)
-    write, left = append_run.append_report, [2]
+    write, left = tasks.append_report, [2]
 
     def stopping(*arguments):
         write(*arguments)
@@ -133,7 +134,7 @@ def test_an_interrupted_append_goes_on_where_it_stopped(out, source, tmp_path, m
         if not left[0]:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(append_run, "append_report", stopping)
+    monkeypatch.setattr(tasks, "append_report", stopping)
     with pytest.raises(KeyboardInterrupt):
         append_dataset(out, source)
     monkeypatch.undo()
@@ -212,8 +213,8 @@ def test_where_it_cannot_be_done_a_sentence_says_so(out, source, codec, tmp_path
     with pytest.raises(FormatError, match="is not there"):
         append_dataset(tmp_path / "none", source)
     assert not (tmp_path / "none").exists()
-    with pytest.raises(DatasetError, match="a folder of this machine"):
-        append_dataset("hf://user/name", source)
+    with pytest.raises(DatasetError, match="a web server cannot be written to"):
+        append_dataset("https://example.org/name", source)
     filter_dataset(out, tmp_path / "some", "label == 0")
     with pytest.raises(DatasetError, match="was filtered, so nothing says which of the others are new"):
         append_dataset(tmp_path / "some", source)

@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -24,18 +23,6 @@ from walloc_data.write.output import output_at
 from walloc_data.write.room import room
 
 URL = "memory://bucket/out"
-
-
-@pytest.fixture
-def memory(tmp_path, monkeypatch):
-    """fsspec's memory, empty; and temporary files in a folder of their own, which is left empty."""
-    (tmp_path / "rooms").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "rooms"))
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-    assert list((tmp_path / "rooms").iterdir()) == []
 
 
 def stored(system):

@@ -181,8 +181,8 @@ def test_where_it_cannot_be_done_a_sentence_says_so(dataset, samples_dataset, tm
         transcode_dataset(dataset, tmp_path / "new", coarser=0.5)
     with pytest.raises(DatasetError, match="layout 'rows'"):
         transcode_dataset(dataset, tmp_path / "new", layout="rows")
-    with pytest.raises(DatasetError, match="a folder of this machine"):
-        transcode_dataset(dataset, "s3://bucket/name")
+    with pytest.raises(DatasetError, match="a web server cannot be written to"):
+        transcode_dataset(dataset, "https://example.org/name")
     assert not (tmp_path / "new").exists()
 
 

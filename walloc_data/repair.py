@@ -207,9 +207,10 @@ class _Repair:
         coder = read_dataset_codec(open_storage(self.out))[1]
         plan = self.plan
         measured = measured_keys(plan)
-        job = Job(plan.source.splits, self.workshop, plan.codec, coder, plan.reader, plan.options, measured, False)
+        job = Job(plan.source.splits, plan.codec, coder, plan.reader, plan.options, measured, False)
         with Progress(sum(map(len, tasks)), silent=not progress) as bar:
-            for task, report in engine_of("local", workers).run(partial(write_shard, job), tasks, bar.tick):
+            make = partial(write_shard, job, self.workshop)
+            for task, report in engine_of("local", workers).run(make, tasks, bar.tick):
                 self._take(report, known.get(f"{task.name}.tar"), files)
         self._restore_papers(files)
 

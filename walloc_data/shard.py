@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,16 @@ from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
 from walloc_data.storage import open_storage
 from walloc_data.write.clips import cut
-from walloc_data.write.encode_shard import Job, ShardReport, write_shard
+from walloc_data.write.encode_shard import Job, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, write_errors, write_manifest
 from walloc_data.write.fit_coder import fit_coder
-from walloc_data.write.journal import append_report, write_journal
+from walloc_data.write.journal import write_journal
 from walloc_data.write.local import end_if_unguarded
-from walloc_data.write.output import LocalOutput, Output, output_at
-from walloc_data.write.plan import Options, Plan, ShardTask, measured_keys
-from walloc_data.write.progress import Progress
+from walloc_data.write.output import LocalOutput, output_at
+from walloc_data.write.plan import Options, Plan, measured_keys
 from walloc_data.write.resume import former_run, head_of
+from walloc_data.write.tasks import made_shards
 from walloc_data.zoo import load_codec
 
 __all__ = ["Sharded", "shard_dataset"]
@@ -110,14 +109,9 @@ def shard_dataset(
                     coder = _coder(folder, plan)
                     output.keep(JOURNAL_FILE, CODEC_FILE)
                     measured = measured_keys(plan)
-                    job = Job(source.splits, folder, codec, coder, reader, options, measured, stop)
+                    job = Job(source.splits, codec, coder, reader, options, measured, stop)
                     todo = [task for task in plan.tasks if task.name not in reports]
-                    with Progress(sum(map(len, todo)), silent=not progress) as bar:
-                        work = partial(_send_shard, job, output)
-                        for task, (report, sent) in tasks.run(work, todo, bar.tick):
-                            append_report(folder, report)
-                            reports[task.name] = report
-                            output.add(sent)
+                    reports.update(made_shards(partial(write_shard, job), todo, output, tasks, progress=progress))
                 in_order = [reports[task.name] for task in plan.tasks]
                 write_journal(folder, head, in_order)
                 write_errors(folder, in_order)
@@ -161,13 +155,6 @@ def _left_out(plan: Plan, manifest: Manifest) -> list[str]:
     if "label" in plan.source.classes and "label" not in wanted:
         notes.append("labels are left out: they are the column 'label'")
     return notes
-
-
-def _send_shard(job: Job, output: Output, task: ShardTask, tick: Callable[[int], None]) -> tuple[ShardReport, Any]:
-    """Write a shard, and have it at the output."""
-    with output.room() as folder:
-        report = write_shard(replace(job, out=folder), task, tick)
-        return report, output.send(folder, report.shard)
 
 
 def _coder(folder: Path, plan: Plan) -> Coder:

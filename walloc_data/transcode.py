@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from walloc_data.read.opened import OpenedDataset, open_dataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.read.records import Records
 from walloc_data.read.selection import select
-from walloc_data.rewrite import Changes, Rewriting, Rewritten, rewrite
+from walloc_data.rewrite import ChangeOptions, Changes, Rewriting, Rewritten, rewrite
 from walloc_data.storage import StorageOptions
 from walloc_data.write.classes import joined_classes
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["filter_dataset", "merge_datasets", "transcode_dataset"]
 
@@ -24,29 +27,25 @@ def transcode_dataset(
     root: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    coder: str | None = None,
-    layout: str | None = None,
-    block: int | None = None,
-    shard_samples: int | None = None,
-    channels: int | None = None,
-    coarser: float = 1.0,
     workers: int = 1,
     storage: StorageOptions | None = None,
     progress: bool = False,
+    **changes: "Unpack[ChangeOptions]",
 ) -> Rewritten:
-    """Store the dataset in a folder or at a URL otherwise, in the folder `out`, without its source.
+    """Store the dataset in a folder or at a URL otherwise, in the folder or at the URL `out`, without its source.
 
-    `coder`, `layout`, `block` and `shard_samples` are as in `Options`, and stay as they are where they are not given;
-    of the latents the first `channels` are kept, and their steps are `coarser` times as large (rounded once more). Run
-    again after an interruption, it goes on where it stopped. `workers` processes share the shards.
+    Of the `changes`, `coder`, `layout`, `block` and `shard_samples` are as in `Options`, and stay as they are where
+    they are not given; of the latents the first `channels` are kept, and their steps are `coarser` times as large (1.0;
+    rounded once more). Run again after an interruption, it goes on where it stopped. `workers` processes share the
+    shards.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged, naming shard, record and sample,
     and `DatasetError` for one out of reach, for options that cannot be, and where `out` holds something else or cannot
     be written. What is finished stays.
     """
-    changes = _changes(coder, layout, block, shard_samples, channels, coarser)
+    stored = Changes(**changes)
     opened = open_dataset(root, storage)
-    plan = Rewriting(verb="transcode", datasets=[opened], changes=changes, classes=opened.manifest.classes)
+    plan = Rewriting(verb="transcode", datasets=[opened], changes=stored, classes=opened.manifest.classes)
     return rewrite(plan, out, workers=whole_number("workers", workers, least=1), progress=progress)
 
 
@@ -55,21 +54,16 @@ def filter_dataset(
     out: str | os.PathLike[str],
     where: str | Callable[[Mapping[str, Any]], Any],
     *,
-    coder: str | None = None,
-    layout: str | None = None,
-    block: int | None = None,
-    shard_samples: int | None = None,
-    channels: int | None = None,
-    coarser: float = 1.0,
     workers: int = 1,
     storage: StorageOptions | None = None,
     progress: bool = False,
+    **changes: "Unpack[ChangeOptions]",
 ) -> Rewritten:
     """Store the samples of a dataset of which `where` holds, as in `LatentDataset`; all else as `transcode_dataset`.
 
     Shards are cut anew. Splits of which nothing is kept are left out. Raises `DatasetError` where nothing is kept.
     """
-    changes = _changes(coder, layout, block, shard_samples, channels, coarser)
+    stored = Changes(**changes)
     opened = open_dataset(root, storage)
     kept: dict[str, NDArray[np.int64]] = {}
     for split in opened.manifest.splits:
@@ -79,7 +73,7 @@ def filter_dataset(
     plan = Rewriting(
         verb="filter",
         datasets=[opened],
-        changes=changes,
+        changes=stored,
         options={"where": where if isinstance(where, str) else getattr(where, "__name__", "a function")},
         kept=kept,
         classes=opened.manifest.classes,
@@ -91,15 +85,10 @@ def merge_datasets(
     roots: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
-    coder: str | None = None,
-    layout: str | None = None,
-    block: int | None = None,
-    shard_samples: int | None = None,
-    channels: int | None = None,
-    coarser: float = 1.0,
     workers: int = 1,
     storage: StorageOptions | None = None,
     progress: bool = False,
+    **changes: "Unpack[ChangeOptions]",
 ) -> Rewritten:
     """Store the samples of several datasets of one codec in one; what is not given is as in the first of them.
 
@@ -108,7 +97,7 @@ def merge_datasets(
 
     Raises `DatasetError` for datasets of other codecs, with samples of one key, or with classes in one alone.
     """
-    changes = _changes(coder, layout, block, shard_samples, channels, coarser)
+    stored = Changes(**changes)
     if isinstance(roots, str | os.PathLike) or len(roots) < 2:
         raise DatasetError(f"several datasets are merged, and these are not: {roots!r}")
     datasets = [open_dataset(root, storage) for root in roots]
@@ -125,24 +114,11 @@ def merge_datasets(
     plan = Rewriting(
         verb="merge",
         datasets=datasets,
-        changes=changes,
+        changes=stored,
         classes=joined_classes(one.manifest.classes for one in datasets),
         notes=_lacking_columns(datasets),
     )
     return rewrite(plan, out, workers=whole_number("workers", workers, least=1), progress=progress)
-
-
-def _changes(
-    coder: str | None,
-    layout: str | None,
-    block: int | None,
-    shard_samples: int | None,
-    channels: int | None,
-    coarser: float,
-) -> Changes:
-    return Changes(
-        coder=coder, layout=layout, block=block, shard_samples=shard_samples, channels=channels, coarser=coarser
-    )
 
 
 def _refuse_same_keys(datasets: Sequence[OpenedDataset]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import Manifest, ShardInfo
-from walloc_data.read.opened import OpenedDataset, open_dataset
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo
+from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.replan import plan_again
 from walloc_data.write.classes import RenumberedSplit, joined_classes, renumbering
@@ -36,20 +36,19 @@ class NewSamples:
     there: int
 
     @classmethod
-    def of(cls, out: Path, source: Any, *, data: str | None, names: str | None) -> "NewSamples":
+    def of(cls, opened: OpenedDataset, source: Any, *, data: str | None, names: str | None) -> "NewSamples":
         """Find what is new. Raises `DatasetError` where that cannot be told, or classes cannot be mapped."""
-        opened = open_dataset(out)
-        manifest, where = opened.manifest, str(out)
+        manifest, where, out = opened.manifest, opened.storage.url, opened.storage.path(MANIFEST_FILE)
         whole = plan_again(opened.codec, manifest.options, source, data=data, names=names, where=where)
         name = whole.source.name
         limit, filtered = whole.options.limit, any(step.get("verb") == "filter" for step in manifest.lineage)
         if limit is not None or filtered:
             part = "was filtered" if filtered else f"has at most {limit} samples of each split of its source"
             raise DatasetError(
-                f"{out} {part}, so nothing says which of the others are new: shard what is new apart, and merge"
+                f"{where} {part}, so nothing says which of the others are new: shard what is new apart, and merge"
             )
-        if os.path.isdir(name) and out.resolve().is_relative_to(Path(name).resolve()):
-            raise DatasetError(f"{out} lies in {name} and would be taken for samples: choose a folder outside it")
+        if out is not None and os.path.isdir(name) and out.resolve().is_relative_to(Path(name).resolve()):
+            raise DatasetError(f"{where} lies in {name} and would be taken for samples: choose a folder outside it")
         _refuse_nameless_classes(manifest, whole)
         classes = joined_classes((manifest.classes, whole.source.classes))
         numbers = renumbering(whole.source.classes, classes)

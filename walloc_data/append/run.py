@@ -14,20 +14,29 @@ from typing import Any
 from walloc_data.append.plan import NewSamples, shards_of
 from walloc_data.codec import one_thread
 from walloc_data.errors import DatasetError
-from walloc_data.format import Manifest, ShardInfo, Summary, dataset_card, replace_file
+from walloc_data.format import (
+    JOURNAL_FILE,
+    MANIFEST_FILE,
+    Manifest,
+    ShardInfo,
+    Summary,
+    dataset_card,
+    replace_file,
+)
 from walloc_data.numbers import whole_number
+from walloc_data.read.opened import open_dataset
 from walloc_data.signals import told
+from walloc_data.storage import StorageOptions
 from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, STATISTICS, statistics_of, summary_of, write_errors
-from walloc_data.write.journal import Head, append_report, read_journal, write_journal
+from walloc_data.write.journal import Head, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
-from walloc_data.write.lock import owned
-from walloc_data.write.output import LocalOutput
+from walloc_data.write.output import Output, output_at
 from walloc_data.write.plan import measured_keys
-from walloc_data.write.progress import Progress
 from walloc_data.write.resume import Former, standing
 from walloc_data.write.rows import joined
+from walloc_data.write.tasks import made_shards
 
 __all__ = ["Appended", "append_dataset"]
 
@@ -57,38 +66,39 @@ def append_dataset(
     on_error: str = "skip",
     progress: bool = False,
 ) -> Appended:
-    """Add to the finished dataset in the folder `out` the samples of a source whose keys it has not.
+    """Add to the finished dataset in the folder or at the URL `out` the samples of a source whose keys it has not.
 
     They are read and encoded as the manifest says, and become new shards; no file of the others is touched, and until
     all new ones are there, the dataset is what it was. Classes go by name, and new ones come behind the others. Samples
     that could not be read before are tried again. Run again after an interruption, it goes on where it stopped.
     `source`, `data` and `names` are as `open_source` takes them; `workers` and `on_error` as in `shard_dataset`.
 
-    Raises `DatasetError` for what is no finished dataset in a folder, does not say how it was made or was made of a
-    part of its source (`limit`), and where the new samples have other columns; `SourceError` for what is no source, and
-    `SampleError` with `on_error="stop"`.
+    Raises `FormatError` or `DatasetError` for what is no finished dataset, and `DatasetError` for one that does not say
+    how it was made or was made of a part of its source (`limit`), and where the new samples have other columns;
+    `SourceError` for what is no source, and `SampleError` with `on_error="stop"`.
     """
     end_if_unguarded()
     workers, started = whole_number("workers", workers, least=1), time.perf_counter()
     if on_error not in ("skip", "stop"):
         raise DatasetError(f"on_error={on_error!r} is not 'skip' or 'stop'")
-    if not isinstance(out, str | os.PathLike) or "://" in os.fspath(out):
-        raise DatasetError(f"what is appended to is a folder of this machine, not {out!r}")
-    out, stop = Path(out), on_error == "stop"
-    Manifest.read(out)  # or a folder would be made of what is no dataset
+    output, stop = output_at(out, _JOURNAL), on_error == "stop"
+    as_it_is = StorageOptions(cache_bytes=0)
+    open_dataset(out, as_it_is)  # or a folder would be made of what is no dataset
     try:
-        with owned(out), one_thread():
-            append = _Append(out, NewSamples.of(out, source, data=data, names=names))
+        with output.owned(), one_thread():
+            output.take(_JOURNAL, ERRORS_FILE, CARD_FILE)
+            append = _Append(output, NewSamples.of(open_dataset(out, as_it_is), source, data=data, names=names))
             former = append.former(stop=stop)
             reports = append.write(former.reports, workers=workers, stop=stop, progress=progress)
             added = append.finish(reports)
+            manifest = Manifest.read(output.folder)
     except OSError as error:
         raise DatasetError(
-            f"cannot write in {out}: {error.strerror or error}. What is finished is kept: run the same command again "
-            "to go on"
+            f"cannot write in {output.url}: {error.strerror or error}. What is finished is kept: run the same command "
+            "again to go on"
         ) from error
     return Appended(
-        manifest=Manifest.read(out),
+        manifest=manifest,
         added=sum(shard.samples for shard in added),
         shards=len(added),
         there=append.new.there,
@@ -99,10 +109,15 @@ def append_dataset(
 
 @dataclass(frozen=True)
 class _Append:
-    """An append of new samples to the dataset in `out`, under way."""
+    """An append of new samples to the dataset at an output that is owned, under way."""
 
-    out: Path
+    output: Output
     new: NewSamples
+
+    @property
+    def out(self) -> Path:
+        """The folder of all but the shards."""
+        return self.output.folder
 
     def former(self, *, stop: bool) -> Former:
         """What an interrupted append of the same samples has left; what one of others left goes."""
@@ -113,7 +128,7 @@ class _Append:
         elif head is None or head.plan != self.new.head.plan:
             self._discard(reports)
             reports = {}
-        return standing(LocalOutput(self.out).sizes(), self.new.plan, reports, stop)
+        return standing(self.output.sizes(), self.new.plan, reports, stop)
 
     def write(
         self, reports: dict[str, ShardReport], *, workers: int, stop: bool, progress: bool
@@ -123,19 +138,18 @@ class _Append:
         todo = [task for task in plan.tasks if task.name not in reports]
         if todo:
             write_journal(self.out, self.new.head, reports.values(), _JOURNAL)
-        measured = measured_keys(plan)
-        job = Job(plan.source.splits, self.out, plan.codec, opened.coder, plan.reader, plan.options, measured, stop)
-        with Progress(sum(map(len, todo)), silent=not progress) as bar:
-            for task, report in engine_of("local", workers).run(partial(write_shard, job), todo, bar.tick):
-                append_report(self.out, report, _JOURNAL)
-                reports[task.name] = report
-                other = _other_columns(opened.manifest, report)
-                if other is not None:
-                    self._discard(reports)
-                    raise DatasetError(
-                        f"{self.out}: {other} in the new samples, so batches would be of another kind: nothing was "
-                        "appended; shard them apart, and merge"
-                    )
+            self.output.keep(_JOURNAL)
+        job = Job(plan.source.splits, plan.codec, opened.coder, plan.reader, plan.options, measured_keys(plan), stop)
+        make, engine = partial(write_shard, job), engine_of("local", workers)
+        for name, report in made_shards(make, todo, self.output, engine, progress=progress):
+            reports[name] = report
+            other = _other_columns(opened.manifest, report)
+            if other is not None:
+                self._discard(reports)
+                raise DatasetError(
+                    f"{self.output.url}: {other} in the new samples, so batches would be of another kind: nothing was "
+                    "appended; shard them apart, and merge"
+                )
         return reports
 
     def finish(self, reports: Mapping[str, ShardReport]) -> list[ShardInfo]:
@@ -149,10 +163,17 @@ class _Append:
         errors = self._errors_before()
         write_errors(self.out, [replace(kept[0], errors=errors), *in_order])
         manifest = self._manifest(kept, len(errors) + sum(len(report.errors) for report in in_order))
-        card, what = self.out / CARD_FILE, told(self.new.plan.codec.config, self.new.plan.reader.config())._asdict()
-        if not card.is_file() or card.read_bytes() == dataset_card(before, **what).encode("utf-8", "backslashreplace"):
-            replace_file(card, dataset_card(manifest, **what))  # one that was edited stays as it is
+        what = told(self.new.plan.codec.config, self.new.plan.reader.config())._asdict()
+        card, written = (
+            dataset_card(one, repo=self.output.repo, **what).encode("utf-8", "backslashreplace")
+            for one in (manifest, before)
+        )
+        path = self.out / CARD_FILE
+        # One that was edited stays as it is; on the Hub, what was added below it is kept.
+        if self.output.repo or not path.is_file() or path.read_bytes() == written:
+            replace_file(path, card.decode())
         manifest.write(self.out)
+        self.output.keep(ERRORS_FILE, CARD_FILE, MANIFEST_FILE)
         self._settle(self.new.head, {task.name: reports[task.name] for task in self.new.plan.tasks})
         return [report.shard for report in kept]
 
@@ -200,15 +221,13 @@ class _Append:
         if sums.keys() <= all_reports.keys():  # or it was not whole before
             write_journal(self.out, head, all_reports.values())
         (self.out / _JOURNAL).unlink(missing_ok=True)
+        self.output.keep(JOURNAL_FILE, _JOURNAL)
 
     def _discard(self, reports: Mapping[str, ShardReport]) -> None:
         """Take away shards that no manifest names, and the journal of what made them."""
         named = {shard.name for shard in shards_of(self.new.opened.manifest)}
-        for report in reports.values():
-            if report.shard.name not in named:
-                (self.out / report.shard.name).unlink(missing_ok=True)
-                (self.out / report.shard.index).unlink(missing_ok=True)
-        (self.out / _JOURNAL).unlink(missing_ok=True)
+        gone = [report.shard for report in reports.values() if report.shard.name not in named]
+        self.output.drop(*(name for shard in gone for name in (shard.name, shard.index)), _JOURNAL)
 
 
 def _other_columns(manifest: Manifest, report: ShardReport) -> str | None:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 __all__ = ["KEPT", "add", "run"]
 
@@ -11,7 +10,7 @@ KEPT = ": the dataset is what it was, finished shards are kept; run the same com
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc append`."""
-    parser.add_argument("dataset", metavar="OUT", type=Path, help="folder of a finished dataset")
+    parser.add_argument("dataset", metavar="OUT", help="folder or URL of a finished dataset")
     parser.add_argument("source", metavar="SRC", help="what it was made of, which has grown: as for walloc-shard")
     parser.add_argument("--data", metavar="NAME", help="as for walloc-shard, of SRC")
     parser.add_argument("--names", metavar="PATTERN", help="as for walloc-shard, of SRC")
@@ -25,6 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Add new samples."""
     from walloc_data.append import append_dataset
+    from walloc_data.write.output import output_at
 
     result = append_dataset(
         arguments.dataset,
@@ -40,6 +40,6 @@ def run(arguments: argparse.Namespace) -> None:
     summary = result.manifest.summary
     added = f"{result.added:,} new samples in {result.shards} shards" if result.added else "nothing new"
     print(
-        f"{arguments.dataset}: {added}, {result.there:,} of {arguments.source} were there; "
+        f"{output_at(arguments.dataset).url}: {added}, {result.there:,} of {arguments.source} were there; "
         f"{summary.samples:,} samples, {summary.skipped:,} skipped" + (" (see errors.jsonl)" if summary.skipped else "")
     )

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from walloc_data.cli.info import add_dataset
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["KEPT", "add", "add_changes", "changes_of", "conclude", "run"]
 
 KEPT = ": finished shards are kept; run the same command again to go on"
-_CHANGES = ("coder", "layout", "block", "shard_samples", "channels", "coarser")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
     """Where the dataset that is made goes, and how its samples are stored."""
-    parser.add_argument("out", metavar="OUT", type=Path, help="folder: new, empty, or of an unfinished run")
+    parser.add_argument(
+        "out", metavar="OUT", help="the dataset: a folder, new, empty, or of an unfinished run, or a URL"
+    )
     parser.add_argument("--coder", metavar="NAME", help="rans or zstd (default: as it is)")
     parser.add_argument("--layout", choices=("records", "samples"), help="(default: as it is)")
     parser.add_argument("--block", type=int, metavar="N", help="samples a record (default: as it is)")
@@ -39,26 +39,28 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 def changes_of(arguments: argparse.Namespace, datasets: Sequence[str]) -> dict[str, Any]:
     """The options of `transcode_dataset` and its like."""
     from walloc_data.read.opened import open_dataset
+    from walloc_data.rewrite import ChangeOptions
     from walloc_data.write.local import default_workers
 
     workers = arguments.workers
     if workers is None:
         workers = default_workers(sum(open_dataset(root).manifest.summary.samples for root in datasets))
-    given = {name: getattr(arguments, name) for name in _CHANGES}
+    given = {name: getattr(arguments, name) for name in ChangeOptions.__annotations__}
     return {**given, "workers": workers, "progress": not arguments.quiet}
 
 
-def conclude(out: Path, made: "Rewritten") -> None:
+def conclude(out: str, made: "Rewritten") -> None:
     """What it came to."""
     from walloc_data.format import readable_bytes
+    from walloc_data.write.output import output_at
 
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
     manifest, summary = made.manifest, made.manifest.summary
     size = sum(shard.bytes for shards in manifest.splits.values() for shard in shards)
     print(
-        f"{out}: {summary.samples:,} samples, {readable_bytes(size)} of shards; codec {manifest.codec}, coder "
-        f"{manifest.coder}, {summary.bits_per_latent:.2f} bits a latent"
+        f"{output_at(out).url}: {summary.samples:,} samples, {readable_bytes(size)} of shards; codec {manifest.codec}, "
+        f"coder {manifest.coder}, {summary.bits_per_latent:.2f} bits a latent"
     )
     if made.written:
         print(f"  {made.written / made.seconds:,.0f} samples/s ({made.seconds:.1f} s)")

@@ -1,14 +1,25 @@
 """How samples of datasets are stored from now on."""
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from walloc_data.entropy import coder_class
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
 from walloc_data.write.plan import Options
 
-__all__ = ["Changes"]
+__all__ = ["ChangeOptions", "Changes"]
+
+
+class ChangeOptions(TypedDict, total=False):
+    """`Changes`, as keywords of those that make datasets of datasets."""
+
+    coder: str | None
+    layout: str | None
+    block: int | None
+    shard_samples: int | None
+    channels: int | None
+    coarser: float
 
 
 @dataclass(frozen=True, kw_only=True)

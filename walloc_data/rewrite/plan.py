@@ -210,11 +210,11 @@ class Rewriting:
             sealed=True,
         )
 
-    def stamp(self, task: ShardTask) -> str:
-        """The `ShardInfo.source` of a shard that holds what one held before."""
+    def stamps(self) -> dict[str, str]:
+        """The `ShardInfo.source`, by name, of shards that hold what those of their name held before."""
         if self.kept is not None or self.changes.shard_samples is not None or len(self.datasets) > 1:
-            return ""
-        return next(shard.source for shard in self.first.splits[task.split] if Path(shard.name).stem == task.name)
+            return {}
+        return {Path(shard.name).stem: shard.source for shards in self.first.splits.values() for shard in shards}
 
     def _options(self) -> dict[str, Any]:
         """Of reading and writing, those that all datasets share, and what is changed."""

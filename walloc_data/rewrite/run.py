@@ -4,9 +4,8 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from walloc_data.codec import one_thread
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
@@ -19,13 +18,12 @@ from walloc_data.storage import open_storage
 from walloc_data.write.encode_shard import ShardReport
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import CARD_FILE
-from walloc_data.write.journal import Head, append_report, read_journal, write_journal
+from walloc_data.write.journal import Head, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
-from walloc_data.write.lock import owned
-from walloc_data.write.output import LocalOutput
+from walloc_data.write.output import Output, output_at
 from walloc_data.write.plan import ShardTask
-from walloc_data.write.progress import Progress
 from walloc_data.write.resume import stands
+from walloc_data.write.tasks import made_shards
 
 __all__ = ["Rewritten", "rewrite"]
 
@@ -41,29 +39,28 @@ class Rewritten:
 
 
 def rewrite(plan: Rewriting, out: str | os.PathLike[str], *, workers: int, progress: bool) -> Rewritten:
-    """Write what is asked for to the folder `out`; run again after an interruption, it goes on where it stopped.
+    """Write what is asked for to `out`, a folder or a URL; run again after an interruption, it goes on where it
+    stopped.
 
     Raises `DatasetError` where `out` holds something else or cannot be written, and `FormatError` that names what is
     damaged of the datasets. What is finished stays.
     """
     end_if_unguarded()
-    if not isinstance(out, str | os.PathLike) or "://" in os.fspath(out):
-        raise DatasetError(f"a dataset is written to a folder of this machine, not to {out!r}; walloc push sends it on")
-    out, started, written = Path(out), time.perf_counter(), 0
+    output, started, written = output_at(out), time.perf_counter(), 0
     plan.check()
     try:
-        with owned(out):
-            reports = _former(out, plan)
+        with output.owned():
+            reports = _former(output, plan)
             if reports is not None:
-                (out / MANIFEST_FILE).unlink(missing_ok=True)  # it is not what it says until all is made
+                output.drop(MANIFEST_FILE)  # it is not what it says until all is made
                 todo = [task for task in plan.tasks if task.name not in reports]
-                _write(out, plan, reports, todo, workers=workers, progress=progress)
+                _write(output, plan, reports, todo, workers=workers, progress=progress)
                 written = sum(map(len, todo))
-            manifest = Manifest.read(out)
+            manifest = Manifest.read(output.folder)
     except OSError as error:
         raise DatasetError(
-            f"cannot write in {out}: {error.strerror or error}. What is finished is kept: run the same command again "
-            "to go on"
+            f"cannot write in {output.url}: {error.strerror or error}. What is finished is kept: run the same command "
+            "again to go on"
         ) from error
     notes = [f"column {name!r} is left out: it was of the latents before" for name in sorted(plan.without())]
     return Rewritten(
@@ -71,31 +68,31 @@ def rewrite(plan: Rewriting, out: str | os.PathLike[str], *, workers: int, progr
     )
 
 
-def _former(out: Path, plan: Rewriting) -> dict[str, ShardReport] | None:
+def _former(output: Output, plan: Rewriting) -> dict[str, ShardReport] | None:
     """What a former run made, by shard; None where nothing is left to do."""
-    head, reports = read_journal(out)
-    sizes = LocalOutput(out).sizes()
-    known, whole, complete = head.plan if head is not None else "", False, (out / MANIFEST_FILE).exists()
+    head, reports = read_journal(output.folder)
+    sizes = output.sizes()
+    known, whole, complete = head.plan if head is not None else "", False, MANIFEST_FILE in sizes
     if complete:
-        manifest = Manifest.read(out)
+        manifest = Manifest.read(output.folder)
         shards = [shard for of_split in manifest.splits.values() for shard in of_split]
         known, whole = manifest.plan, all(stands(sizes, shard) for shard in shards)
-    begun = complete or ((out / JOURNAL_FILE).exists() and any(out.glob("*.tar")))
+    begun = complete or (JOURNAL_FILE in sizes and any(name.endswith(".tar") for name in sizes))
     if begun and known != plan.identity:
         raise DatasetError(
-            f"{out} holds another dataset, or one made of other datasets or with other options: choose another folder "
-            "or delete it"
+            f"{output.url} holds another dataset, or one made of other datasets or with other options: choose another "
+            "folder or delete it"
         )
-    if whole and (out / CODEC_FILE).exists():
+    if whole and CODEC_FILE in sizes:
         return None
     if head is None or head.plan != plan.identity:
-        (out / CODEC_FILE).unlink(missing_ok=True)  # of other options, of which nothing else has been made
+        output.drop(CODEC_FILE)  # of other options, of which nothing else has been made
         return {}
     return {name: report for name, report in reports.items() if stands(sizes, report.shard)}
 
 
 def _write(
-    out: Path,
+    output: Output,
     plan: Rewriting,
     reports: dict[str, ShardReport],
     todo: Sequence[ShardTask],
@@ -104,16 +101,16 @@ def _write(
     progress: bool,
 ) -> None:
     """Write the shards that are left to do, and the manifest last."""
-    head = Head(plan.identity, plan.name, plan.lineage[-1])
-    write_journal(out, head, reports.values())
+    folder, head = output.folder, Head(plan.identity, plan.name, plan.lineage[-1])
+    write_journal(folder, head, reports.values())
     with one_thread():
-        if not (out / CODEC_FILE).exists():
+        if not (folder / CODEC_FILE).exists():
             coder, former = plan.fitted()
-            write_dataset_codec(out, plan.codec, coder, former=former)
+            write_dataset_codec(folder, plan.codec, coder, former=former)
+        output.keep(JOURNAL_FILE, CODEC_FILE)
         job = Recoding(
             splits=plan.splits,
-            out=out,
-            coder=read_dataset_codec(open_storage(out))[1],
+            coder=read_dataset_codec(open_storage(folder))[1],
             fingerprint=plan.codec.fingerprint,
             layout=plan.layout,
             block=plan.block,
@@ -121,15 +118,14 @@ def _write(
             times=plan.changes.coarser,
             without=plan.without(),
             sizes="bytes" in plan.measured,
+            stamps=plan.stamps(),
         )
-        with Progress(sum(map(len, todo)), silent=not progress) as bar:
-            for task, report in engine_of("local", workers).run(partial(rewrite_shard, job), todo, bar.tick):
-                report.shard = replace(report.shard, source=plan.stamp(task))
-                append_report(out, report)
-                reports[task.name] = report
+        engine = engine_of("local", workers)
+        reports.update(made_shards(partial(rewrite_shard, job), todo, output, engine, progress=progress))
     in_order = [reports[task.name] for task in plan.tasks]
-    write_journal(out, head, in_order)
-    manifest = plan.manifest_of(in_order, hashlib.sha256((out / CODEC_FILE).read_bytes()).hexdigest())
+    write_journal(folder, head, in_order)
+    manifest = plan.manifest_of(in_order, hashlib.sha256((folder / CODEC_FILE).read_bytes()).hexdigest())
     what = told(plan.codec.config, manifest.options["read"])
-    replace_file(out / CARD_FILE, dataset_card(manifest, **what._asdict()))
-    manifest.write(out)
+    replace_file(folder / CARD_FILE, dataset_card(manifest, repo=output.repo, **what._asdict()))
+    manifest.write(folder)
+    output.keep(JOURNAL_FILE, CARD_FILE, MANIFEST_FILE)

@@ -1,7 +1,7 @@
 """One shard of samples that are stored already: read and checked, made coarser if asked, coded and packed anew."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,10 @@ class Recoding:
     """What all tasks of a run share: samples by split, and how they are stored from now on.
 
     Of their latents the first `channels` are kept, `times` as coarse; the columns `without` are not. `sizes` as in
-    `pack_shard`.
+    `pack_shard`. `stamps` are `ShardInfo.source` by the names of shards that hold what others held before.
     """
 
     splits: Mapping[str, Stored]
-    out: Path
     coder: Coder
     fingerprint: str
     layout: str
@@ -70,10 +69,11 @@ class Recoding:
     times: float
     without: frozenset[str]
     sizes: bool
+    stamps: Mapping[str, str]
 
 
-def rewrite_shard(job: Recoding, task: ShardTask, tick: Callable[[int], None]) -> ShardReport:
-    """Write one shard and say what became of it; `tick` is told of samples as they are done.
+def rewrite_shard(job: Recoding, out: Path, task: ShardTask, tick: Callable[[int], None]) -> ShardReport:
+    """Write one shard in a folder and say what became of it; `tick` is told of samples as they are done.
 
     Raises an error that names shard, record and sample of what is damaged, and `DatasetError` where the shard cannot
     be written.
@@ -88,7 +88,7 @@ def rewrite_shard(job: Recoding, task: ShardTask, tick: Callable[[int], None]) -
 
     pack_shard(
         report,
-        job.out,
+        out,
         samples(),
         coder=job.coder,
         fingerprint=job.fingerprint,
@@ -96,6 +96,7 @@ def rewrite_shard(job: Recoding, task: ShardTask, tick: Callable[[int], None]) -
         block=job.block,
         sizes=job.sizes,
     )
+    report.shard = replace(report.shard, source=job.stamps.get(task.name, ""))
     return report
 
 

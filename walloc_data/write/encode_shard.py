@@ -51,7 +51,6 @@ class Job:
     """
 
     splits: Mapping[str, Split]
-    out: Path
     codec: Codec
     coder: Coder
     reader: Reader
@@ -92,8 +91,8 @@ class ShardReport:
         return cls(shard=ShardInfo.of(dict(content["shard"])), **rest)
 
 
-def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> ShardReport:
-    """Write one shard and say what became of it; `tick` is told of samples as they are done.
+def write_shard(job: Job, out: Path, task: ShardTask, tick: Callable[[int], None]) -> ShardReport:
+    """Write one shard in a folder and say what became of it; `tick` is told of samples as they are done.
 
     Raises `SampleError` with `job.stop`, and `DatasetError` where the shard cannot be written.
     """
@@ -108,7 +107,7 @@ def write_shard(job: Job, task: ShardTask, tick: Callable[[int], None]) -> Shard
 
     pack_shard(
         report,
-        job.out,
+        out,
         samples(),
         coder=job.coder,
         fingerprint=job.codec.fingerprint,

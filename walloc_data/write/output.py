@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import MANIFEST_FILE, ShardInfo
+from walloc_data.format import JOURNAL_FILE, MANIFEST_FILE, ShardInfo
 from walloc_data.storage import FsspecFolder, open_storage
 from walloc_data.write.lock import check_token, owned
 from walloc_data.write.remote import RemoteOutput
@@ -21,8 +21,12 @@ class Output(Protocol):
     """Where a dataset is written. Pickles while it is owned: tasks, wherever they run, put their shards there by it.
 
     `url` is what messages name, `repo` the repository of the Hub that it is, if it is, and `folder` the local one in
-    which a run writes all but the shards. Every method raises `DatasetError` or `OSError`.
+    which a run writes all but the shards: what a former run left of journal, codec and manifest is there once it is
+    owned. `journal` is the file in it that says which shards are there. Every method raises `DatasetError` or
+    `OSError`.
     """
+
+    journal: str
 
     @property
     def url(self) -> str: ...
@@ -46,11 +50,14 @@ class Output(Protocol):
     def add(self, sent: Any) -> None:
         """A shard was sent, and is in the journal in `folder`."""
 
+    def take(self, *names: str) -> None:
+        """Have other small files in `folder`, as far as they are there."""
+
     def keep(self, *names: str) -> None:
         """Files of `folder` were written, or taken away, in this order."""
 
-    def drop(self, name: str) -> None:
-        """Take a file away, if it is there."""
+    def drop(self, *names: str) -> None:
+        """Take files away, as far as they are there, shards too."""
 
 
 @dataclass
@@ -58,6 +65,7 @@ class LocalOutput:
     """A folder of this machine, or of a disk that several share."""
 
     folder: Path
+    journal: str = JOURNAL_FILE
     repo: None = None
     _token: str = field(default="", init=False)
 
@@ -92,29 +100,33 @@ class LocalOutput:
     def add(self, sent: None) -> None:
         """It is there."""
 
+    def take(self, *names: str) -> None:
+        """They are there."""
+
     def keep(self, *names: str) -> None:
         """They are there."""
 
-    def drop(self, name: str) -> None:
-        (self.folder / name).unlink(missing_ok=True)
+    def drop(self, *names: str) -> None:
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
 
 
-def output_at(out: str | os.PathLike[str]) -> Output:
+def output_at(out: str | os.PathLike[str], journal: str = JOURNAL_FILE) -> Output:
     """The output at a path, a `file://` URL, `hf://user/name`, or a URL of what fsspec writes, such as `s3://`."""
     if not isinstance(out, str | os.PathLike):
         raise DatasetError(f"a dataset is written to a folder or a URL, not to {out!r}")
     text = os.fspath(out)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)(://|::)", text)
     if not isinstance(out, str) or not scheme:
-        return LocalOutput(Path(out))
+        return LocalOutput(Path(out), journal)
     if scheme[0].lower() == "file://":
         file = open_storage(text).path(MANIFEST_FILE)
-        return LocalOutput(Path(text) if file is None else file.parent)
+        return LocalOutput(Path(text) if file is None else file.parent, journal)
     if scheme[0].lower() in ("http://", "https://"):
         raise DatasetError(f"{text}: a web server cannot be written to: give a folder, s3://, hf:// or the like")
     if scheme[0].lower() == "hf://":
         from walloc_data.hub.folder import HubFolder
 
         hub = HubFolder(text)
-        return RemoteOutput(hub, hub.repo.name)
-    return RemoteOutput(FsspecFolder(text))
+        return RemoteOutput(hub, journal, hub.repo.name)
+    return RemoteOutput(FsspecFolder(text), journal)

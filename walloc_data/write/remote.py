@@ -48,8 +48,8 @@ class RemoteOutput:
     that is killed loses no more than the shards of those seconds.
     """
 
-    def __init__(self, place: Elsewhere, repo: str | None = None) -> None:
-        self.place, self.url, self.repo = place, place.url, repo
+    def __init__(self, place: Elsewhere, journal: str = JOURNAL_FILE, repo: str | None = None) -> None:
+        self.place, self.url, self.journal, self.repo = place, place.url, journal, repo
         self._folder: Path | None = None
         self._claim: Any = None
         self._sent: list[Any] = []
@@ -75,10 +75,7 @@ class RemoteOutput:
             leftovers = [name for name in self.place.sizes() if name.startswith(".") and name.endswith(".tmp")]
             if leftovers:
                 self.place.commit([], [], leftovers)
-            for name in _FETCHED:
-                data = self.place.read(name)
-                if data is not None:
-                    (self._folder / name).write_bytes(data)
+            self.take(*_FETCHED)
             try:
                 yield
             except BaseException:
@@ -104,20 +101,28 @@ class RemoteOutput:
         if time.monotonic() - self._committed >= self.place.patience:
             self._commit_pending()
 
+    def take(self, *names: str) -> None:
+        for name in names:
+            data = self.place.read(name)
+            if data is not None:
+                (self.folder / name).write_bytes(data)
+
     def keep(self, *names: str) -> None:
         self._claim.check()
         there = [self.folder / name for name in names if (self.folder / name).exists()]
         gone = [name for name in names if not (self.folder / name).exists()]
         self._commit(there, gone)
 
-    def drop(self, name: str) -> None:
+    def drop(self, *names: str) -> None:
         self._claim.check()
-        (self.folder / name).unlink(missing_ok=True)
-        self._commit([], [name])
+        self._commit_pending()  # or what was sent and is to go would come after
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+        self._commit([], names)
 
     def _commit_pending(self) -> None:
         if self._pending:
-            self._commit([self.folder / JOURNAL_FILE], [])
+            self._commit([self.folder / self.journal], [])
 
     def _commit(self, files: Sequence[Path], gone: Sequence[str]) -> None:
         self.place.commit(self._sent, files, gone)
