@@ -15,6 +15,7 @@ from walloc_data import (
     append_dataset,
     filter_dataset,
     merge_datasets,
+    repair_dataset,
     shard_dataset,
     transcode_dataset,
     verify_dataset,
@@ -255,6 +256,54 @@ def test_datasets_of_datasets_and_of_version_0_1_grow_too(out, small, source, tm
     merge_datasets([tmp_path / "coarse", tmp_path / "o"], tmp_path / "both")
     add(source, range(30, 33))
     assert append_dataset(tmp_path / "both", source).added == 3
+
+
+def test_what_was_appended_to_is_repaired_file_by_file(out, source, tmp_path, capsys):
+    (source / "train" / "cat" / "broken.png").write_bytes(b"no picture")
+    add(source, range(24, 36))
+    append_dataset(out, source)
+    add(source, range(3), split="val")
+    add(source, [36, 38], classes=("ape", "dog"))  # whose class comes first now
+    append_dataset(out, source)
+    first = contents(out)
+    for name in sorted(first.keys() - {"README.md", "walloc.json"}):
+        lines = first[name].splitlines(keepends=True)
+        if name.endswith(".idx"):
+            (out / name).unlink()
+        else:  # in the journal, a line of a shard that it began with
+            at = len(lines[0]) + 40 if name == JOURNAL else len(first[name]) // 2
+            (out / name).write_bytes(first[name][:at] + bytes([first[name][at] ^ 1]) + first[name][at + 1 :])
+        assert repair_dataset(out, source, deep=True).made == [name]
+        assert contents(out) == first, name
+    for name in ("train-00000.tar", "train-00003.tar", "train-00004.tar", "val-00000.tar"):
+        (out / name).unlink()
+    (source / "train" / "cat" / "024.png").unlink()  # which is in one of the two of the first append
+    assert main(["verify", str(out), "--repair", str(source)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("made again: ") == 3
+    assert "made again: train-00000.tar\n" in said
+    assert said.count(f".tar is not made of samples that {source} has: it is left as it is") == 1
+    (out / "walloc.json").write_bytes(first["walloc.json"][:-9] + b"0" + first["walloc.json"][-8:])
+    with pytest.raises(DatasetError, match=r"walloc.json is damaged, and that of a dataset which was appended to"):
+        repair_dataset(out, source)
+    (out / "walloc.json").write_bytes(first["walloc.json"])
+    (out / JOURNAL).unlink()
+    with pytest.raises(DatasetError, match=r"was appended to, and no .walloc-journal.jsonl says of which samples"):
+        repair_dataset(out, source)
+
+
+def test_what_was_appended_to_a_transcoded_dataset_is_repaired(out, source, tmp_path):
+    transcode_dataset(out, tmp_path / "coarse", coarser=2)
+    add(source, range(24, 30))
+    append_dataset(tmp_path / "coarse", source)
+    first = contents(tmp_path / "coarse")
+    for name in ("train-00001.tar", "train-00003.tar"):
+        (tmp_path / "coarse" / name).unlink()
+    result = repair_dataset(tmp_path / "coarse", source)
+    assert result.made == ["train-00003.tar"]
+    assert result.kept == [f"train-00001.tar is not made of samples that {source} has: it is left as it is"]
+    shutil.copy(out / "train-00001.tar", tmp_path / "coarse")
+    assert contents(tmp_path / "coarse").keys() == first.keys()
 
 
 def test_a_stream_sees_the_new_length(out, source):

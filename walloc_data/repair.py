@@ -5,26 +5,26 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from walloc_data.codec import Codec, one_thread
 from walloc_data.dataset_codec import read_dataset_codec, write_dataset_codec
-from walloc_data.errors import CodecError, CoderError, DatasetError
+from walloc_data.errors import DatasetError
 from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, ShardInfo
-from walloc_data.replan import options_of, plan_again
+from walloc_data.replan import codec_again, options_of, plan_again, plan_beside, planned_again
 from walloc_data.storage import open_storage
 from walloc_data.verify import Damage, verify_dataset
 from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import ERRORS_FILE, manifest_of, write_errors
 from walloc_data.write.fit_coder import fit_coder
-from walloc_data.write.journal import Head, read_journal, write_journal
+from walloc_data.write.journal import Head, not_in, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.lock import owned
-from walloc_data.write.plan import Plan, measured_keys
+from walloc_data.write.plan import Plan, ShardTask, measured_keys
 from walloc_data.write.progress import Progress
 from walloc_data.write.resume import head_of, told_apart
 from walloc_data.zoo import load_codec, zoo_names
@@ -99,7 +99,11 @@ def _workshop(out: Path) -> Iterator[Path]:
 
 @dataclass
 class _Repair:
-    """A repair under way. `manifest` is None where that is damaged, `head` where the journal is damaged or lacking."""
+    """A repair under way. `manifest` is None where that is damaged, `head` where the journal is damaged or lacking.
+
+    `parts` are the shards that the dataset began with, and those of each append, as far as the source has their
+    samples; `names` are those of all.
+    """
 
     out: Path
     workshop: Path
@@ -110,6 +114,8 @@ class _Repair:
     codec_lost: bool
     result: Repaired = field(default_factory=Repaired)
     plan: Plan = field(init=False)
+    parts: list[list[ShardTask]] = field(init=False)
+    names: list[str] = field(init=False)
 
     @classmethod
     def of(cls, out: Path, workshop: Path, files: set[str], codec: Codec | str | os.PathLike[str] | None) -> "_Repair":
@@ -117,7 +123,7 @@ class _Repair:
         manifest = None if MANIFEST_FILE in files else Manifest.read(out)
         head, reports = read_journal(out)
         if manifest is not None:  # which knows better
-            if JOURNAL_FILE in files or (head is not None and head.plan != manifest.plan):
+            if head is not None and head.plan != manifest.plan:
                 head = None
             sums = {shard.name: shard.sha256 for shards in manifest.splits.values() for shard in shards}
             reports = {
@@ -134,35 +140,25 @@ class _Repair:
                 f"{out}: {MANIFEST_FILE} is damaged, and without {JOURNAL_FILE} it cannot be made again: copy it "
                 "again, or shard the data anew"
             )
-        if codec is None and not lost:
-            codec = _own_codec(out, fingerprint)
-            lost = codec is None
-        if codec is None:
-            codec = _of_the_zoo(out, name)
-        elif not isinstance(codec, Codec):
-            codec = load_codec(codec)
-        if codec.fingerprint != fingerprint:
-            raise DatasetError(
-                f"{out} was made by codec {name!r} of fingerprint {fingerprint}, and this one has {codec.fingerprint}: "
-                "give that (--codec)"
-            )
-        return cls(out, workshop, manifest, head, reports, codec, lost)
+        found, lost = codec_again(out, name, fingerprint, codec, lost=lost)
+        return cls(out, workshop, manifest, head, reports, found, lost)
 
     def plan_of(self, source: Any, data: str | None, names: str | None) -> None:
         """Plan it again. Raises `DatasetError` where that is another plan."""
-        lineage = self.manifest.lineage if self.manifest is not None else []
-        if lineage:
-            verb = str(lineage[-1].get("verb"))
-            how = (
-                "copy them again" if verb == "append" else f"delete them and run the same walloc {verb} again, or copy"
-            )
+        verbs = [] if self.manifest is None else [str(step.get("verb")) for step in self.manifest.lineage]
+        if verbs and verbs[-1] != "append":
             raise DatasetError(
-                f"{self.out} was made by walloc {verb}, so its source alone does not give its files again: {how}"
+                f"{self.out} was made by walloc {verbs[-1]}, so its source alone does not give its files again: delete "
+                f"them and run the same walloc {verbs[-1]} again, or copy"
             )
+        if verbs or (self.head is not None and self.head.planned):
+            self._plan_of_parts(source, data, names)
+            return
         options = (
             self.manifest.options if self.manifest is not None else options_of(self.head.asked if self.head else {})
         )
         self.plan = plan_again(self.codec, options, source, data=data, names=names, where=str(self.out))
+        self.parts, self.names = [self.plan.tasks], [task.name for task in self.plan.tasks]
         differing = told_apart(self.plan, self.head, self.manifest)
         if differing is not None:
             says = "; ".join(differing) or "other samples, or other fields of them"
@@ -170,6 +166,29 @@ class _Repair:
                 f"{self.plan.source.name} is not what {self.out} was made of, or is read otherwise ({says}): nothing "
                 "was repaired; give the source as it was, with the same --data and --names"
             )
+
+    def _plan_of_parts(self, source: Any, data: str | None, names: str | None) -> None:
+        """Plan again what was appended to. Raises `DatasetError` where nothing says of which samples."""
+        manifest, head, appends = self.manifest, self.head, 0
+        if manifest is None:
+            raise DatasetError(
+                f"{self.out}: {MANIFEST_FILE} is damaged, and that of a dataset which was appended to cannot be made "
+                "again: copy it again"
+            )
+        while appends < len(manifest.lineage) and manifest.lineage[-1 - appends].get("verb") == "append":
+            appends += 1
+        if head is None or len(head.planned) != appends + 1:
+            raise DatasetError(
+                f"{self.out} was appended to, and no {JOURNAL_FILE} says of which samples its shards were made: copy "
+                "what is damaged again"
+            )
+        plan = plan_beside(manifest, self.codec, source, data=data, names=names, where=str(self.out))
+        whole = planned_again(plan, manifest, head.planned, appends)
+        self.parts = [[task for task in part if min(task.indices) >= 0] for part in whole]
+        self.plan = replace(plan, tasks=[task for part in self.parts for task in part])
+        planned = [task.name for part in whole for task in part]
+        named = [Path(shard.name).stem for shards in manifest.splits.values() for shard in shards]
+        self.names = [*(name for name in named if name not in set(planned)), *planned]
 
     def restore_manifest(self) -> None:
         """Write it anew by what the journal says of each shard."""
@@ -204,13 +223,21 @@ class _Repair:
             for task in self.plan.tasks
             if {f"{task.name}.tar", f"{task.name}.idx"} & files or (unreported and task.name not in self.reports)
         ]
+        planned = {f"{task.name}.tar" for task in self.plan.tasks}
+        self.result.kept.extend(
+            f"{name} is not made of samples that {self.plan.source.name} has: it is left as it is"
+            for name, shard in known.items()
+            if name not in planned and {name, shard.index} & files
+        )
         coder = read_dataset_codec(open_storage(self.out))[1]
-        plan = self.plan
-        measured = measured_keys(plan)
+        plan, last = self.plan, {task.name for task in self.parts[-1]}
+        measured = frozenset[str]().union(*(measured_keys(replace(plan, tasks=part)) for part in self.parts))
         job = Job(plan.source.splits, plan.codec, coder, plan.reader, plan.options, measured, False)
         with Progress(sum(map(len, tasks)), silent=not progress) as bar:
             make = partial(write_shard, job, self.workshop)
             for task, report in engine_of("local", workers).run(make, tasks, bar.tick):
+                if self.head is not None and task.name not in last:  # which tried again what could not be read
+                    report.errors = not_in(report.errors, self.head)
                 self._take(report, known.get(f"{task.name}.tar"), files)
         self._restore_papers(files)
 
@@ -238,9 +265,10 @@ class _Repair:
         return (self.workshop / CODEC_FILE).read_bytes() == (self.out / CODEC_FILE).read_bytes()
 
     def _restore_codec(self, sha256: str) -> bool:
-        write_dataset_codec(self.workshop, self.codec, fit_coder(self.plan))
-        made = self.workshop / CODEC_FILE
-        if sha256 and hashlib.sha256(made.read_bytes()).hexdigest() != sha256:
+        made, first = self.workshop / CODEC_FILE, replace(self.plan, tasks=self.parts[0])
+        if first.tasks:  # or it was fitted to other samples, before these were appended
+            write_dataset_codec(self.workshop, self.codec, fit_coder(first))
+        if not first.tasks or (sha256 and hashlib.sha256(made.read_bytes()).hexdigest() != sha256):
             self.result.kept.append(
                 f"{CODEC_FILE} comes out otherwise than it was, so its source, or its decoder, has changed since: it "
                 "is left as it is, and with it the rest"
@@ -253,32 +281,15 @@ class _Repair:
 
     def _restore_papers(self, files: set[str]) -> None:
         """The journal, and the samples that were passed over."""
-        in_order = [self.reports[task.name] for task in self.plan.tasks if task.name in self.reports]
+        in_order = [self.reports[name] for name in self.names if name in self.reports]
         for name in sorted(files & {JOURNAL_FILE, ERRORS_FILE}):
-            if len(in_order) < len(self.plan.tasks):
+            if len(in_order) < len(self.names):
                 self.result.kept.append(f"{name} cannot be made again without every shard: it is left as it is")
                 continue
             if name == JOURNAL_FILE:
-                write_journal(self.out, head_of(self.plan), in_order)
+                write_journal(
+                    self.out, self.head if self.head is not None and self.head.planned else head_of(self.plan), in_order
+                )
             else:
                 write_errors(self.out, in_order)
             self.result.made.append(name)
-
-
-def _own_codec(out: Path, fingerprint: str) -> Codec | None:
-    """The codec in a dataset; None where that is damaged."""
-    try:
-        codec = read_dataset_codec(open_storage(out))[0]
-    except (CodecError, CoderError):
-        return None
-    return codec if codec.fingerprint == fingerprint else None
-
-
-def _of_the_zoo(out: Path, name: str) -> Codec:
-    try:
-        return load_codec(name)
-    except CodecError as error:
-        raise DatasetError(
-            f"{out}: {CODEC_FILE} is damaged, and its codec {name!r} is none of the zoo: give the codec by which it "
-            "was made (--codec)"
-        ) from error

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,7 @@ from walloc_data.storage import StorageOptions
 from walloc_data.write.encode_shard import Job, ShardReport, write_shard
 from walloc_data.write.engine import engine_of
 from walloc_data.write.finish import CARD_FILE, ERRORS_FILE, STATISTICS, statistics_of, summary_of, write_errors
-from walloc_data.write.journal import Head, read_journal, write_journal
+from walloc_data.write.journal import Head, not_in, read_journal, write_journal
 from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.output import Output, output_at
 from walloc_data.write.plan import measured_keys
@@ -87,7 +87,8 @@ def append_dataset(
     try:
         with output.owned(), one_thread():
             output.take(_JOURNAL, ERRORS_FILE, CARD_FILE)
-            append = _Append(output, NewSamples.of(open_dataset(out, as_it_is), source, data=data, names=names))
+            opened, journal = open_dataset(out, as_it_is), read_journal(output.folder)[0]
+            append = _Append(output, NewSamples.of(opened, journal, source, data=data, names=names))
             former = append.former(stop=stop)
             reports = append.write(former.reports, workers=workers, stop=stop, progress=progress)
             added = append.finish(reports)
@@ -206,14 +207,14 @@ class _Append:
             for line in (self.out / ERRORS_FILE).read_text("utf-8").splitlines():
                 with suppress(ValueError, TypeError):
                     found.append(dict(json.loads(line)))
-        return _not_in(found, self.new.head)
+        return not_in(found, self.new.head)
 
     def _settle(self, head: Head, reports: Mapping[str, ShardReport]) -> None:
         """Bring the journal of the dataset up to its manifest, and end that of the append."""
         sums = {shard.name: shard.sha256 for shard in shards_of(Manifest.read(self.out))}
         _, former = read_journal(self.out)
         before = [
-            replace(report, errors=_not_in(report.errors, head))
+            replace(report, errors=not_in(report.errors, head))
             for report in former.values()
             if report.shard.sha256 == sums.get(report.shard.name, "")
         ]
@@ -268,9 +269,3 @@ def _together(before: Manifest, new: Mapping[str, list[float]], latents: int) ->
     std = [math.sqrt(max(0.0, both - m * m)) for both, m in zip(mixed(*power), mean, strict=True)]
     found = {"mean": mean, "std": std, "bits": mixed(old["bits"], new["bits"])}
     return {name: [round(number, 4) for number in numbers] for name, numbers in found.items()} if mean else {}
-
-
-def _not_in(errors: Iterable[dict[str, str]], head: Head) -> list[dict[str, str]]:
-    """Those of samples that the source of a journal has not."""
-    keys = {key for of_split in head.keys.values() for key in of_split}
-    return [error for error in errors if error.get("key") not in keys]

@@ -7,7 +7,7 @@ import random
 import re
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import chain
@@ -30,6 +30,7 @@ __all__ = [
     "check_keys",
     "check_splits",
     "coder_sample",
+    "cut_shards",
     "describe",
     "identity",
     "measured_keys",
@@ -103,16 +104,18 @@ class ShardTask:
 
 def plan_shards(lengths: Mapping[str, int], options: Options) -> list[ShardTask]:
     """All shards of a dataset, in order: each split, of so many samples, shuffled by seed, then cut."""
-    tasks = []
-    for split, length in lengths.items():
-        indices = array("q", range(length))  # a list takes five times the memory
-        if options.shuffle:
-            random.Random(f"{options.seed}/{split}").shuffle(indices)
-        chosen = indices[: options.limit]
-        size = options.shard_samples or shard_samples(len(chosen), options.block)
-        for number, start in enumerate(range(0, len(chosen), size)):
-            tasks.append(ShardTask(split, f"{split}-{number:05d}", chosen[start : start + size]))
-    return tasks
+    return [task for split, length in lengths.items() for task in cut_shards(split, range(length), options)]
+
+
+def cut_shards(split: str, samples: Iterable[int], options: Options, first: int = 0) -> Iterator[ShardTask]:
+    """The shards of some samples of a split: shuffled by seed, then cut, and numbered from `first`."""
+    indices = array("q", samples)  # a list takes five times the memory
+    if options.shuffle:
+        random.Random(f"{options.seed}/{split}").shuffle(indices)
+    chosen = indices[: options.limit]
+    size = options.shard_samples or shard_samples(len(chosen), options.block)
+    for number, start in enumerate(range(0, len(chosen), size), first):
+        yield ShardTask(split, f"{split}-{number:05d}", chosen[start : start + size])
 
 
 @dataclass(frozen=True)
