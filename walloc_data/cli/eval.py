@@ -48,6 +48,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folders of files that something else made of the samples: of the same names, with any suffix",
     )
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=("lpips", "dists"),
+        default=[],
+        help="of images, where their weights are at hand",
+    )
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N samples, evenly from the source")
     parser.add_argument("--split", metavar="NAME", help="of this split alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
@@ -63,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     from walloc_data.signals import reader_for  # heavy, as all that follows
     from walloc_data.sources import open_source
     from walloc_data.train.evaluate import evaluate_codec, evaluate_folder, evaluate_peer, gain, rows_of
+    from walloc_data.train.learned_metrics import learned_metrics
     from walloc_data.train.peers import image_peers, sound_peers
     from walloc_data.write.clips import cut
     from walloc_data.zoo import load_codec
@@ -74,22 +82,30 @@ def run(arguments: argparse.Namespace) -> None:
         other = codec.config
         if (other.kind, other.dims, other.signal_channels) != (config.kind, config.dims, config.signal_channels):
             raise SourceError(f"{codec.name} and {codecs[0].name} are not for the same signals: judge them apart")
+    if arguments.metrics and (config.kind != "image" or config.signal_channels not in (1, 3)):
+        raise SourceError(f"--metrics are of grey or RGB images, which {codecs[0].name} is not for")
+    metrics = learned_metrics(*arguments.metrics)
     whole: dict[str, Any] = {"resize": "none", "crop": "none"} if config.kind == "image" else {}
     reader = reader_for(config, **{**whole, **(arguments.read or {})})
     source = open_source(arguments.source, suffixes=reader.suffixes, data=arguments.data, names=arguments.names)
     names, signals, rates = _read(cut(source, reader), reader, arguments.split, arguments.limit)
     curves: dict[str, list[Point]] = {}
     for given, codec in zip(arguments.codec, codecs, strict=True):
-        curves[given] = [evaluate_codec(codec.coarser(times), signals, arguments.coder) for times in arguments.coarser]
+        curves[given] = [
+            evaluate_codec(codec.coarser(times), signals, arguments.coder, metrics=metrics)
+            for times in arguments.coarser
+        ]
     if arguments.peers:
         found = {"image": image_peers, "audio": sound_peers}.get(config.kind)
         peers, missing = ([], [f"there are no peers of {config.kind} here"]) if found is None else found()
         for note in missing:
             print(f"note: {note}", file=sys.stderr)
         for peer in peers:
-            curves[peer.name] = [evaluate_peer(peer, quality, config, signals, rates) for quality in peer.qualities]
+            curves[peer.name] = [
+                evaluate_peer(peer, quality, config, signals, rates, metrics=metrics) for quality in peer.qualities
+            ]
     for folder in arguments.decoded:
-        curves[str(folder)] = [evaluate_folder(folder, names, reader, config, signals)]
+        curves[str(folder)] = [evaluate_folder(folder, names, reader, config, signals, metrics=metrics)]
     points = [point for curve in curves.values() for point in curve]
     _print(list(rows_of(points)))
     first, *others = curves

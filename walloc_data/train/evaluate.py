@@ -17,6 +17,7 @@ from walloc_data.codec import Codec, CodecConfig, one_thread, psnr
 from walloc_data.entropy import coder_class
 from walloc_data.errors import CodecError, SampleError
 from walloc_data.signals import Reader
+from walloc_data.train.learned_metrics import LEARNED_METRICS, Metrics
 from walloc_data.train.peers import Peer
 from walloc_data.train.similarity import ms_ssim, si_sdr, ssim
 
@@ -30,8 +31,8 @@ class Point:
     """One setting of one codec: means over signals.
 
     `bits` are of payloads or files, a pixel (a sample of all channels); `psnr` in dB; `ssim` and `ms_ssim` of images
-    (those of channels, in RGB), `si_sdr` of sound in dB; millions of pixels a second of `encode` (to bytes) and
-    `decode`. NaN says that something was not measured.
+    (those of channels, in RGB), `lpips` and `dists` where asked for, `si_sdr` of sound in dB; millions of pixels a
+    second of `encode` (to bytes) and `decode`. NaN says that something was not measured.
     """
 
     name: str
@@ -41,19 +42,24 @@ class Point:
     psnr: float
     ssim: float = math.nan
     ms_ssim: float = math.nan
+    lpips: float = math.nan
+    dists: float = math.nan
     si_sdr: float = math.nan
     encode: float = math.nan
     decode: float = math.nan
 
 
 @one_thread()
-def evaluate_codec(codec: Codec, signals: Sequence[Tensor], coder: str = "rans") -> Point:
-    """Of signals `[1, C, *space]`, with a coder whose tables are fitted to some of them, as those of a dataset are."""
+def evaluate_codec(
+    codec: Codec, signals: Sequence[Tensor], coder: str = "rans", *, metrics: Metrics | None = None
+) -> Point:
+    """Of signals `[1, C, *space]`, with a coder whose tables are fitted to some of them, as those of a dataset are;
+    images also by `metrics`."""
     latents = [codec.encode(signal)[0].numpy() for signal in signals[:: -(-len(signals) // _FITTED)]]
     tables = coder_class(coder).fit(latents)
     tables.warm_up()
     codec.decode(codec.encode(signals[0]))  # what is prepared once does not count
-    meter = _Meter(codec.config)
+    meter = _Meter(codec.config, metrics)
     for signal in signals:
         started = time.perf_counter()
         payload = tables.encode(codec.encode(signal).numpy())[0]
@@ -66,10 +72,16 @@ def evaluate_codec(codec: Codec, signals: Sequence[Tensor], coder: str = "rans")
 
 
 def evaluate_peer(
-    peer: Peer, quality: float, config: CodecConfig, signals: Sequence[Tensor], rates: Sequence[int]
+    peer: Peer,
+    quality: float,
+    config: CodecConfig,
+    signals: Sequence[Tensor],
+    rates: Sequence[int],
+    *,
+    metrics: Metrics | None = None,
 ) -> Point:
     """The same of another format: of images of uint8, or of sound of so many samples a second each."""
-    meter = _Meter(config)
+    meter = _Meter(config, metrics)
     for signal, rate in zip(signals, rates, strict=True):
         values = config.to_float(signal) if config.kind == "audio" else signal
         plain = np.ascontiguousarray(values[0].movedim(0, -1).numpy())
@@ -85,13 +97,19 @@ def evaluate_peer(
 
 
 def evaluate_folder(
-    folder: Path, names: Sequence[str], reader: Reader, config: CodecConfig, signals: Sequence[Tensor]
+    folder: Path,
+    names: Sequence[str],
+    reader: Reader,
+    config: CodecConfig,
+    signals: Sequence[Tensor],
+    *,
+    metrics: Metrics | None = None,
 ) -> Point:
     """The same of files in a folder that something else has decoded (or of its own, compressed): one for each signal,
     of its name with any suffix. Raises `CodecError` where one is missing, cannot be read or has another size."""
     if not folder.is_dir():
         raise CodecError(f"{folder} is no folder of decoded files")
-    meter = _Meter(config)
+    meter = _Meter(config, metrics)
     for name, signal in zip(names, signals, strict=True):
         found = sorted(path for path in (folder / name).parent.glob(f"{escape(Path(name).stem)}.*") if path.is_file())
         if len(found) != 1:
@@ -137,53 +155,38 @@ def _floats(values: NDArray[Any], config: CodecConfig) -> Tensor:
 
 
 class _Meter:
-    """Sums over signals."""
+    """Figures of signals, and what their making took."""
 
-    def __init__(self, config: CodecConfig) -> None:
-        self._config, self._rows = config, list[tuple[float, ...]]()
+    def __init__(self, config: CodecConfig, metrics: Metrics | None) -> None:
+        self._config, self._metrics = config, metrics or {}
+        self._figures, self._costs = list[dict[str, float]](), list[tuple[float, float, float]]()
 
     def add(self, signal: Tensor, decoded: Tensor, size: int, encoding: float, decoding: float) -> None:
-        config, nothing = self._config, math.nan
+        config = self._config
         original = config.in_units(config.to_float(signal[None]))[0]
         pixels = math.prod(signal.shape[1:])
-        image, sound = config.kind == "image" and config.dims == 2, config.kind == "audio"
-        self._rows.append(
-            (
-                8 * size / pixels,
-                psnr(decoded, original, config.kind, peaks=config.peaks),
-                ssim(decoded, original) if image else nothing,
-                ms_ssim(decoded, original) if image else nothing,
-                si_sdr(decoded, original) if sound else nothing,
-                pixels / 1e6,
-                encoding,
-                decoding,
-            )
-        )
+        figures = {"bits": 8 * size / pixels, "psnr": psnr(decoded, original, config.kind, peaks=config.peaks)}
+        if config.kind == "image" and config.dims == 2:
+            figures |= {"ssim": ssim(decoded, original), "ms_ssim": ms_ssim(decoded, original)}
+            figures |= {name: metric(decoded, original) for name, metric in self._metrics.items()}
+        elif config.kind == "audio":
+            figures["si_sdr"] = si_sdr(decoded, original)
+        self._figures.append(figures)
+        self._costs.append((pixels / 1e6, encoding, decoding))
 
     def point(self, name: str, setting: str) -> Point:
-        columns = [np.array(column) for column in zip(*self._rows, strict=True)]
-        means = [float(column.mean()) for column in columns[:5]]
-        pixels, encoding, decoding = (float(column.sum()) for column in columns[5:])
-        bits, ratio, alike, scales, distortion = means
-        return Point(
-            name=name,
-            setting=setting,
-            signals=len(self._rows),
-            bits=bits,
-            psnr=ratio,
-            ssim=alike,
-            ms_ssim=scales,
-            si_sdr=distortion,
-            encode=pixels / encoding,
-            decode=pixels / decoding,
-        )
+        means = {key: float(np.mean([figures[key] for figures in self._figures])) for key in self._figures[0]}
+        pixels, encoding, decoding = (sum(column) for column in zip(*self._costs, strict=True))
+        speeds = {"encode": pixels / encoding, "decode": pixels / decoding}
+        return Point(name=name, setting=setting, signals=len(self._figures), **means, **speeds)
 
 
 def rows_of(points: Sequence[Point]) -> Iterator[list[str]]:
     """A table of points, the first row its head; columns of what was not measured are left out."""
-    names = ["bits", "psnr", "ssim", "ms_ssim", "si_sdr", "encode", "decode"]
+    names = ["bits", "psnr", "ssim", "ms_ssim", *LEARNED_METRICS, "si_sdr", "encode", "decode"]
     kept = [name for name in names if any(not math.isnan(getattr(point, name)) for point in points)]
     heads = {"bits": "bits a pixel", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "si_sdr": "SI-SDR"}
+    heads |= {name: name.upper() for name in LEARNED_METRICS}
     heads |= {"encode": "encode, Mpixel/s", "decode": "decode, Mpixel/s"}
     digits = {"psnr": 2, "si_sdr": 2, "encode": 1, "decode": 1}
     yield ["codec", "setting", *(heads[name] for name in kept)]
