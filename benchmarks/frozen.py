@@ -14,7 +14,6 @@ what they need `onnxruntime pyclipper shapely opencv-python-headless`.
 
 import argparse
 import random
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +27,8 @@ from torch.nn.functional import interpolate
 from benchmarks.frozen_models import Box, Model, classifier, notes_of, reader_of_lines, transcriber
 from benchmarks.results import add_save, show
 from benchmarks.sound_peers import flac, near, resampled
-from benchmarks.tasks.receipts import read_receipts, split_receipts
-from benchmarks.tasks.songs import LENGTH, RATE, SOUNDFONT, render, song
+from benchmarks.tasks.receipts import read_page, read_receipts, split_receipts
+from benchmarks.tasks.songs import LENGTH, RATE, render, song
 from walloc_data import Codec, load_codec, zoo_names
 from walloc_data.entropy import coder_class
 from walloc_data.train.peers import Peer, image_peers
@@ -170,7 +169,7 @@ def receipts(folder: Path, count: int) -> tuple[list[Tensor], Model]:
     """So many receipts, with eight lines of each."""
     images, pages = list[Tensor](), list[list[tuple[str, Box]]]()
     for receipt in split_receipts(read_receipts(folder))["val"][:count]:
-        page, scale = receipt.page(), _TEXT / receipt.height
+        page, scale = read_page(receipt.scan), _TEXT / receipt.height
         width, height = (round(scale * length) for length in page.size)
         images.append(
             torch.from_numpy(np.array(page.resize((width, height), Image.Resampling.LANCZOS))).permute(2, 0, 1)
@@ -190,8 +189,7 @@ def music(count: int) -> tuple[list[list[str]], list[dict[str, Any]]]:
     """A row a codec and step: what is transcribed rightly of so many songs, in stereo, and of other formats of as many
     bytes; at a lower rate, the highest whose FLAC takes no more."""
     drawn = [song(random.Random(f"transcribe {number}")) for number in range(count)]
-    with tempfile.TemporaryDirectory() as folder:
-        roles = [render([each[role] for each in drawn], role, SOUNDFONT, Path(folder) / "songs") for role in _ROLES]
+    roles = [render([each[role] for each in drawn], role) for role in _ROLES]
     x = np.ascontiguousarray(np.sum(roles, 0).reshape(-1, 2).T, np.float32)
     x *= 0.9 / np.abs(x).max()
     truth = [notes_of([note for role in _ROLES for note in each[role][1]], LENGTH / RATE) for each in drawn]

@@ -6,7 +6,6 @@ samples at a lower rate, folded so that each position of its grid holds as many 
 (64). Inputs are divided by their root mean square, that of a recording (some speak softly) and that of a channel.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ import numpy as np
 import soxr
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from benchmarks.tasks.networks import convolution
 from benchmarks.tasks.separation import fold
-from benchmarks.tasks.task import Arm, Figure, Shuffled, Task
-from walloc_data import AudioReader, LatentDataset, open_source, shard_dataset
+from benchmarks.tasks.task import Arm, ClassTask, Stored
+from walloc_data import AudioReader, LatentDataset, Options, open_source, shard_dataset
 
-_CODEC, _RATE, _FACTOR = "mono-f64c16", 8000, 64
+_CODEC, _RATE, _FACTOR, _NAMES = "mono-f64c16", 8000, 64, "{label}_{speaker}_{take}"
 _POSITIONS = 96  # of 8 ms; longer recordings are cut, shorter ones end in zeros
 _TEST_TAKES, _WIDTH, _ALL = 5, 48, "all samples"
 _ARMS = (
@@ -30,53 +30,33 @@ _ARMS = (
 )
 
 
-@dataclass(frozen=True)
-class StoredDigits:
-    """Inputs float32 `[recordings, channels, 96]` and digits, to learn from and to test on."""
+class DigitsTask(ClassTask):
+    """Recordings in a folder; what is stored is kept in memory as the network gets it."""
 
-    train: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
-    channels: int
-    sample_bytes: float
+    name, epochs, sets = "digits", 20, {"": _ARMS}
 
-    def batches(self, order: torch.Generator) -> Shuffled:
-        return Shuffled(len(self.train[0]), DigitsTask.batch)
+    def __init__(self, data: Path) -> None:
+        self.data = data
 
-
-class DigitsTask(Task):
-    """Recordings in a folder."""
-
-    name = "digits"
-    figures = (Figure("accuracy", "accuracy, %", 100, 1),)
-
-    def __init__(self, data: Path, *, quick: bool = False) -> None:
-        self.data, self.epochs = data, 1 if quick else 20
-        self.sets = {"": _ARMS}
-
-    def prepare(self, arm: Arm, work: Path) -> StoredDigits:
-        """Recordings are read in the order of one dataset, whatever the arm."""
-        source, out = (
-            open_source(self.data, suffixes=AudioReader.suffixes, names="{label}_{speaker}_{take}"),
-            work / _CODEC,
-        )
-        shard_dataset(source, out, codec=_CODEC)
-        dataset = LatentDataset(out, columns=("label", "take", "key", "length"))
-        latents, labels, takes, keys, lengths = zip(*dataset, strict=True)
+    def prepare(self, arm: Arm, work: Path) -> Stored:
+        [split] = open_source(self.data, suffixes=AudioReader.suffixes, names=_NAMES).splits.values()
+        raws, factor = [split[index] for index in range(len(split))], arm.fold or _FACTOR
+        sounds = [AudioReader(channels=1, rate=_RATE).read(raw.data, raw.name).values for raw in raws]
         if arm.codec:
-            inputs = [dataset.codec.dequantize(z) for z in latents]
-            size = sum(path.stat().st_size for path in out.iterdir()) / len(labels)
+            done = shard_dataset(sounds, work / arm.codec, codec=arm.codec, options=Options(shuffle=False))
+            dataset = LatentDataset(work / arm.codec)
+            inputs, size = [dataset.codec.dequantize(z) for z, _ in dataset], done.dataset_bytes / done.samples
         else:
-            factor, reader = arm.fold or _FACTOR, AudioReader(channels=1, rate=_RATE)
-            sounds = [reader.read((self.data / key).read_bytes(), key).values[0] / np.float32(32768) for key in keys]
-            lowered = [soxr.resample(x, _RATE, _RATE * factor // _FACTOR) if factor < _FACTOR else x for x in sounds]
-            inputs = [_folded(x, factor) for x in lowered]
-            size = 2 * float(np.mean(lengths)) * factor / _FACTOR
-        tested = torch.tensor(takes) < _TEST_TAKES
-        x, digits = torch.stack([_input(each) for each in inputs]), torch.tensor(labels)
+            inputs = [_folded(x[0] / np.float32(32768), factor) for x in sounds]
+            size = float(np.mean([x.nbytes for x in sounds])) * factor / _FACTOR
+        tested = torch.tensor([int(raw.fields["take"]) < _TEST_TAKES for raw in raws])
+        digits = torch.tensor([int(raw.fields["label"]) for raw in raws])
+        x = torch.stack([_input(each) for each in inputs])
         x = x / x[~tested].square().mean((0, 2), keepdim=True).sqrt()
-        return StoredDigits((x[~tested], digits[~tested]), (x[tested], digits[tested]), x.shape[1], size)
+        train, val = (TensorDataset(x[chosen], digits[chosen]) for chosen in (~tested, tested))
+        return Stored(train=train, val=val, form=None, channels=x.shape[1], sample_bytes=size)
 
-    def network(self, data: StoredDigits) -> nn.Module:
+    def network(self, data: Stored) -> nn.Module:
         w = _WIDTH
         return nn.Sequential(
             *convolution(1, data.channels, w, 5, 1),
@@ -85,18 +65,15 @@ class DigitsTask(Task):
             *(nn.AdaptiveAvgPool1d(4), nn.Flatten(), nn.Dropout(0.3), nn.Linear(8 * w, 10)),
         )
 
-    def loss(self, model: nn.Module, data: StoredDigits, batch: Tensor) -> Tensor:
-        """Recordings are shifted by up to four positions."""
-        x, digits = (each[batch] for each in data.train)
-        return nn.functional.cross_entropy(model(x.roll(int(torch.randint(-4, 5, ())), 2)), digits)
-
-    def judge(self, model: nn.Module, data: StoredDigits) -> dict[str, Any]:
-        return {"accuracy": float((model(data.test[0]).argmax(1) == data.test[1]).double().mean())}
+    def inputs(self, data: Stored, x: Tensor, *, augment: bool) -> Tensor:
+        """Recordings to learn from are shifted by up to four positions."""
+        return x.roll(int(torch.randint(-4, 5, ())), 2) if augment else x
 
 
-def _folded(sound: Any, factor: int) -> Tensor:
-    """Samples `[n]` as `[factor, n / factor]`, the last position filled up with zeros."""
-    return fold(torch.from_numpy(np.pad(sound, (0, -len(sound) % factor)).astype(np.float32)), factor)
+def _folded(x: Any, factor: int) -> Tensor:
+    """Samples `[n]` at a lower rate as `[factor, positions]`, the last position filled up with zeros."""
+    x = soxr.resample(x, _RATE, _RATE * factor // _FACTOR) if factor < _FACTOR else x
+    return fold(torch.from_numpy(np.pad(x, (0, -len(x) % factor)).astype(np.float32)), factor)
 
 
 def _input(x: Tensor) -> Tensor:

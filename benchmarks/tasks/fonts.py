@@ -4,17 +4,17 @@ Patches of 128 x 128 pixels with lines of made-up words in a font that the wheel
 """
 
 import random
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.images import open_images
-from benchmarks.tasks.pictures import CODECS, PLAIN, SCALES, ImageTask
-from benchmarks.tasks.task import Arm, made_once
+from benchmarks.tasks.pictures import CODECS, LEARNED, PLAIN, SCALES, ImageTask, latents, pixels
+from benchmarks.tasks.stored import made_once
 
-_SIZE, _ALL = 128, "all pixels, JPEG 95"
+_SIZE = 128
 # Text fonts that the wheel of matplotlib carries: DejaVu, STIX, Computer Modern.
 _FONTS = (
     *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
@@ -25,33 +25,25 @@ _FONTS = (
 )
 _SPACE = 0.35  # of a font's size; the fonts of Computer Modern have no blank
 _TOKENS = (
-    Arm(name="pixels / 4, JPEG 95", fold=4, quality=95, against=_ALL),
-    Arm(name="pixels / 2, JPEG 95", fold=8, quality=95, against=_ALL),
-    Arm(name=_ALL, quality=95, against=_ALL),
-    *(
-        Arm(name=f"latents {codec}", codec=codec, against=_ALL)
-        for codec in ("rgb-f16c48", "rgb-f16c48-detail", "rgb-f16c192")
-    ),
+    *(pixels("pixels / 4, JPEG 95", 4), pixels("pixels / 2, JPEG 95", 8), pixels("all pixels, JPEG 95")),
+    *(latents(codec) for codec in ("rgb-f16c48", "rgb-f16c48-detail", "rgb-f16c192")),
 )
 
 
-def fonts_task(work: Path, *, quick: bool) -> ImageTask:
-    """The task, its patches rendered below `work`."""
-    counts = {"train": 128, "val": 64} if quick else {"train": 6000, "val": 2000}
-    out = made_once(work / f"patches-{counts['train']}", lambda folder: _render(folder, counts))
-    sets = {"": PLAIN, "scales": SCALES, "codecs": CODECS}
-    return ImageTask(name="fonts", source=open_images(out), epochs=1 if quick else 10, sets=sets)
+def fonts_task(work: Path, train: int = 6000, val: int = 2000) -> ImageTask:
+    """The task, so many patches rendered below `work`."""
+    out = made_once(work / f"patches-{train}", partial(_render, {"train": train, "val": val}))
+    sets = {"": PLAIN, "scales": SCALES, "codecs": CODECS, "learned": LEARNED}
+    return ImageTask(name="fonts", source=open_images(out), epochs=10, sets=sets)
 
 
-def tokens_task(work: Path, *, quick: bool) -> ImageTask:
+def tokens_task(work: Path, **counts: int) -> ImageTask:
     """The same patches on a grid of 8 x 8 positions, as those of a ViT/16 are, each of which is a token."""
-    fonts = fonts_task(work, quick=quick)
-    return ImageTask(
-        name="tokens", source=fonts.source, epochs=fonts.epochs, sets={"": _TOKENS}, factor=16, transformer=True
-    )
+    source, sets = fonts_task(work, **counts).source, {"": _TOKENS}
+    return ImageTask(name="tokens", source=source, epochs=10, sets=sets, factor=16, transformer=True)
 
 
-def _render(out: Path, counts: dict[str, int]) -> None:
+def _render(counts: dict[str, int], out: Path) -> None:
     """An image folder `out/split/font/NNNNN.png`, each patch of its own seed."""
     for split, count in counts.items():
         for number in range(count):

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from benchmarks.tasks.task import autocast
+
 _WIDTH, _TOKEN, _HEADS, _BLOCKS = 32, 64, 2, 3
 
 
@@ -60,25 +62,43 @@ class _Block(nn.Module):
         super().__init__()
         self.attend = nn.Sequential(nn.LayerNorm(w), nn.Linear(w, 3 * w))
         self.gather = nn.Linear(w, w)
-        self.think = nn.Sequential(nn.LayerNorm(w), nn.Linear(w, 4 * w), nn.GELU("tanh"), nn.Linear(4 * w, w))
+        self.think = Added(nn.LayerNorm(w), nn.Linear(w, 4 * w), nn.GELU("tanh"), nn.Linear(4 * w, w))
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.attend(x).unflatten(2, (3, _HEADS, -1)).permute(2, 0, 3, 1, 4)
-        x = x + self.gather(scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
-        thought: Tensor = x + self.think(x)
+        gathered = self.gather(scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+        thought: Tensor = self.think(x + gathered)
         return thought
 
 
-class Residual(nn.Module):
-    """Grids to grids: a first layer, blocks that are added to what comes in, a last layer."""
-
-    def __init__(self, first: nn.Module, blocks: list[nn.Sequential], last: nn.Module) -> None:
-        super().__init__()
-        self.first, self.blocks, self.last = first, nn.ModuleList(blocks), last
+class Added(nn.Sequential):
+    """Layers whose output is added to what comes in."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.first(x)
-        for block in self.blocks:
-            x = x + block(x)
-        found: Tensor = self.last(x)
-        return found
+        found = x
+        for layer in self:
+            found = layer(found)
+        return x + found
+
+
+class Scaled(nn.Module):
+    """Grids of two dimensions to such, between inputs and outputs of one variance over all channels, whatever the arm;
+    made for some of both."""
+
+    def __init__(self, given: Tensor, wanted: Tensor, width: int = 48) -> None:
+        super().__init__()
+
+        def convolved() -> tuple[nn.Module, ...]:
+            return nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1, bias=False)
+
+        first = nn.Conv2d(given.shape[1], width, 1)
+        blocks = [Added(*convolved(), *convolved()) for _ in range(_BLOCKS)]
+        last = nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, wanted.shape[1], 1)
+        self.network = nn.Sequential(first, *blocks, *last)
+        self.given, self.wanted = given.std(), wanted.std()
+
+    def forward(self, x: Tensor) -> Tensor:
+        with autocast():
+            found = self.network((x / self.given).contiguous(memory_format=torch.channels_last))
+        wanted: Tensor = found.float() * self.wanted
+        return wanted

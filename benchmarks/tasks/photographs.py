@@ -9,19 +9,18 @@ from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.images import Images, open_images
-from benchmarks.tasks.pictures import CODECS, FEW, SCALES, ImageTask
+from benchmarks.tasks.pictures import CODECS, FEW, LEARNED, SCALES, ImageTask
 from walloc_data import Files
 
-_CLASSES, _TRAIN, _VAL = 40, 60, 20
+_CLASSES = 40
 _BACKGROUND = "BACKGROUND_Google"  # of Caltech-101: no class
 
 
-def photographs_task(data: Path, *, quick: bool) -> ImageTask:
-    """The task: a folder's photographs, split by a fixed seed."""
-    source = _split(open_images(data), 24 if quick else _TRAIN, 4 if quick else _VAL)
+def photographs_task(data: Path, train: int = 60, val: int = 20) -> ImageTask:
+    """The task: a folder's photographs, at most so many of a class, split by a fixed seed."""
     arms = *FEW, *(arm for arm in SCALES if arm.power == 0.5)
-    sets = {"": arms, "codecs": CODECS}
-    return ImageTask(name="photographs", source=source, epochs=1 if quick else 20, sets=sets, flips=True)
+    source, sets = _split(open_images(data), train, val), {"": arms, "codecs": CODECS, "learned": LEARNED}
+    return ImageTask(name="photographs", source=source, epochs=20, sets=sets, flips=True)
 
 
 def _split(whole: Images, train: int, val: int) -> Images:

@@ -1,6 +1,6 @@
 """Tasks of one answer an image: what arms store of images, and how networks are trained on it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,81 +10,89 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, pixel_unshuffle
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.nn.functional import pixel_unshuffle
+from torch.utils.data import Dataset
 
 from benchmarks.images import Images, labels, paths, read_image
 from benchmarks.tasks.networks import Convolutions, Transformer
-from benchmarks.tasks.task import Arm, Figure, Task, autocast, made_once, scales
-from walloc_data import Codec, CodecConfig, ImageReader, LatentDataset, fit, load_codec, shard_dataset
-from walloc_data.transforms import RandomFlip
+from benchmarks.tasks.stored import Latents, codec_of, made_once, shard
+from benchmarks.tasks.task import Arm, ClassTask, Stored
+from walloc_data import ImageReader
 
 _FIT_IMAGES, _KNOWN = 512, 256  # of train: what codecs are fitted to, and what means and variances are taken of
 _ALL = "all pixels, JPEG 95"
 
 
-def _latents(codec: str, /, **options: Any) -> Arm:
-    return Arm(**{"name": f"latents {codec}", "codec": codec, "against": _ALL} | options)
+def pixels(name: str, fold: int | None = None, quality: int | None = 95) -> Arm:
+    """Pixels, as JPEG files or raw."""
+    return Arm(name=name, fold=fold, quality=quality, against=_ALL)
 
 
-PLAIN = (
-    Arm(name="pixels / 4, JPEG 95", fold=2, quality=95, against=_ALL),
-    Arm(name="pixels / 2, JPEG 95", fold=4, quality=95, against=_ALL),
-    Arm(name="all pixels, raw", against=_ALL),
-    Arm(name=_ALL, quality=95, against=_ALL),
-    Arm(name="all pixels, JPEG 50", quality=50, against=_ALL),
-    _latents("rgb-f8c12"),
-    _latents("rgb-f8c48"),
+def latents(codec: str, what: str = "", *, against: str = _ALL, **options: Any) -> Arm:
+    """Latents of a codec, their name going on with what is done to them."""
+    return Arm(name=f"latents {codec}{what}", codec=codec, against=against, **options)
+
+
+FEW = (
+    pixels("pixels / 4, JPEG 95", 2),
+    pixels("pixels / 2, JPEG 95", 4),
+    pixels(_ALL),
+    latents("rgb-f8c12"),
+    latents("rgb-f8c48"),
 )
-FEW = tuple(arm for arm in PLAIN if arm.name not in ("all pixels, raw", "all pixels, JPEG 50"))
+PLAIN = (*FEW[:2], pixels("all pixels, raw", None, None), FEW[2], pixels("all pixels, JPEG 50", None, 50), *FEW[3:])
+FITTED = Arm(name="latents fitted-c12", codec="fitted", channels=(12,), against="latents rgb-f8c12")
 SCALES = (
     *(
-        _latents(name, name=f"latents {name}{what}", power=power, against=f"latents {name}")
+        latents(name, what, power=power, against=f"latents {name}")
         for name in ("rgb-f8c12", "rgb-f8c48")
         for what, power in (("", 0.0), (", square root", 0.5), (", unit variance", 1.0))
     ),
-    _latents("fitted", name="latents fitted-c12", channels=(12,), against="latents rgb-f8c12"),
+    FITTED,
 )
-CODECS = (
-    *(
-        _latents(name, name=f"latents {name}{what}", coarser=coarser, against=f"latents {name}")
-        for name in ("rgb-f8c12", "rgb-f8c48")
-        for what, coarser in (("", 1), (", steps x 2", 2), (", steps x 4", 4))
-    ),
-    _latents("rgb-f8c12-detail", against="latents rgb-f8c12"),
+DETAIL = latents("rgb-f8c12-detail", against="latents rgb-f8c12")
+COARSER = tuple(
+    latents(name, what, coarser=coarser, against=f"latents {name}")
+    for name in ("rgb-f8c12", "rgb-f8c48")
+    for what, coarser in (("", 1.0), (", steps x 2", 2.0), (", steps x 4", 4.0))
+)
+CODECS = (*COARSER, DETAIL)
+LEARNED = tuple(
+    latents(f"{name}{what}", against=f"latents {name}")
+    for name in ("rgb-f8c12", "rgb-f8c48")
+    for what in ("", "-learned")
 )
 
 
 class Pixels(Dataset[tuple[Tensor, int]]):
-    """JPEG files by number, with their labels: uint8 `[3, side, side]` and an int."""
+    """Image files with their labels: uint8 `[3, side, side]` and an int."""
 
     def __init__(self, folder: Path, labels: Sequence[int]) -> None:
-        self.folder, self.labels = folder, labels
+        self.files, self.labels = sorted(folder.iterdir()), labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        with Image.open(self.folder / f"{index:06d}.jpg") as image:
+        with Image.open(self.files[index]) as image:
             return torch.from_numpy(np.array(image)).permute(2, 0, 1), self.labels[index]
 
 
-@dataclass(frozen=True)
-class StoredImages:
-    """`to_input(batch, augment)` makes float32 `[B, channels, grid, grid]` of what the splits give."""
+class Folded:
+    """Pixels, `fold` a side at a position of the grid, with the mean and the variance of some taken away."""
 
-    train: Dataset[Any]
-    val: Dataset[Any]
-    channels: int
-    sample_bytes: float
-    to_input: Callable[[Tensor, bool], Tensor]
+    def __init__(self, known: Tensor, fold: int) -> None:
+        self.fold, self.mean, self.deviation = fold, known.mean((0, 2, 3))[:, None, None], known.std()
 
-    def batches(self, order: torch.Generator) -> DataLoader[Any]:
-        return DataLoader(self.train, batch_size=ImageTask.batch, shuffle=True, drop_last=True, generator=order)
+    def flip(self, kept: Tensor) -> Tensor:
+        return kept.flip(-1)
+
+    def to_network(self, kept: Tensor) -> Tensor:
+        return pixel_unshuffle((kept - self.mean) / self.deviation, self.fold)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageTask(Task):
+@dataclass(kw_only=True)
+class ImageTask(ClassTask):
     """Images `source` (splits `train` and `val`) at `size` pixels a side, and which of `classes` each shows.
 
     `factor`: pixels a side that a position of the network's grid stands for. `transformer`: whether positions are the
@@ -101,89 +109,49 @@ class ImageTask(Task):
     transformer: bool = False
     places: bool = False
     flips: bool = False
-    figures: tuple[Figure, ...] = (Figure("accuracy", "accuracy, %", 100, 1),)
 
-    def prepare(self, arm: Arm, work: Path) -> StoredImages:
-        return _store_latents(self, arm, work) if arm.codec else _store_pixels(self, arm, work)
+    def prepare(self, arm: Arm, work: Path) -> Stored:
+        fold, splits = arm.fold or self.factor, list[Any]()
+        if arm.codec:
+            codec = codec_of(arm, self._some, kind="image", levels=self.factor.bit_length() - 1)
+            splits, size = shard(self.source, work / codec.name, codec, reader=ImageReader(size=self.size))
+        else:
+            side = self.size // self.factor * fold
+            out = work / f"{'raw' if arm.quality is None else f'jpeg{arm.quality}'}-{side}"
+            made_once(out, partial(self._save, side, arm.quality))
+            splits = [Pixels(out / split, labels(self.source.splits[split])) for split in ("train", "val")]
+            size = sum(path.stat().st_size for path in out.glob("*/*")) / sum(map(len, splits))
+        train, val = splits
+        known = torch.stack([train[index][0] for index in range(min(_KNOWN, len(train)))])
+        form = Latents(codec, known, arm.power) if arm.codec else Folded(known.float(), fold)
+        channels = len(form.to_network(known[:1])[0])
+        return Stored(train=train, val=val, form=form, channels=channels, sample_bytes=size)
 
-    def network(self, data: StoredImages) -> nn.Module:
+    def network(self, data: Stored) -> nn.Module:
         shape = data.channels, len(self.source.class_names), self.size // self.factor
         return Transformer(*shape) if self.transformer else Convolutions(*shape, places=self.places)
 
-    def loss(self, model: nn.Module, data: StoredImages, batch: Any) -> Tensor:
-        inputs = data.to_input(batch[0], True)
-        with autocast():
-            answers = model(inputs).float()
-        return cross_entropy(answers, batch[1])
+    def inputs(self, data: Stored, x: Tensor, *, augment: bool) -> Tensor:
+        if augment and self.flips:
+            x = torch.where((torch.rand(len(x)) < 0.5)[:, None, None, None], data.form.flip(x), x)
+        floats: Tensor = data.form.to_network(x)
+        return floats
 
-    def judge(self, model: nn.Module, data: StoredImages) -> dict[str, Any]:
-        batches = DataLoader(data.val, batch_size=self.batch)
-        right = [model(data.to_input(x, False)).argmax(1) == y for x, y in batches]
-        return {"accuracy": torch.cat(right).double().mean().item()}
+    def facts(self) -> dict[str, Any]:
+        samples = {split: len(files) for split, files in self.source.splits.items()}
+        return {"samples": samples, "choices": len(self.source.class_names)}
 
+    def _some(self) -> list[Tensor]:
+        """What codecs are fitted to."""
+        reader, files = ImageReader(size=self.size), paths(self.source.splits["train"])
+        return [read_image(path, reader)[None] for path in files[:: -(-len(files) // _FIT_IMAGES)]]
 
-def _codec(task: ImageTask, arm: Arm) -> Codec:
-    if arm.codec != "fitted":
-        return load_codec(arm.codec or "").coarser(arm.coarser)
-    reader, files = ImageReader(size=task.size), paths(task.source.splits["train"])
-    images = [read_image(path, reader)[None] for path in files[:: -(-len(files) // _FIT_IMAGES)]]
-    levels, (channels,) = task.factor.bit_length() - 1, arm.channels
-    config = CodecConfig(
-        name=f"fitted-c{channels}", kind="image", signal_channels=3, dims=2, levels=levels, wavelet="10/18"
-    )
-    return fit(images, config, channels=channels).coarser(arm.coarser)
-
-
-def _store_latents(task: ImageTask, arm: Arm, work: Path) -> StoredImages:
-    codec = _codec(task, arm)
-    out = work / codec.name
-    done = shard_dataset(task.source, out, codec=codec, reader=ImageReader(size=task.size), on_error="stop")
-    train, val = LatentDataset(out, "train"), LatentDataset(out, "val")
-    known = torch.stack([z for z, _ in train.__getitems__(range(min(_KNOWN, len(train))))])
-    factors, flip = scales(codec.dequantize(known), arm.power)[:, None, None], RandomFlip(codec)
-
-    def to_input(z: Tensor, augment: bool) -> Tensor:
-        return codec.dequantize(flip(z) if augment and task.flips else z) * factors
-
-    return StoredImages(train, val, codec.channels, done.dataset_bytes / done.samples, to_input)
-
-
-def _store_pixels(task: ImageTask, arm: Arm, work: Path) -> StoredImages:
-    fold = arm.fold or task.factor
-    side = task.size // task.factor * fold
-    out = made_once(
-        work / f"{'raw' if arm.quality is None else f'jpeg{arm.quality}'}-{side}", partial(_save, task, arm)
-    )
-    splits: dict[str, Any] = {}
-    for split, files in task.source.splits.items():
-        splits[split] = Pixels(out / split, labels(files))
-        if arm.quality is None:
-            array = torch.from_numpy(np.load(out / f"{split}.npy", mmap_mode="c"))
-            splits[split] = TensorDataset(array, torch.tensor(labels(files)))
-    stored = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    train, val = splits["train"], splits["val"]
-    known = torch.stack([train[index][0] for index in range(min(_KNOWN, len(train)))]).float()
-    mean, deviation = known.mean((0, 2, 3))[:, None, None], known.std()
-
-    def to_input(x: Tensor, augment: bool) -> Tensor:
-        floats = (x - mean) / deviation
-        if augment and task.flips:
-            chosen = (torch.rand(len(x)) < 0.5)[:, None, None, None]
-            floats = torch.where(chosen, floats.flip(-1), floats)
-        return pixel_unshuffle(floats, fold)
-
-    return StoredImages(train, val, 3 * fold**2, stored / (len(train) + len(val)), to_input)
-
-
-def _save(task: ImageTask, arm: Arm, out: Path) -> None:
-    """The images of a task, downscaled, as JPEG files or one array a split."""
-    reader, side = ImageReader(size=task.size), task.size // task.factor * (arm.fold or task.factor)
-    for split, files in task.source.splits.items():
-        read = (Image.fromarray(read_image(path, reader).permute(1, 2, 0).numpy()) for path in paths(files))
-        small = (picture.resize((side, side), Image.Resampling.LANCZOS) for picture in read)
-        if arm.quality is None:
-            np.save(out / f"{split}.npy", np.stack([np.asarray(picture).transpose(2, 0, 1) for picture in small]))
-            continue
-        (out / split).mkdir()
-        for number, picture in enumerate(small):
-            picture.save(out / split / f"{number:06d}.jpg", quality=arm.quality)
+    def _save(self, side: int, quality: int | None, out: Path) -> None:
+        """All images, downscaled, as JPEG files, or raw."""
+        reader, suffix = ImageReader(size=self.size), "bmp" if quality is None else "jpg"
+        for split, files in self.source.splits.items():
+            (out / split).mkdir()
+            for number, path in enumerate(paths(files)):
+                picture = Image.fromarray(read_image(path, reader).permute(1, 2, 0).numpy())
+                small = picture.resize((side, side), Image.Resampling.LANCZOS)
+                small.save(out / split / f"{number:06d}.{suffix}", quality=quality)

@@ -10,14 +10,16 @@ import random
 import re
 import statistics
 from collections import defaultdict
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
 from benchmarks.images import open_images
-from benchmarks.tasks.pictures import CODECS, FEW, SCALES, ImageTask
-from benchmarks.tasks.task import Arm, made_once
+from benchmarks.tasks.pictures import COARSER, DETAIL, FEW, FITTED, LEARNED, ImageTask
+from benchmarks.tasks.stored import made_once
 from walloc_data.errors import SourceError
 
 _SIZE = 128
@@ -26,7 +28,6 @@ _JITTER = 1.0  # pixels that a digit is off the middle of its window, at most, e
 _VAL = 5  # one receipt of so many is validated on
 _NUMBER = re.compile(r"[\d.,:/-]+")  # a text of nothing but these: amounts, quantities, dates, telephones, codes
 _MARK = 0.75  # width of what is no digit, to a digit: between that of fonts where all are as wide, and of others
-_ALL = "all pixels, JPEG 95"
 
 
 class Digit(NamedTuple):
@@ -46,21 +47,13 @@ class Receipt(NamedTuple):
     height: float
     digits: list[Digit]
 
-    def page(self) -> Image.Image:
-        """The whole scan, decoded."""
-        with Image.open(self.scan) as image:
-            page: Image.Image = image.convert("RGB")
-            return page
 
-
-def receipts_task(data: Path, work: Path, *, quick: bool) -> ImageTask:
-    """The task, its windows cut below `work`; the class of a window is the digit at its middle."""
-    counts = {"train": 128, "val": 64} if quick else {"train": 12000, "val": 1500}
-    out = made_once(work / f"windows-{counts['train']}", lambda folder: _cut_all(data, folder, counts))
-    others = [arm for arm in (*SCALES, *CODECS) if arm.channels or "detail" in arm.name or "48, steps" in arm.name]
-    arms = *FEW, *(Arm(**vars(arm) | {"against": _ALL}) for arm in others)
-    epochs = 1 if quick else 6
-    return ImageTask(name="receipts", source=open_images(out), epochs=epochs, sets={"": arms}, places=True)
+def receipts_task(data: Path, work: Path, train: int = 12000, val: int = 1500) -> ImageTask:
+    """The task, so many windows cut below `work`; the class of a window is the digit at its middle."""
+    out = made_once(work / f"windows-{train}", partial(_cut_all, data, {"train": train, "val": val}))
+    arms = *FEW, *(replace(arm, against=FEW[2].name) for arm in (FITTED, DETAIL, *COARSER[-2:]))
+    sets = {"": arms, "learned": LEARNED}
+    return ImageTask(name="receipts", source=open_images(out), epochs=6, sets=sets, places=True)
 
 
 def read_receipts(folder: Path) -> list[Receipt]:
@@ -110,29 +103,33 @@ def draw_windows(receipts: list[Receipt], count: int, seed: str) -> list[tuple[R
     return windows
 
 
-def cut(page: Image.Image, receipt: Receipt, number: int, shift: tuple[float, float] = (0.0, 0.0)) -> Image.Image:
+@lru_cache(1)
+def read_page(scan: Path) -> Image.Image:
+    """A whole scan, decoded."""
+    with Image.open(scan) as image:
+        page: Image.Image = image.convert("RGB")
+        return page
+
+
+def cut(receipt: Receipt, number: int, shift: tuple[float, float] = (0.0, 0.0)) -> Image.Image:
     """128 x 128 pixels of a page brought to the height of text that all have; white beyond its edges."""
     scale, digit = _HEIGHT / receipt.height, receipt.digits[number]
     side = round(_SIZE / scale)
     left, top = (round(at - off / scale - side / 2) for at, off in zip(digit[1:], shift, strict=True))
     paper = Image.new("RGB", (side, side), "white")
-    paper.paste(page, (-left, -top))
+    paper.paste(read_page(receipt.scan), (-left, -top))
     return paper.resize((_SIZE, _SIZE), Image.Resampling.LANCZOS)
 
 
-def _cut_all(data: Path, out: Path, counts: dict[str, int]) -> None:
-    """Windows of both splits, each page decoded once."""
+def _cut_all(data: Path, counts: dict[str, int], out: Path) -> None:
+    """Windows of both splits, those of one page after one another."""
     for split, receipts in split_receipts(read_receipts(data)).items():
-        wanted = defaultdict[Path, list[Any]](list)
-        for order, window in enumerate(draw_windows(receipts, counts[split], split)):
-            wanted[window[0].scan].append((order, window))
-        for scan, windows in wanted.items():
-            page = windows[0][1][0].page()
-            for order, (receipt, number, shift) in windows:
-                folder = out / split / receipt.digits[number].value
-                folder.mkdir(parents=True, exist_ok=True)
-                name = f"{scan.stem.replace('-', '_')}-{number}-{order:05d}.png"
-                cut(page, receipt, number, shift).save(folder / name, compress_level=1)
+        windows = enumerate(draw_windows(receipts, counts[split], split))
+        for order, (receipt, number, shift) in sorted(windows, key=lambda each: each[1][0].scan):
+            folder = out / split / receipt.digits[number].value
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"{receipt.scan.stem.replace('-', '_')}-{number}-{order:05d}.png"
+            cut(receipt, number, shift).save(folder / name, compress_level=1)
 
 
 def _digits(text: str, box: list[int]) -> list[Digit]:

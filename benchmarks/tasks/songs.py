@@ -7,13 +7,14 @@ Debian's packages are `fluidsynth` and `fluid-soundfont-gm`; another soundfont w
 import random
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tasks.task import made_once
+from benchmarks.tasks.stored import made_once
 
 RATE, LENGTH = 44100, 1 << 16  # samples a second, and of a song: 1.5 seconds
 ROLES = ("melody", "chords", "bass", "drums")
@@ -33,8 +34,8 @@ _SILENCE, _RELEASE = 120, 0.1  # the controller that ends all sounds; seconds be
 Note = tuple[float, float, int, int]  # start and length in seconds, key, velocity
 
 
-def render_stems(out: Path, songs: Sequence[str], soundfont: Path = SOUNDFONT) -> dict[str, Path]:
-    """A file `out/ROLE.npy` a role, float32 `[songs, LENGTH]` at 44.1 kHz, one channel; made once.
+def render_stems(out: Path, songs: Sequence[str], soundfont: Path = SOUNDFONT) -> NDArray[np.float32]:
+    """Stems float32 `[songs, roles, LENGTH]` at 44.1 kHz, one channel; made once, below `out`.
 
     Each song is drawn from its name. Raises SystemExit, with the package to install, where there is no fluidsynth or no
     such soundfont.
@@ -44,11 +45,11 @@ def render_stems(out: Path, songs: Sequence[str], soundfont: Path = SOUNDFONT) -
 
     def make(folder: Path) -> None:
         drawn = [song(random.Random(name)) for name in songs]
-        for role in ROLES:
-            parts = [each[role] for each in drawn]
-            np.save(folder / f"{role}.npy", render(parts, role, soundfont, folder / "songs").mean(2))
+        stems = (render([each[role] for each in drawn], role, soundfont).mean(2) for role in ROLES)
+        np.save(folder / "stems.npy", np.stack(list(stems), 1))
 
-    return {role: made_once(out, make) / f"{role}.npy" for role in ROLES}
+    stems: NDArray[np.float32] = np.load(made_once(out, make) / "stems.npy")
+    return stems
 
 
 def song(draw: random.Random) -> dict[str, tuple[int, list[Note]]]:
@@ -65,15 +66,12 @@ def song(draw: random.Random) -> dict[str, tuple[int, list[Note]]]:
         "drums": _drums(draw, beats),
     }
     end = LENGTH / RATE - _RELEASE
+
+    def played(at: float, length: float, key: int, force: int) -> Note:
+        return at * beat, min(length * beat, end - at * beat), key, force + draw.randint(-12, 12)
+
     return {
-        role: (
-            draw.choice(_PROGRAMS[role]),
-            [
-                (at * beat, min(length * beat, end - at * beat), pitch, max(1, min(127, force + draw.randint(-12, 12))))
-                for at, length, pitch, force in notes[role]
-                if at * beat < end
-            ],
-        )
+        role: (draw.choice(_PROGRAMS[role]), [played(*note) for note in notes[role] if note[0] * beat < end])
         for role in ROLES
     }
 
@@ -140,28 +138,20 @@ def midi(role: str, songs: Sequence[tuple[int, list[Note]]]) -> bytes:
     last = round(_TICKS * len(songs) * LENGTH / RATE)
     track, now = b"\0\xff\x51\x03" + (1_000_000).to_bytes(3, "big"), 0
     for tick, _, event in [*sorted(events), (last, 4, b"\xff\x2f\0")]:
-        track, now = track + _number(tick - now) + event, tick
+        track += bytes((tick - now) >> shift & 127 | (128 if shift else 0) for shift in (21, 14, 7, 0)) + event
+        now = tick
     header = b"MThd" + (6).to_bytes(4, "big") + b"\0\0\0\1" + _TICKS.to_bytes(2, "big")
     return header + b"MTrk" + len(track).to_bytes(4, "big") + track
 
 
-def _number(value: int) -> bytes:
-    """A number of variable length: seven bits a byte, the last without the eighth."""
-    digits = [value & 127]
-    while value := value >> 7:
-        digits.append(value & 127 | 128)
-    return bytes(reversed(digits))
-
-
-def render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path, scratch: Path) -> NDArray[np.float32]:
+def render(parts: Sequence[tuple[int, list[Note]]], role: str, soundfont: Path = SOUNDFONT) -> NDArray[np.float32]:
     """What fluidsynth makes of songs, without its reverb and chorus: float32 `[songs, LENGTH, 2]`."""
-    file, raw = scratch.with_suffix(".mid"), scratch.with_suffix(".raw")
-    file.write_bytes(midi(role, parts))
     options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(RATE), "-T", "raw", "-O", "float"]
-    subprocess.run(["fluidsynth", *options, "-F", raw, soundfont, file], check=True, stdout=subprocess.DEVNULL)
-    stereo = np.fromfile(raw, "<f4")[: 2 * len(parts) * LENGTH]
-    file.unlink()
-    raw.unlink()
-    padded = np.zeros(2 * len(parts) * LENGTH, np.float32)
-    padded[: len(stereo)] = stereo
-    return padded.reshape(len(parts), LENGTH, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        file, raw = Path(folder, "songs.mid"), Path(folder, "songs.raw")
+        file.write_bytes(midi(role, parts))
+        subprocess.run(["fluidsynth", *options, "-F", raw, soundfont, file], check=True, stdout=subprocess.DEVNULL)
+        stereo = np.fromfile(raw, "<f4")
+    whole = np.zeros(2 * len(parts) * LENGTH, np.float32)
+    whole[: len(stereo)] = stereo[: len(whole)]
+    return whole.reshape(len(parts), LENGTH, 2)

@@ -1,34 +1,39 @@
-"""Tables of several tasks, made of their results: each with the names of the results that it is made of."""
+"""Tables of runs: of one task, and of several by what they saved, with the names of the results they are made of."""
 
 from collections.abc import Sequence
-from statistics import mean
-from typing import Any
+from statistics import mean, stdev
 
 from benchmarks.results import read_results
-from benchmarks.tasks.training import spread
+from benchmarks.tasks.task import Arm, Task
+from benchmarks.tasks.training import Run
 
-_IMAGES = {
-    "fonts": "which of 22 fonts, %",
-    "tokens": "the same by a transformer, %",
-    "receipts": "digits on scanned receipts, %",
-    "photographs": "classes of photographs, %",
+IMAGES = {
+    "fonts": "which of 22 fonts",
+    "tokens": "the same by a transformer",
+    "receipts": "digits on scanned receipts",
+    "photographs": "classes of photographs",
 }
-_OTHERS = {  # by result: title, figure, factor, what is stored
+_SDR, _MANY = "out of a mixture (half the rate), SI-SDR, dB", "as many latents"
+_TASKS = {  # by result: title, figure, factor, what is stored
+    **{name: (f"{title}, %", "accuracy", 100, "sample_bytes") for name, title in IMAGES.items()},
     "colour": ("colour of a photograph, dB", "chroma_psnr", 1, ""),
-    "separation_drums_16": ("drums out of a mixture (half the rate), SI-SDR, dB", "si_sdr", 1, "signal_rate"),
-    "separation_melody_4": ("melody out of a mixture (half the rate), SI-SDR, dB", "si_sdr", 1, "signal_rate"),
+    "separation_drums_16": (f"drums {_SDR}", "si_sdr", 1, "signal_rate"),
+    "separation_melody_4": (f"melody {_SDR}", "si_sdr", 1, "signal_rate"),
     "digits": ("which digit is spoken (a quarter of the rate), %", "accuracy", 100, "sample_bytes"),
 }
-_COLUMNS = (  # titles, and inputs of tasks that stand below them
-    ("pixels downscaled by 4", "pixels / 4, JPEG 95", "pixels / 4"),
-    ("as many latents", "latents rgb-f8c12", "latents rgb-f16c48", "latents of 4 and 8 channels"),
-    ("pixels downscaled by 2", "pixels / 2, JPEG 95", "pixels / 2", "rate / 2", "samples / 4"),
-    (*("as many latents", "latents rgb-f8c48", "latents rgb-f16c192", "latents of 16 and 32 channels"),)
-    + ("latents f128c64", "latents mono-f64c16"),
-    ("all pixels", "all pixels, JPEG 95", "all samples"),
-    ("", "latents rgb-f8c12-detail", "latents rgb-f16c48-detail", "latents rgb-f8c12, emphasis 0.5"),
+_C12 = "latents rgb-f8c12", "latents rgb-f16c48", "latents of 4 and 8 channels"
+_C48 = "latents rgb-f8c48", "latents rgb-f16c192", "latents of 16 and 32 channels"
+_DETAIL = "latents rgb-f8c12-detail", "latents rgb-f16c48-detail", "latents rgb-f8c12, emphasis 0.5"
+_QUARTER, _HALF, _ALL = ("pixels / 4, JPEG 95", "pixels / 4"), ("pixels / 2, JPEG 95", "pixels / 2"), "all pixels"
+INPUTS = (  # inputs that are alike: their column in tables, if any; label, colour and marker in the plot; arms
+    ("pixels downscaled by 4", "pixels downscaled by 4", "#8fb0dd", "s", _QUARTER),
+    (_MANY, "latents, as many as / 4", "#ee8a4f", "o", _C12),
+    ("pixels downscaled by 2", "pixels downscaled by 2", "#3f6fb0", "s", (*_HALF, "rate / 2", "samples / 4")),
+    (_MANY, "latents, as many as / 2", "#b5360a", "o", (*_C48, "latents f128c64", "latents mono-f64c16")),
+    (_ALL, _ALL, "#7a7a7a", "s", ("all pixels, JPEG 95", "all samples")),
+    ("", "as many as / 4, -detail", "#d9a400", "^", _DETAIL),
 )
-_SAME = {other: arm for _, arm, *others in _COLUMNS for other in others}
+_SAME = {other: arms[0] for *_, arms in INPUTS for other in arms}
 _PAIRS = {
     "12 channels, to pixels / 4": ("latents rgb-f8c12", "pixels / 4, JPEG 95"),
     "12 channels, to all pixels": ("latents rgb-f8c12", "all pixels, JPEG 95"),
@@ -44,45 +49,62 @@ _CODECS = ("fonts", "photographs")  # tasks by which codecs were compared, in re
 Table = tuple[list[str], list[Sequence[str]]]
 
 
+def summary(task: Task, arms: Sequence[Arm], runs: Sequence[Run]) -> list[list[str]]:
+    """A row an arm: means over seeds, of the first figure also the standard deviation, and what it is more, seed by
+    seed, than that of the arm it is compared to."""
+    (key, title, times, digits), *others = task.figures
+    head = ["input", "numbers a position", "seeds", title, "difference", *(figure.title for figure in others)]
+    rows = [[*head, "bytes a sample", "samples/s", "loader's share", "training, s"]]
+    for arm in arms:
+        own, theirs = ([run for run in runs if run["arm"] == name] for name in (arm.name, arm.against))
+        seconds, size = mean(run["seconds"] for run in own), own[0]["sample_bytes"]
+        row = [arm.name, f"{own[0]['channels']}", f"{len(own)}", spread([times * run[key] for run in own], digits)]
+        row += [spread(ahead(own, theirs, key, times), digits, "+") if arm.name != arm.against else ""]
+        row += [f"{mean(each.times * run[each.key] for run in own):.{each.digits}f}" for each in others]
+        row += [f"{size:,.0f}" if size else "", f"{mean(run['samples_a_second'] for run in own):,.0f}"]
+        rows.append([*row, f"{mean(run['loader_seconds'] for run in own) / seconds:.0%}", f"{seconds:.1f}"])
+    return rows
+
+
+def ahead(own: Sequence[Run], theirs: Sequence[Run], key: str, times: float = 1) -> list[float]:
+    """What a figure is more in some runs than in others, by seed."""
+    found, other = ({run["seed"]: run[key] for run in runs} for runs in (own, theirs))
+    return [times * (found[seed] - other[seed]) for seed in sorted(found.keys() & other)]
+
+
+def spread(values: Sequence[float], digits: int = 1, sign: str = "") -> str:
+    """Mean and, of several, standard deviation; nothing of none."""
+    deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):{sign}.{digits}f}{deviation}" if values else ""
+
+
 def task_means() -> Table:
     """Every task by what the network read: what it came to in the mean, and the kilobytes stored a sample."""
-    rows: list[Sequence[str]] = [("task", *(title for title, *_ in _COLUMNS if title))]
-    shown = {name: (title, "accuracy", 100, "sample_bytes") for name, title in _IMAGES.items()} | _OTHERS
-    for name, (title, figure, times, stored) in shown.items():
-        rows.append((title, *_cells(runs_of(name), figure, times, stored)))
-    return [f"tasks_{name}" for name in shown], rows
+    columns = [(column, arms[0]) for column, *_, arms in INPUTS if column]
+    rows: list[Sequence[str]] = [("task", *(column for column, _ in columns))]
+    for name, (title, figure, times, stored) in _TASKS.items():
+        cells = [title]
+        for own in (runs_of(name, arm) for _, arm in columns):
+            size = f" in {own[0][stored] / 1000:.1f} kB" if own and stored else ""
+            cells.append(f"{times * mean(run[figure] for run in own):.1f}{size}" if own else "")
+        rows.append(cells)
+    return [f"tasks_{name}" for name in _TASKS], rows
 
 
 def advantages() -> Table:
     """Points of accuracy that one input is ahead of another, seed by seed, in every task of images."""
-    heads = (title.removesuffix(", %") for title in _IMAGES.values())
-    rows: list[Sequence[str]] = [("points ahead", *heads)]
-    runs = {name: runs_of(name) for name in _IMAGES}
+    rows: list[Sequence[str]] = [("points ahead", *IMAGES.values())]
     for title, pair in _PAIRS.items():
-        rows.append((title, *(_ahead(runs[name], *pair) for name in _IMAGES)))
-    return [*(f"tasks_{name}" for name in _IMAGES), *(f"tasks_{name}_codecs" for name in _CODECS)], rows
+        cells = [title]
+        for name in IMAGES:
+            own, theirs = (runs_of(name, arm) for arm in pair)
+            cells.append(spread(ahead(own, theirs, "accuracy", 100), 1, "+"))
+        rows.append(cells)
+    return [*(f"tasks_{name}" for name in IMAGES), *(f"tasks_{name}_codecs" for name in _CODECS)], rows
 
 
-def runs_of(name: str) -> list[dict[str, Any]]:
-    """A task's runs, with those of the comparison of codecs, their arms named by the column they stand in."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    more = read_results(f"tasks_{name}_codecs")["runs"] if name in _CODECS else []
-    for run in [*more, *read_results(f"tasks_{name}")["runs"]]:
-        arm = _SAME.get(run["arm"], run["arm"])
-        found[arm, run["seed"]] = run | {"arm": arm}
-    return list(found.values())
-
-
-def _cells(runs: list[dict[str, Any]], figure: str, times: float, stored: str) -> list[str]:
-    cells = []
-    for _, arm, *_ in (column for column in _COLUMNS if column[0]):
-        own = [run for run in runs if run["arm"] == arm]
-        size = f" in {own[0][stored] / 1000:.1f} kB" if own and stored else ""
-        cells.append(f"{times * mean(run[figure] for run in own):.1f}{size}" if own else "")
-    return cells
-
-
-def _ahead(runs: list[dict[str, Any]], arm: str, other: str) -> str:
-    own, theirs = ({run["seed"]: run["accuracy"] for run in runs if run["arm"] == each} for each in (arm, other))
-    both = sorted(own.keys() & theirs.keys())
-    return spread([100 * (own[seed] - theirs[seed]) for seed in both], sign="+") if both else ""
+def runs_of(name: str, arm: str) -> list[Run]:
+    """A task's runs of the arms that are alike, a seed; of those of the comparison of codecs what is not among them."""
+    names = [f"tasks_{name}_codecs"] * (name in _CODECS) + [f"tasks_{name}"]
+    runs = [run for each in names for run in read_results(each)["runs"]]
+    return list({run["seed"]: run for run in runs if _SAME.get(run["arm"], run["arm"]) == arm}.values())

@@ -1,16 +1,17 @@
-"""A task, the arms that it compares (ways to store its samples), and what one run of an arm came to."""
+"""A task, and the arms that it compares: ways to store its samples."""
 
-import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
 from walloc_data.train.precision import autocast_dtype, fastest, precisions_of
 
@@ -46,35 +47,24 @@ class Figure(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a run came to, with `channels` numbers a position; `figures` are of samples it was not trained on.
+class Stored:
+    """The samples of an arm: datasets of what is stored, in `sample_bytes` each.
 
-    Seconds are of processor time of this process, so that other work on the machine does not count: of training, of
-    which `loader_seconds` went by until the loader had given its batches.
+    `form` makes of it what a network gets, `channels` numbers a position of its grid, and signals of that.
     """
 
-    arm: str
-    seed: int
-    epochs: int
+    train: Any
+    val: Any
+    form: Any
     channels: int
-    seconds: float
-    loader_seconds: float
-    samples_a_second: float
-    sample_bytes: float
-    figures: dict[str, Any]
-
-    def flat(self) -> dict[str, Any]:
-        """As results keep it: figures beside the rest."""
-        return {key: value for key, value in asdict(self).items() if key != "figures"} | self.figures
+    sample_bytes: float = 0.0
 
 
 class Task(ABC):
     """What is to be learned. The first of `figures` is what arms are compared by; `sets` are arms, by name.
 
-    `prepare` stores an arm's samples below a folder, or uses again what is there, and gives them as the other methods
-    know them, with `channels` numbers a position, `sample_bytes` and `batches(generator)`, which gives an epoch each
-    time it is iterated over, in an order of the generator or torch's own. `loss` is of a batch, `judge` gives the
-    figures of a trained network, `facts` what else is to be known of the task.
+    `prepare` stores an arm's samples below a folder, or uses again what is there; `loss` is of a batch of these,
+    `judge` gives the figures of a trained network, `facts` what else is to be known of the task.
     """
 
     name: str
@@ -84,50 +74,45 @@ class Task(ABC):
     batch, rate, decay, clip = 64, 3e-3, 0.05, float("inf")
 
     @abstractmethod
-    def prepare(self, arm: Arm, work: Path) -> Any: ...
+    def prepare(self, arm: Arm, work: Path) -> Stored: ...
 
     @abstractmethod
-    def network(self, data: Any) -> nn.Module: ...
+    def network(self, data: Stored) -> nn.Module: ...
 
     @abstractmethod
-    def loss(self, model: nn.Module, data: Any, batch: Any) -> Tensor: ...
+    def loss(self, model: nn.Module, data: Stored, batch: Any) -> Tensor: ...
 
     @abstractmethod
-    def judge(self, model: nn.Module, data: Any) -> dict[str, Any]: ...
+    def judge(self, model: nn.Module, data: Stored) -> dict[str, Any]: ...
 
     def facts(self) -> dict[str, Any]:
         return {}
 
-
-class Shuffled:
-    """Numbers of samples in memory, in batches of one epoch, by torch's own generator; what is left over is dropped."""
-
-    def __init__(self, count: int, batch: int) -> None:
-        self.count, self.batch = count, batch
-
-    def __len__(self) -> int:
-        return self.count // self.batch or 1
-
-    def __iter__(self) -> Iterator[Tensor]:
-        yield from torch.split(torch.randperm(self.count)[: len(self) * self.batch], self.batch)
+    def batches(self, data: Stored, order: torch.Generator) -> DataLoader[Any]:
+        """An epoch each time it is iterated over; samples that are left over are dropped."""
+        whole = len(data.train) >= self.batch
+        return DataLoader(data.train, self.batch, shuffle=True, drop_last=whole, generator=order)
 
 
-def scales(known: Tensor, power: float) -> Tensor:
-    """Factors `[c]` of channels, by some `[N, c, ...]`; what they make has the variance of these in all."""
-    deviation = known.transpose(0, 1).flatten(1).std(1).clamp_min(1e-3)
-    factors = deviation**-power
-    return factors * (deviation.square().mean() / (deviation * factors).square().mean()).sqrt()
+class ClassTask(Task):
+    """One answer a sample: pairs of what is stored and a class, judged by how many answers are right."""
 
+    figures = (Figure("accuracy", "accuracy, %", 100, 1),)
 
-def made_once(out: Path, make: Callable[[Path], None]) -> Path:
-    """The folder `out`, which `make` fills where it is not there; what was broken off is made anew."""
-    if not out.exists():
-        unfinished = out.with_name(out.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        make(unfinished)
-        unfinished.rename(out)
-    return out
+    @abstractmethod
+    def inputs(self, data: Stored, x: Tensor, *, augment: bool) -> Tensor:
+        """Float32 `[B, channels, *grid]` of what is stored, with `augment` altered at random."""
+
+    def loss(self, model: nn.Module, data: Stored, batch: Any) -> Tensor:
+        x = self.inputs(data, batch[0], augment=True)
+        with autocast():
+            answers = model(x).float()
+        return cross_entropy(answers, batch[1])
+
+    def judge(self, model: nn.Module, data: Stored) -> dict[str, Any]:
+        batches = DataLoader(data.val, self.batch)
+        right = [model(self.inputs(data, x, augment=False)).argmax(1) == y for x, y in batches]
+        return {"accuracy": torch.cat(right).double().mean().item()}
 
 
 @cache

@@ -1,16 +1,22 @@
-"""One run: `train(task, arm, seed)`; and all runs of a task as a table."""
+"""One run: `train(task, arm, seed)`."""
 
 import json
-import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks.tasks.task import Arm, Run, Task
+from benchmarks.tasks.task import Arm, Task
+
+Run = dict[str, Any]
+"""What a run came to, as results keep it: its arm, seed and epochs, with so many `channels` (numbers a position) in so
+many bytes a sample, and the figures of its task, of samples it was not trained on.
+
+Seconds are of processor time of this process, so that other work on the machine does not count: of training, of which
+`loader_seconds` went by until the loader had given its batches.
+"""
 
 
 def train(task: Task, arm: Arm, seed: int, work: Path) -> Run:
@@ -19,7 +25,7 @@ def train(task: Task, arm: Arm, seed: int, work: Path) -> Run:
     data = task.prepare(arm, work)
     torch.manual_seed(seed)
     model = task.network(data)
-    batches = data.batches(torch.Generator().manual_seed(seed))
+    batches = task.batches(data, torch.Generator().manual_seed(seed))
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=task.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, task.rate, total_steps=task.epochs * len(batches))
     loading, started = 0.0, time.process_time()
@@ -39,53 +45,16 @@ def train(task: Task, arm: Arm, seed: int, work: Path) -> Run:
     with torch.no_grad():
         figures = task.judge(model.eval(), data)
     speed = task.epochs * len(batches) * task.batch / seconds
-    cost = {"seconds": seconds, "loader_seconds": loading, "samples_a_second": speed, "sample_bytes": data.sample_bytes}
-    return Run(arm=arm.name, seed=seed, epochs=task.epochs, channels=data.channels, figures=figures, **cost)
+    run = {"arm": arm.name, "seed": seed, "epochs": task.epochs, "channels": data.channels, "seconds": seconds}
+    return run | {"loader_seconds": loading, "samples_a_second": speed, "sample_bytes": data.sample_bytes} | figures
 
 
 def run_once(task: Task, arm: Arm, seed: int, work: Path) -> Run:
     """One run, or what is known of it already: after a change of what is measured, delete the folder."""
     file = work / "runs" / f"{arm.name.replace('/', 'over')} {seed}, {task.epochs}.json"
     if not file.exists():
-        run = train(task, arm, seed, work)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(run)), "utf-8")
-        print(run, flush=True)
-    return Run(**json.loads(file.read_text("utf-8")))
-
-
-def spread(values: Sequence[float], *, digits: int = 1, sign: str = "") -> str:
-    """Mean and, of several, standard deviation."""
-    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{sign}.{digits}f}{deviation}"
-
-
-def summary(task: Task, arms: Sequence[Arm], runs: Sequence[Run]) -> list[list[str]]:
-    """A row an arm: means over seeds, of the first figure also the standard deviation, and what it is more, seed by
-    seed, than that of the arm it is compared to."""
-    (key, title, times, digits), *others = task.figures
-    head = ["input", "numbers a position", "seeds", title, "difference", *(figure.title for figure in others)]
-    rows = [[*head, "bytes a sample", "samples/s", "loader's share", "training, s"]]
-    found = {(run.arm, run.seed): times * run.figures[key] for run in runs}
-    for arm in arms:
-        own = [run for run in runs if run.arm == arm.name]
-        more = [found[arm.name, run.seed] - found[arm.against, run.seed] for run in own if arm.against != arm.name]
-        shown = spread([found[arm.name, run.seed] for run in own], digits=digits)
-        row = [
-            arm.name,
-            f"{own[0].channels}",
-            f"{len(own)}",
-            shown,
-            spread(more, digits=digits, sign="+") if more else "",
-        ]
-        row += [f"{statistics.mean(f.times * run.figures[f.key] for run in own):.{f.digits}f}" for f in others]
-        seconds, size = sum(run.seconds for run in own), own[0].sample_bytes
-        speed, loading = statistics.mean(run.samples_a_second for run in own), sum(run.loader_seconds for run in own)
-        row += [
-            f"{size:,.0f}" if size else "",
-            f"{speed:,.0f}",
-            f"{loading / seconds:.0%}",
-            f"{seconds / len(own):.1f}",
-        ]
-        rows.append(row)
-    return rows
+        file.write_text(json.dumps(train(task, arm, seed, work)), "utf-8")
+        print(file.read_text("utf-8"), flush=True)
+    run: Run = json.loads(file.read_text("utf-8"))
+    return run
