@@ -14,6 +14,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "wall
 MADE = re.search(r"PAGES = \((.*)\)", (ROOT / "tools" / "make_site.py").read_text("utf-8"))
 SITE = {path.resolve() for pattern in re.findall(r'"([^"]+)"', MADE[1] if MADE else "") for path in ROOT.glob(pattern)}
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+TABLE = re.compile(r"<!-- (table|docstring) .*?<!-- /\1 -->|^\|.*?$", re.DOTALL | re.MULTILINE)
+MEASURED = re.compile(r"\d\s*(?:%|(?:dB|[kMG]B|points?|ms|samples/s)\b)")
 
 
 def test_the_generated_parts_are_up_to_date() -> None:
@@ -39,6 +41,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), link
         assert target.resolve() in SITE, f"{link} is not of the site"
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/evidence.md", "docs/getting-started.md", "docs/benchmarks.md"])
+def test_what_is_measured_stands_in_tables(page: str) -> None:
+    """Sentences stay true when results change."""
+    assert MEASURED.findall(CODE.sub("", TABLE.sub("", (ROOT / page).read_text("utf-8")))) == []
 
 
 def test_every_page_of_docs_is_in_the_readme() -> None:
