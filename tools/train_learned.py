@@ -2,11 +2,13 @@
 
     python -m tools.train_learned pack FOLDER [FOLDER ...] --out build/packed
     python -m tools.train_learned train build/packed --out build/learned --total 12 --minutes 8
+    python -m tools.train_learned train music --out build/learned --codecs stereo-f256c108-learned
 
 `pack` puts photographs into one folder of at most 60 MiB: files as they are, and large ones at a size at which JPEG's
-own errors are small. `train` trains one codec after another, each its share of the `--total` minutes on this machine,
-and ends after `--minutes`; the same command goes on where it stopped (the folder `--out` is all it needs for that, and
-checkpoints of codecs that are complete may be left out of it). Weights, logs and pictures are in `--out`;
+own errors are small. Recordings it takes as they are, each tenth into a folder `val` of its own: of recordings that are
+trained on, other windows say little. `train` trains one codec after another, each its share of the `--total` minutes on
+this machine, and ends after `--minutes`; the same command goes on where it stopped (the folder `--out` is all it needs
+for that, and checkpoints of codecs that are complete may be left out of it). Weights, logs and pictures are in `--out`;
 `status.json` says what is complete, and how long each took.
 """
 
@@ -23,10 +25,12 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from walloc_data import ImageReader, TrainOptions, WallocError, train_codec
+from walloc_data import AudioReader, ImageReader, TrainOptions, WallocError, train_codec
+from walloc_data.signals import Reader
 from walloc_data.sources import list_files
 
 _AS_IT_IS, _QUALITY = 250_000, 92  # bytes of a file that is packed as it is, and the quality of what is made smaller
+_KEPT = 10  # of so many recordings, one is kept to judge by
 
 
 class Recipe(NamedTuple):
@@ -35,6 +39,7 @@ class Recipe(NamedTuple):
     codec: str
     options: TrainOptions
     share: float
+    reader: Reader = ImageReader(resize="none", crop="none")
 
 
 _COMMON = TrainOptions(
@@ -51,24 +56,45 @@ RECIPES = {
     "rgb-f8c12-learned": Recipe("rgb-f8c12", _COMMON, 0.37),
     "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, blocks=6, batch=96, window=18), 0.37),
     "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.26),
+    "stereo-f256c108-learned": Recipe(
+        "stereo-f256c108",
+        replace(
+            _COMMON,
+            batch=12,
+            window=128,  # 0.74 seconds
+            width=128,
+            blocks=6,
+            relative=True,
+            coarsest=4.0,
+            learning_rate=2e-3,
+            limit=1000,  # 2.8 hours
+            checkpoint_steps=250,
+            validate_steps=700,
+        ),
+        1.0,
+        AudioReader(channels=2, rate=44100, segment=10.24),
+    ),
 }
+PHOTOGRAPHS = [name for name in RECIPES if name.startswith("rgb-")]
 
 
 def main() -> None:
     """Pack, or train."""
     parser = argparse.ArgumentParser(description="Train the learned codecs of the zoo, in slices.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    packing = verbs.add_parser("pack", help="photographs into one small folder")
+    packing = verbs.add_parser("pack", help="photographs or recordings into one small folder")
     packing.add_argument("folders", nargs="+", type=Path)
     packing.add_argument("--out", type=Path, required=True)
     packing.add_argument("--mib", type=float, default=60.0, help="at most (default: 60)")
     packing.add_argument("--side", type=int, default=768, help="pixels of the longer side of what is made smaller")
     training = verbs.add_parser("train", help="for so long, or to the end")
-    training.add_argument("data", type=Path, help="a folder that `pack` made, or any of images")
+    training.add_argument("data", type=Path, help="a folder that `pack` made, or any of images or music")
     training.add_argument("--out", type=Path, required=True)
     training.add_argument("--total", type=float, default=12.0, help="minutes that all trainings take, on this machine")
     training.add_argument("--minutes", type=float, default=8.0, help="minutes after which this run ends")
-    training.add_argument("--codecs", nargs="+", choices=RECIPES, default=list(RECIPES), help="which (default: all)")
+    training.add_argument(
+        "--codecs", nargs="+", choices=RECIPES, default=PHOTOGRAPHS, help="which (default: those of images)"
+    )
     training.add_argument("--device", default="auto")
     training.add_argument("--quick", action="store_true", help="small networks, to see that all of it runs")
     arguments = parser.parse_args()
@@ -82,9 +108,8 @@ def main() -> None:
 
 
 def pack(folders: list[Path], out: Path, *, side: int, most: int) -> None:
-    """Copy photographs, numbered, those of each folder in turn, until there are `most` bytes."""
-    out.mkdir(parents=True, exist_ok=True)
-    lists = [list_files(folder, ImageReader.suffixes) for folder in folders]
+    """Copy files, numbered, those of each folder in turn, until there are `most` bytes."""
+    lists = [list_files(folder, ImageReader.suffixes | AudioReader.suffixes) for folder in folders]
     size = count = 0
     for place in range(max(map(len, lists))):
         for files in lists:
@@ -93,17 +118,19 @@ def pack(folders: list[Path], out: Path, *, side: int, most: int) -> None:
             name, data = packed(files[place], side)
             size += len(data)
             if size > most:
-                print(f"{out}: {count:,} photographs; the limit of {most / (1 << 20):g} MiB is reached")
+                print(f"{out}: {count:,} files; the limit of {most / (1 << 20):g} MiB is reached")
                 return
-            (out / f"{count:05d}{name}").write_bytes(data)
+            split = "" if name in ImageReader.suffixes else "train" if count % _KEPT else "val"
+            (out / split).mkdir(parents=True, exist_ok=True)
+            (out / split / f"{count:05d}{name}").write_bytes(data)
             count += 1
-    print(f"{out}: {count:,} photographs, {size / (1 << 20):.1f} MiB")
+    print(f"{out}: {count:,} files, {size / (1 << 20):.1f} MiB")
 
 
 def packed(path: Path, side: int) -> tuple[str, bytes]:
-    """The suffix and bytes of a photograph: as it is, or smaller."""
+    """The suffix and bytes of a recording, or of a photograph: as it is, or smaller."""
     data = path.read_bytes()
-    if len(data) <= _AS_IT_IS:
+    if len(data) <= _AS_IT_IS or path.suffix.lower() in AudioReader.suffixes:
         return path.suffix.lower(), data
     with Image.open(io.BytesIO(data)) as image:
         image = image.convert("RGB")
@@ -120,12 +147,11 @@ def train(arguments: argparse.Namespace) -> None:
     status_file = out / "status.json"
     status = json.loads(status_file.read_text()) if status_file.exists() else {}
     shares = sum(RECIPES[name].share for name in arguments.codecs)
-    reader = ImageReader(resize="none", crop="none")
     for name in arguments.codecs:
         left = arguments.minutes - (time.monotonic() - started) / 60
         if status.get(name, {}).get("complete") or left <= 0:
             continue
-        codec, options, share = RECIPES[name]
+        codec, options, share, reader = RECIPES[name]
         options = replace(
             options, total_minutes=round(arguments.total * share / shares, 3), minutes=left, device=arguments.device
         )

@@ -11,7 +11,7 @@ __all__ = ["KEPT", "add", "run"]
 KEPT = ": the last checkpoint is kept; run the same command again to go on"
 _OPTIONS = (  # of a training, each an argument of its name
     *("steps", "total_minutes", "minutes", "batch", "window", "width", "blocks", "rate", "emphasis", "coarsest"),
-    *("perceptual", "learning_rate", "limit", "seed", "device", "precision", "decoder_only"),
+    *("perceptual", "learning_rate", "limit", "seed", "device", "precision", "decoder_only", "relative"),
 )
 
 
@@ -59,6 +59,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="PIXELS",
         help="weight errors of images by the eye's sensitivity, which sees so many pixels in a degree (a screen: 40)",
+    )
+    parser.add_argument(
+        "--relative",
+        action="store_true",
+        help="count logarithms of errors: soft sounds and dark images are learned from as others are",
     )
     parser.add_argument(
         "--coarsest", type=float, default=2.0, help="how many times as coarse steps it learns too; 1: none but its own"

@@ -56,6 +56,7 @@ class Model:
         self.weights = (weights * (plain.norm() / weights.norm())).float().to(device)
         self._plain = plain.float().to(device)
         self._price = self.options.rate * _PRICE * float(codec.steps.min()) ** 2
+        self._rounding = codec.channels * float(codec.steps.min()) ** 2 / 12
 
     @property
     def network(self) -> dict[str, Tensor]:
@@ -71,7 +72,8 @@ class Model:
     def loss(self, packets: Tensor, times: Tensor, noise: Tensor | None, autocast: torch.dtype | None) -> Loss:
         """Of packets `[B, *grid, n]`: with `noise` for rounding, or rounded, where the encoder is not trained.
 
-        Steps are `times` as coarse, `[B, 1, ...]`, and the price of a bit is that of such steps.
+        Steps are `times` as coarse, `[B, 1, ...]`, and the price of a bit is that of such steps. Where losses are
+        relative, the logarithm of a window's counts: above that of rounding, or silence would count for most.
         """
         y = self.encode(packets) / times
         z = y + noise if noise is not None else y.detach().round().clamp(-LATENT_MAX, LATENT_MAX)
@@ -79,10 +81,12 @@ class Model:
         with torch.autocast(packets.device.type, autocast or torch.bfloat16, enabled=autocast is not None):
             detail = conv_detail(self.network, f.movedim(-1, 1), channels_first=self.channels_first).movedim(1, -1)
         error = packets - linear(f, self._linear) - detail.float()
-        weighted = (error * self.weights).square().sum(-1).mean()
+        weighted = (error * self.weights).square().sum(-1)
         bits = laplace_bits(z.movedim(-1, 1)).sum(1)
         plain = (error.detach() * self._plain).square().sum(-1).mean() / packets.shape[-1]
-        return Loss(plain, bits.detach().mean(), weighted + self._price * (bits * times[..., 0].square()).mean())
+        costs = (weighted + self._price * bits * times[..., 0].square()).flatten(1).mean(1)
+        total = (costs + self._rounding).log().mean() if self.options.relative else costs.mean()
+        return Loss(plain, bits.detach().mean(), total)
 
     def _spread(self, rows: Tensor) -> Tensor:
         config = self.codec.config

@@ -22,8 +22,10 @@ class TrainOptions:
     The network has `blocks` of `width` channels. `rate` is the price of a bit: 1 is the one at which a linear codec
     would keep its steps, less buys quality with bits. `emphasis` is how much more errors of high frequencies count, as
     in `fit`; `perceptual`, of images, are the pixels in a degree of what the eye sees (of a screen at arm's length
-    some 40), by whose sensitivity errors are weighted besides, or 0 for all alike. With `decoder_only` the encoder
-    stays as it is, and so do latents and fingerprint. `limit` samples at most are trained on, evenly from the source.
+    some 40), by whose sensitivity errors are weighted besides, or 0 for all alike. With `relative` each window counts
+    by the logarithm of its error and bits, so that soft sounds and dark images are learned from as loud and bright ones
+    are. With `decoder_only` the encoder stays as it is, and so do latents and fingerprint. `limit` samples at most are
+    trained on, evenly from the source.
     `device` is `"auto"` (a GPU if there is one), `"cpu"` or `"cuda"`; `precision` is `"float32"`, `"tf32"`,
     `"bfloat16"` or `"auto"`: the one that is fastest on the device, by a measurement. `minutes` ends a run early: the
     next one goes on from its checkpoint. A checkpoint is written every `checkpoint_steps`.
@@ -41,6 +43,7 @@ class TrainOptions:
     rate: float = 1.0
     emphasis: float = 0.0
     perceptual: float = 0.0
+    relative: bool = False
     coarsest: float = 2.0
     learning_rate: float = 2e-3
     decoder_only: bool = False
@@ -85,6 +88,7 @@ class TrainOptions:
         named = {name: value for name, value in asdict(self).items() if name not in passing}
         if self.total_minutes is not None:
             del named["steps"]  # they are measured
-        if not self.perceptual:
-            del named["perceptual"]  # as checkpoints have it that were written before there was one
+        for later in ("perceptual", "relative"):  # which earlier checkpoints have not
+            if not named[later]:
+                del named[later]
         return named

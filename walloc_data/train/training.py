@@ -216,7 +216,9 @@ class Training:
 
     @torch.no_grad()
     def _unit(self) -> float:
-        """What losses are measured in: that of the codec as it was, on some of the batches."""
+        """What losses are measured in: that of the codec as it was, on some of the batches; 1 for relative ones."""
+        if self.options.relative:
+            return 1.0
         numbers, coarsest = range(-4, 0), self.options.coarsest
         found = [
             float(self.model.loss(self.batches(n), self.batches.times(n, coarsest), None, None).total) for n in numbers
