@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -28,9 +29,9 @@ from walloc_data.write.rows import renamed, row_of
 __all__ = [
     "Job",
     "ShardReport",
+    "ahead",
     "empty_report",
     "encode_signals",
-    "encoded",
     "pack_shard",
     "read_sample",
     "stamp_of",
@@ -39,6 +40,8 @@ __all__ = [
 
 
 _Group: TypeAlias = list[tuple[dict[str, Any], Signal]]
+_Latents: TypeAlias = list[NDArray[np.int8]]
+_AHEAD, _SMALL = 4, 1 << 22  # groups that may wait for the thread that encodes, and bytes of one of those
 _CODED, _CODED_LATENTS = 32, 1 << 18  # the first of a shard, whose bits are told apart by channel
 
 
@@ -100,9 +103,8 @@ def write_shard(job: Job, out: Path, task: ShardTask, tick: Callable[[int], None
     stamp, options = stamp_of(task, job.splits[task.split]), job.options
 
     def samples() -> Iterator[tuple[NDArray[np.int8], dict[str, Any]]]:
-        for group, of_group in encoded(job.codec, _groups(job, task, report, tick)):
-            for (row, signal), latents in zip(group, of_group, strict=True):
-                _measure(job, report, row, signal, latents)
+        for group, of_group in ahead(partial(_latents, job, report), _groups(job, task, report, tick)):
+            for (row, _), latents in zip(group, of_group, strict=True):
                 yield latents, row
 
     pack_shard(
@@ -191,25 +193,34 @@ def encode_signals(codec: Codec, signals: Sequence[Signal]) -> list[NDArray[np.i
     return [codec.encode(value[None])[0].numpy() for value in values]
 
 
-def encoded(codec: Codec, groups: Iterable[_Group]) -> Iterator[tuple[_Group, list[NDArray[np.int8]]]]:
-    """Groups with their latents. One is encoded while the next is read, which takes as long; sources, which may not
-    like it, are not read in another thread."""
+def ahead(encode: Callable[[_Group], _Latents], groups: Iterable[_Group]) -> Iterator[tuple[_Group, _Latents]]:
+    """Groups with their latents, which a thread makes, one group after the other, while the next are read, which takes
+    as long; sources, which may not like it, are not read in another thread. Large signals are not gathered."""
     with Work(1, "walloc-encode") as work:
-        earlier: tuple[_Group, Future[list[NDArray[np.int8]]]] | None = None
+        coming = deque[tuple[_Group, Future[_Latents]]]()
         for group in groups:
-            coming = work.submit(partial(encode_signals, codec, [signal for _, signal in group]))
-            if earlier is not None:
-                yield earlier[0], work.result(earlier[1])
-            earlier = group, coming
-        if earlier is not None:
-            yield earlier[0], work.result(earlier[1])
+            coming.append((group, work.submit(partial(encode, group))))
+            small = sum(signal.values.nbytes for _, signal in group) < _SMALL
+            while len(coming) > (_AHEAD if small else 1):
+                earlier, latents = coming.popleft()
+                yield earlier, work.result(latents)
+        for earlier, latents in coming:
+            yield earlier, work.result(latents)
+
+
+def _latents(job: Job, report: ShardReport, group: _Group) -> _Latents:
+    """Of a group, some of which may be measured."""
+    found = encode_signals(job.codec, [signal for _, signal in group])
+    for (row, signal), latents in zip(group, found, strict=True):
+        _measure(job, report, row, signal, latents)
+    return found
 
 
 def _groups(job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int], None]) -> Iterator[_Group]:
     """Rows and signals of the samples that can be read, as many at a time as are encoded at once.
 
     Those of a group are of one shape, dtype and record. What is in a group thus depends on the task alone, and a worker
-    holds no more signals than two groups.
+    holds no more signals than a few groups, of large ones two.
     """
     group: _Group = []
     read = 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.signals import Signal
-from walloc_data.write.encode_shard import encoded, read_sample
+from walloc_data.write.encode_shard import ahead, encode_signals, read_sample
 from walloc_data.write.plan import Plan, coder_sample
 
 __all__ = ["enough", "fit_coder"]
@@ -30,7 +30,10 @@ def fit_coder(plan: Plan) -> Coder:
             except SampleError as error:  # is met again, and counted, when its shard is written
                 reasons.append(str(error))
 
-    latents = enough((one for _, [one] in encoded(plan.codec, readable())), count)
+    def alone(group: list[tuple[dict[str, Any], Signal]]) -> list[NDArray[np.int8]]:
+        return encode_signals(plan.codec, [signal for _, signal in group])
+
+    latents = enough((one for _, [one] in ahead(alone, readable())), count)
     if not latents:
         raise DatasetError(f"none of {len(reasons)} samples of {plan.source.name} can be read, such as {reasons[0]}")
     return coder_class(plan.options.coder).fit(latents)

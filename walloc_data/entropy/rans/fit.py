@@ -37,8 +37,8 @@ def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16],
     for channel in range(channels):
         planes = [group[:, channel] for group, _ in groups]
         target = _places(planes, groups)
-        taps = np.stack([_places([_mean_tap(p, tap) for p in planes], groups) for tap in range(8)])
-        taps = np.append(taps, np.ones((1, len(target)), np.float32), 0)
+        of_planes = [[_mean_tap(plane, tap) for tap in range(8)] for plane in planes]
+        taps = np.stack([*(_places(list(tap), groups) for tap in zip(*of_planes, strict=True)), np.ones_like(target)])
         chosen = _references(flat, np.abs(target))
         outside = [np.ones_like(target)]
         outside += [_places([_smooth(e) for e in errors[r]], groups) for r in chosen]
@@ -46,7 +46,7 @@ def fit_weights(latents: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int16],
         zero, _, _, plain = _fit_error([np.abs(p) for p in planes], groups, outside)
         for _ in range(_ROUNDS):
             weights = _solve(taps, target, trust)
-            moved = [p - _predicted(p, weights) for p in planes]
+            moved = [plane - _predicted(found, weights) for plane, found in zip(planes, of_planes, strict=True)]
             solution, scale, off, cost = _fit_error([np.abs(m) for m in moved], groups, outside)
             trust = 1 / (scale * np.maximum(off, 0.3 * scale) + _LEAST)
         if plain - cost > _WORTH:
@@ -88,9 +88,11 @@ def _places(planes: list[Floats], groups: list[tuple[Floats, Shape]]) -> Floats:
 
 
 def _shifted(planes: Floats, row: int, column: int) -> Floats:
-    padded = np.pad(planes, ((0, 0), (0, 0), (2, 2), (2, 2)))
-    rows, columns = planes.shape[2:]
-    return padded[:, :, 2 + row : 2 + row + rows, 2 + column : 2 + column + columns]
+    """What stands so many rows below and columns to the right of each place, 0 beyond the edge."""
+    shifted, (rows, columns) = np.zeros_like(planes), planes.shape[2:]
+    into = shifted[:, :, max(0, -row) : max(0, rows - row), max(0, -column) : max(0, columns - column)]
+    into[...] = planes[:, :, max(0, row) : max(0, rows + row), max(0, column) : max(0, columns + column)]
+    return shifted
 
 
 def _back(planes: Floats) -> Floats:
@@ -113,10 +115,10 @@ def _mean_tap(planes: Floats, tap: int) -> Floats:
     return np.asarray(np.clip(w + n - nw, np.minimum(w, n), np.maximum(w, n)), np.float32)
 
 
-def _predicted(planes: Floats, weights: Floats) -> Floats:
-    total = np.full_like(planes, weights[8])
-    for tap in range(8):
-        total += weights[tap] * _mean_tap(planes, tap)
+def _predicted(taps: list[Floats], weights: Floats) -> Floats:
+    total = np.full_like(taps[0], weights[8])
+    for tap, weight in zip(taps, weights[:8], strict=True):
+        total += weight * tap
     return total
 
 
