@@ -95,7 +95,7 @@ class _Run:
     told: dict[int, int] = field(default_factory=dict)  # samples of unfinished tasks that were counted
 
     def __post_init__(self) -> None:
-        ray, self._cores, self._counted = self.ray, 1, 0.0
+        ray, self._cores, self._counted, self._asked = self.ray, 1, 0.0, 0.0
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=True
         )
@@ -157,6 +157,9 @@ class _Run:
         return self._cores + -(-self._cores // _AHEAD)
 
     def _progress(self) -> None:
+        if time.monotonic() - self._asked < _LOOK:  # whoever waits for a task is served first
+            return
+        self._asked = time.monotonic()
         under_way = {index for index, _ in self.running.values()}
         with suppress(self.ray.exceptions.RayError):  # the counter is lost: shards count when they are done
             for index, done in self.ray.get(self._counter.take.remote(), timeout=_CONNECT).items():
