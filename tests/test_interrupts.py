@@ -43,9 +43,8 @@ def test_in_the_first_seconds(many, tmp_path, library, number, status, line):  #
     assert (process.returncode, errors) in ((status, f"{line}\n"), (status, f"{line}{KEPT}\n"))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "everyone"), [(1, True), (2, True), (2, False)])  # alone, everyone is one
 @pytest.mark.parametrize(("number", "status", "line"), [(2, 130, "interrupted"), (15, 143, "terminated")])
-@pytest.mark.parametrize("everyone", [True, False])
 def test_twice_in_the_midst_of_it(many, tmp_path, workers, number, status, line, everyone):  # noqa: F811
     out = tmp_path / "out"
     process = start(many, out, *SMALL, "--workers", workers)

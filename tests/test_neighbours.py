@@ -22,10 +22,10 @@ from walloc_data.format import Record
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _collect_what_they_leave():
     yield
-    gc.collect()
+    gc.collect()  # takes a second late in the suite, so once: the mark above holds for the last test's end too
 
 
 @pytest.fixture(params=["records", "samples"])
@@ -70,7 +70,7 @@ def test_webdataset_decodes_the_same(out):
 def test_webdataset_in_workers(out):
     # A handler that could be forked but not pickled would fail here.
     pipeline = web(tars(out)).decode(latent_decoder(out))
-    loader = DataLoader(pipeline, batch_size=None, num_workers=2, multiprocessing_context="spawn")
+    loader = DataLoader(pipeline, batch_size=None, num_workers=1, multiprocessing_context="spawn")
     assert sorted(key for key, _, _ in flat(out, loader)) == sorted(by_key(out))
 
 

@@ -28,10 +28,11 @@ class Latents(energon.Sample):
     others: dict[str, Any]
 
 
-@pytest.fixture(params=["records", "samples"])
-def prepared(request, dataset, samples_dataset, tmp_path):
+@pytest.fixture(scope="module", params=["records", "samples"])
+def prepared(request, dataset, samples_dataset, tmp_path_factory):
     """A copy of a dataset of each layout, prepared without a question: a list of tars, and the splits they are."""
-    out = Path(shutil.copytree(dataset if request.param == "records" else samples_dataset, tmp_path / "out"))
+    out = tmp_path_factory.mktemp("prepared") / "out"
+    shutil.copytree(dataset if request.param == "records" else samples_dataset, out)
     command = [str(_ENERGON), "prepare", "--non-interactive", "--no-progress", "--num-workers", "1"]
     command += ["--split-parts", r"train:train-.*\.tar", "--split-parts", r"val:val-.*\.tar"]
     subprocess.run([*command, "--sample-type", "CrudeWebdataset", str(out)], check=True, capture_output=True)

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -77,6 +78,24 @@ def test_too_many_open_files_passes_when_others_are_closed(tmp_path, monkeypatch
     failures += [errno.EMFILE] * 2
     with pytest.raises(DatasetError, match=r"file: cannot be read \(Too many open files: allow more, with ulimit -n\)"):
         OpenFile(path, 10)[3:7]
+
+
+def test_small_files_make_room_too(many, monkeypatch):
+    samples, whole = LatentDataset(many), Path.read_bytes
+    assert samples[0][0].shape == (12, 8, 8)
+
+    def busy(path):
+        if open_files._OPEN or always:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return whole(path)
+
+    always: list[bool] = []
+    monkeypatch.setattr(Path, "read_bytes", busy)
+    assert samples[30][0].shape == (12, 8, 8)  # of which the index is read
+    assert len(LatentDataset(many)) == 60
+    always.append(True)
+    with pytest.raises(DatasetError, match=r"\.idx: cannot be read .*open files\): allow more, with ulimit -n"):
+        samples[31]
 
 
 def test_a_descriptor_that_went_stale_is_opened_anew(tmp_path, monkeypatch):

@@ -11,14 +11,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from walloc_data.errors import DatasetError, FormatError
 
-__all__ = ["OpenFile"]
+__all__ = ["OpenFile", "with_room"]
+
+_T = TypeVar("_T")
 
 _MOST, _PART = 512, 4  # files open in this process: so many, or one in so many of what the system allows it
-_PASSING = (errno.ESTALE, errno.EMFILE, errno.ENFILE)  # what closing files, or opening one anew, may mend
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_PASSING = (errno.ESTALE, *_TOO_MANY)  # what closing files, or opening one anew, may mend
 _SEEKING = threading.Lock()
 
 
@@ -130,6 +133,22 @@ class OpenFile:
         _OPEN.append(descriptor)
         self._descriptor = weakref.ref(descriptor)
         return descriptor
+
+
+def with_room(read: Callable[[], _T]) -> _T:
+    """What `read` gives, which opens a file itself; tried again without those open here, where these are too many."""
+    try:
+        return read()
+    except DatasetError as error:
+        if getattr(error.__cause__, "errno", None) not in _TOO_MANY:
+            raise
+        _OPEN.clear()
+    try:
+        return read()
+    except DatasetError as error:
+        if getattr(error.__cause__, "errno", None) not in _TOO_MANY:
+            raise
+        raise DatasetError(f"{error}: allow more, with ulimit -n") from error.__cause__
 
 
 def _none() -> None:

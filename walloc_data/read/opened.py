@@ -15,6 +15,7 @@ from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import CodecError, DatasetError, FormatError, MissingError, WallocError
 from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, no_manifest, parse_index
+from walloc_data.read.open_files import with_room
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 from walloc_data.zoo import load_codec
 
@@ -70,11 +71,12 @@ def open_dataset(root: str | os.PathLike[str], options: StorageOptions | None = 
     path = storage.path(MANIFEST_FILE)
     if path is not None and not path.exists():
         raise FormatError(f"{no_manifest(Path(storage.url))}{_split_hint(root, options)}")
+    parse = partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}")
     try:
-        manifest = read_parsed(storage, MANIFEST_FILE, partial(Manifest.parse, where=f"{storage.url}/{MANIFEST_FILE}"))
+        manifest = with_room(lambda: read_parsed(storage, MANIFEST_FILE, parse))
     except MissingError as error:
         raise MissingError(f"{error}{_split_hint(root, options)}") from error
-    codec, coder = read_dataset_codec(storage, sha256=manifest.codec_sha256)
+    codec, coder = with_room(lambda: read_dataset_codec(storage, sha256=manifest.codec_sha256))
     if codec.fingerprint != manifest.fingerprint or coder.name != manifest.coder:
         raise DatasetError(f"{storage.url}: codec.safetensors is not the one that {MANIFEST_FILE} names")
     return OpenedDataset(storage, manifest, codec, coder)
@@ -101,7 +103,7 @@ def read_entries(storage: Storage, shard: ShardInfo) -> NDArray[np.void]:
     """
     where = f"{storage.url}/{shard.index}"
     parse = partial(parse_index, where=where)
-    entries, tar_bytes = read_parsed(storage, shard.index, parse, version=shard.sha256)
+    entries, tar_bytes = with_room(lambda: read_parsed(storage, shard.index, parse, version=shard.sha256))
     if (tar_bytes, len(entries), int(entries["samples"].sum())) != (shard.bytes, shard.records, shard.samples):
         raise FormatError(f"{where} is not of the shard that the manifest describes: copy it again, or reshard")
     return entries
