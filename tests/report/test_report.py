@@ -201,6 +201,11 @@ def test_one_sample(codec, tmp_path):
     assert "Classes" not in found.text
 
 
+def test_latents_are_int8_whatever_their_shapes(ragged_dataset, tmp_path):
+    write_report(ragged_dataset, tmp_path / "r.html", count=1)
+    assert re.search(r"latents\s*int8\s*x itself", checked(tmp_path / "r.html").text)
+
+
 def test_many_classes_are_not_all_named(copy, tmp_path):
     names = [f"class {number}" for number in range(30_000)]
     manifest = replace(Manifest.read(copy), classes={"label": names})

@@ -161,7 +161,7 @@ def _introduce(source: "Source", counts: Mapping[str, int], *, quiet: bool) -> N
 
 
 def _conclude(out: str, result: "Sharded", codec: str, workers: int | None) -> None:
-    from walloc_data.format import readable_bytes, readable_psnr
+    from walloc_data.format import readable_bytes, readable_psnr, readable_ratio
     from walloc_data.zoo import twice_as_coarse
 
     print(
@@ -170,7 +170,8 @@ def _conclude(out: str, result: "Sharded", codec: str, workers: int | None) -> N
     )
     print(
         f"  {readable_bytes(result.source_bytes)} of raw data to {readable_bytes(result.dataset_bytes)}: "
-        f"{result.ratio:.1f} times smaller, {result.bits_per_latent:.2f} bits a latent"
+        f"{' times '.join(readable_ratio(result.source_bytes, result.dataset_bytes))}, "
+        f"{result.bits_per_latent:.2f} bits a latent"
     )
     print(f"  {readable_psnr(result.psnr)}; {result.saturated:,} of {result.latents:,} latents saturated")
     coarser = twice_as_coarse(codec)

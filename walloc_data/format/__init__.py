@@ -12,7 +12,7 @@ from walloc_data.format.manifest import (
     no_manifest,
     replace_file,
 )
-from walloc_data.format.readable import readable_bytes, readable_psnr
+from walloc_data.format.readable import readable_bytes, readable_psnr, readable_ratio
 from walloc_data.format.record import Record, pack_record
 from walloc_data.format.seal import is_sealed
 from walloc_data.format.shard import ShardWriter, parse_index, parse_member, read_index
@@ -36,5 +36,6 @@ __all__ = [
     "read_index",
     "readable_bytes",
     "readable_psnr",
+    "readable_ratio",
     "replace_file",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy import Coder
-from walloc_data.format.readable import readable_bytes, readable_psnr
+from walloc_data.format.readable import readable_bytes, readable_psnr, readable_ratio
 from walloc_data.read.opened import OpenedDataset, open_dataset
 from walloc_data.report.bytes import bytes_by_purpose
 from walloc_data.report.drawn import Drawn, count_classes, draw_samples, span
@@ -35,9 +35,10 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
     summary, config = manifest.summary, codec.config
     parts = bytes_by_purpose(opened)
     total, drawn = sum(parts.values()), draw_samples(root, opened, storage)
+    beside = readable_ratio(summary.source_bytes, total, "the source files")
     lines = [
         f"{opened.storage.url}: {summary.samples:,} samples, {readable_bytes(total)}"
-        + (f", {summary.source_bytes / total:.1f} times smaller than the source files" if summary.source_bytes else ""),
+        + (f", {' times '.join(beside)}" if summary.source_bytes else ""),
         f"codec   {codec.name} (fingerprint {codec.fingerprint}), wavelet {config.wavelet}: "
         f"{config.signal_channels} channels to {codec.channels}, {_positions(config.factors)} to 1",
         f"decoder {codec.network.name}"

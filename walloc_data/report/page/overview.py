@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from walloc_data.format.readable import readable_bytes
+from walloc_data.format.readable import readable_bytes, readable_ratio
 from walloc_data.report.drawn import Drawn
 from walloc_data.report.page.facts import Facts
 from walloc_data.report.page.markup import Markup, element, fact_list, name_of
@@ -52,9 +52,8 @@ def _beside_source(source: int, total: int) -> tuple[str, str]:
     """How a dataset's bytes compare with those that it was made of; nothing where those are not known."""
     if not source or not total:
         return "", ""
-    smaller = source >= total
-    times = source / total if smaller else total / source
-    return f"{times:.1f}×", f"{'smaller' if smaller else 'larger'} than the source files"
+    times, how = readable_ratio(source, total, "the source files")
+    return f"{times}×", how
 
 
 def _quality(facts: Facts) -> tuple[str, str] | None:

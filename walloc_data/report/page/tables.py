@@ -62,6 +62,7 @@ def column_table(manifest: Manifest, fields: Sequence[Mapping[str, Any]]) -> Mar
     for name in names:
         values = [each[name] for each in fields if each.get(name) is not None]
         kind = manifest.columns.get(name) or (type(values[0]).__name__ if values else "")
+        kind = "int8" if (name, kind) == ("latents", "json") else kind  # of shapes that differ, said in a line of JSON
         holds, example = _told(name, values, manifest)
         rows.append((name_of(name), element("code", kind), holds, example))
     return table("Columns", ("column", "type", "holds", "such as"), rows, headed=True)
