@@ -4,9 +4,9 @@ Needs `pip install 'walloc-data[ray]'`, Linux, and two cores that nothing else u
 is run by one worker on one core, and by a cluster of two nodes on this machine, each kept to a core of its own, in
 turns. A node's encoding thread shares its core with the reading one, as that of the worker does.
 
-Speed is taken from the times at which shards were finished: from when each node had finished one, and so had imported
-all it needs, to the last. "Whole" is all that the command takes, with its start, its imports, and the fit of the coder.
-Seconds of a core are those of the command, of the tasks, and of all else that Ray has running meanwhile.
+Speed is taken from the times at which shards were finished, from when a quarter of them was, until none was waiting.
+"Whole" is all that the command takes, with its start, its imports, those of each node, and the fit of the coder, which
+small datasets feel. Seconds of a core are those of the command, of the tasks, and of all else that Ray has running.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.images import list_images
 from benchmarks.results import add_save, show
 
 __all__ = ["NODES", "TASK", "cluster_on", "processes"]
@@ -43,6 +44,7 @@ def main() -> None:
     """Measure, print, and save if asked."""
     parser = argparse.ArgumentParser(description="Sharding by two Ray nodes against one worker on one core.")
     parser.add_argument("--data", type=Path, required=True, help="image folder of photographs, 1,000 or so")
+    parser.add_argument("--copies", type=int, default=3, help="how often each photograph is taken (default: 3)")
     parser.add_argument("--shard-samples", type=int, default=32, help="(default: 32)")
     parser.add_argument("--turns", type=int, default=3, help="how often each is done (default: 3; the median counts)")
     add_save(parser)
@@ -52,11 +54,13 @@ def main() -> None:
         raise SystemExit(f"{NODES} cores are needed, and this process may use {len(cores)}")
     flags = ["--shard-samples", str(arguments.shard_samples), "--quiet"]
     alone, together = list[_Taken](), list[_Taken]()
-    for _ in range(arguments.turns):
-        alone.append(_run(arguments.data, [*flags, "--workers", "1"], 1, cores[:1]))
-        with cluster_on(cores) as cluster:
-            given = [*flags, "--engine", "ray", "--address", str(cluster.address)]
-            together.append(_run(arguments.data, given, NODES, cores))
+    with tempfile.TemporaryDirectory() as folder:
+        photographs = _copied(arguments.data, Path(folder), arguments.copies)
+        for _ in range(arguments.turns):
+            alone.append(_run(Path(folder), [*flags, "--workers", "1"], cores[:1]))
+            with cluster_on(cores) as cluster:
+                given = [*flags, "--engine", "ray", "--address", str(cluster.address)]
+                together.append(_run(Path(folder), given, cores))
     rows: list[tuple[str, ...]] = [("what", "samples/s", "whole, seconds", "of a core: the command", "tasks", "Ray")]
     for name, found in (("one worker on one core", alone), (f"{NODES} Ray nodes, a core each", together)):
         rows.append((name, *(f"{_median(found, which):.2f}" for which in _Taken._fields)))
@@ -65,6 +69,7 @@ def main() -> None:
         "nodes",
         rows,
         save=arguments.save,
+        photographs=photographs,
         turns=arguments.turns,
         of_twice_one_core=round(_median(together, "speed") / wanted, 2),
         of_twice_one_core_whole=round(_median(alone, "whole") / _median(together, "whole") / NODES, 2),
@@ -75,7 +80,17 @@ def _median(found: Sequence[_Taken], which: str) -> float:
     return float(statistics.median(getattr(one, which) for one in found))
 
 
-def _run(data: Path, flags: Sequence[str], workers: int, cores: Sequence[int]) -> _Taken:
+def _copied(data: Path, folder: Path, copies: int) -> int:
+    """Links to all images of a folder, so many of each; gives how many these are."""
+    files = list_images(data)
+    for copy in range(copies):
+        (folder / str(copy)).mkdir()
+        for number, path in enumerate(files):
+            (folder / str(copy) / f"{number}{path.suffix}").symlink_to(path.resolve())
+    return copies * len(files)
+
+
+def _run(data: Path, flags: Sequence[str], cores: Sequence[int]) -> _Taken:
     """Shard into a folder that is taken away again."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
@@ -88,8 +103,9 @@ def _run(data: Path, flags: Sequence[str], workers: int, cores: Sequence[int]) -
         if process.returncode:
             raise SystemExit(process.returncode)
         shards = sorted((tar.stat().st_mtime, _samples(tar)) for tar in out.glob("*.tar"))
-        begun, end = shards[workers - 1][0], shards[-1][0]
-        return _Taken(sum(samples for _, samples in shards[workers:]) / (end - begun), whole, *spent)
+        first, last = len(shards) // 4, len(shards) - NODES
+        speed = sum(samples for _, samples in shards[first + 1 : last + 1]) / (shards[last][0] - shards[first][0])
+        return _Taken(speed, whole, *spent)
 
 
 def _samples(tar: Path) -> int:
