@@ -16,7 +16,7 @@ FOREIGN = {
     "entropy": {"torch", "webdataset"},
     "format": {"torch", "zstandard", "numba", "webdataset"},
     "order": {"torch", "zstandard", "numba", "webdataset"},
-    "signals": {"torch", "zstandard", "webdataset"},
+    "signals": {"torch", "zstandard", "numba", "webdataset"},
     "sources": {"torch", "zstandard", "numba"},
     "storage": {"torch", "zstandard", "numba", "webdataset"},
 }
@@ -61,16 +61,15 @@ def test_rooms_know_nothing_of_one_another(room: str) -> None:
     assert names
     for name in names:
         own = {target for target in imports(name) if target.split(".")[0] == "walloc_data"}
-        below = {f"walloc_data.{name}" for name in ("compiled", "crc", "errors", "numbers")}
+        below = {"walloc_data.errors", "walloc_data.crc", "walloc_data.numbers"}
         rooms = [inside, *(f"walloc_data.{lower}" for lower in BELOW.get(room, ()))]
         assert all(any(f"{t}.".startswith(f"{each}.") for each in rooms) for t in own - below), (name, own)
         assert not imports(name) & FOREIGN[room], name
 
 
-def test_errors_checksums_and_the_compiler_import_nothing_of_ours() -> None:
+def test_errors_and_checksums_import_nothing_of_ours() -> None:
     assert imports("walloc_data.errors") == set()
     assert imports("walloc_data.crc") == {"isal", "zlib"}
-    assert imports("walloc_data.compiled") == {"collections", "numba", "os", "typing"}
     assert imports("walloc_data.numbers") == {"operator", "typing", "walloc_data.errors"}
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.compiled import compiled
+from walloc_data.entropy.compiled import compiled
 from walloc_data.entropy.turning import TOGETHER, in_words, turn, turn_back
 
 __all__ = ["PREDICTORS", "choose_predictors", "from_residuals", "planes", "to_residuals", "warm_up"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.compiled import compiled
+from walloc_data.entropy.compiled import compiled
 
 __all__ = ["TOGETHER", "in_words", "turn", "turn_back"]
 

@@ -23,17 +23,17 @@ __all__ = ["ImageReader"]
 
 _COLORS = ("srgb", "stored")
 _ORIENTATION = 0x0112
-_UPRIGHT = {  # by EXIF orientation: whether rows and columns are exchanged, and then either reversed
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
 _ALWAYS = ("channels", "size", "resize", "crop", "max_pixels")  # what manifests hold whatever it is
-_LARGE = 1 << 24  # pixels of an image of which no copy is taken to resample it
+_TURNED_ASIDE = frozenset(_UPRIGHT[number] for number in (5, 6, 7, 8))
 _DRAFT_GAP = 2  # the JPEG decoder may shrink to no less than this many times the wanted size
 
 
@@ -144,16 +144,14 @@ class ImageReader:
         flat = flatten(settle(image, data))
         if convert is None:
             flat = self._in_channels(flat)
-        pixels = self._resampled(flat, size) if flat.mode == "RGB" and convert is None else None
-        if pixels is None:
-            flat = self._resize_and_crop(flat, size)
-            if convert is not None:  # the fewer pixels, the less it costs
-                flat = self._in_channels(convert(flat))
-            rows = np.frombuffer(flat.tobytes("raw", "L" if self.channels == 1 else "RGB;L"), np.uint8)
-            pixels = rows.reshape(flat.height, self.channels, flat.width).transpose(1, 0, 2).copy()
-        upright = height, width
+        flat = self._resize_and_crop(flat, size)
+        if convert is not None:  # the fewer pixels, the less it costs
+            flat = self._in_channels(convert(flat))
         if turn is not None:
-            pixels, upright = _turned(pixels, *turn), upright[::-1] if turn[0] else upright
+            flat = flat.transpose(turn)
+        rows = np.frombuffer(flat.tobytes("raw", "L" if self.channels == 1 else "RGB;L"), np.uint8)
+        pixels = rows.reshape(flat.height, self.channels, flat.width).transpose(1, 0, 2).copy()
+        upright = (width, height) if turn in _TURNED_ASIDE else (height, width)
         return Signal(pixels, {"size": pixels.shape[1:], "original_size": upright})
 
     def _in_channels(self, flat: Image.Image) -> Image.Image:
@@ -162,31 +160,15 @@ class ImageReader:
 
     def _resize_and_crop(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         """The middle of `image` as it would be were it resized to `size` first; only the middle is."""
-        wanted, box = self._middle(image, size)
-        if wanted == image.size:
-            return image
-        if size == image.size:
-            left, top = map(int, box[:2])
-            return image.crop((left, top, left + wanted[0], top + wanted[1]))
-        return image.resize(wanted, Image.Resampling.BICUBIC, box=box)
-
-    def _resampled(self, image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8] | None:
-        """The same of an RGB image as `[3, H, W]`; None where it is not resized, or has to be by Pillow."""
-        if size == image.size or image.width * image.height > _LARGE:
-            return None
-        from walloc_data.signals.resampling import resampled  # it needs a compiler, and takes long to import
-
-        wanted, box = self._middle(image, size)
-        return None if wanted == image.size else resampled(image, wanted, box)
-
-    def _middle(
-        self, image: Image.Image, size: tuple[int, int]
-    ) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
-        """What is kept of `image` resized to `size`: its own size, and the box of the image that it comes from."""
         width, height = Framing(self.size, self.resize, self.crop).cropped(*size)
+        if (width, height) == image.size:
+            return image
         span = image.width * width / size[0], image.height * height / size[1]
         left, top = (image.width - span[0]) / 2, (image.height - span[1]) / 2
-        return (width, height), (left, top, left + span[0], top + span[1])
+        if size == image.size:
+            left, top = int(left), int(top)
+            return image.crop((left, top, left + width, top + height))
+        return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, left + span[0], top + span[1]))
 
 
 def _image(data: Any) -> Image.Image:
@@ -214,7 +196,7 @@ def _pixels(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array)
 
 
-def _orientation(image: Image.Image) -> tuple[bool, bool, bool] | None:
+def _orientation(image: Image.Image) -> Image.Transpose | None:
     """What turns an image as it is stored upright; an orientation that cannot be read is upright."""
     try:
         tags = image.tag_v2 if isinstance(image, TiffImageFile) else image.getexif()
@@ -223,11 +205,6 @@ def _orientation(image: Image.Image) -> tuple[bool, bool, bool] | None:
         raise  # of the machine
     except Exception:  # whatever Pillow raises on broken metadata
         return None
-
-
-def _turned(pixels: NDArray[np.uint8], exchange: bool, rows: bool, columns: bool) -> NDArray[np.uint8]:
-    turned = pixels.swapaxes(1, 2) if exchange else pixels
-    return np.ascontiguousarray(turned[:, :: -1 if rows else 1, :: -1 if columns else 1])
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:

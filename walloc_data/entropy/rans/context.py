@@ -23,7 +23,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from walloc_data.compiled import compiled
+from walloc_data.entropy.compiled import compiled
 from walloc_data.entropy.rans.lanes import (
     WIDTH,
     clip,

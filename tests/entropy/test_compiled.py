@@ -3,7 +3,7 @@ import pwd
 
 import pytest
 
-from walloc_data.compiled import compiled
+from walloc_data.entropy.compiled import compiled
 
 
 @pytest.fixture
