@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_results, table
-from benchmarks.tasks.tables import advantages, task_means
+from benchmarks.tasks.tables import advantages, learned, task_means
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -112,6 +112,7 @@ def _sound_speeds() -> tuple[list[str], Rows]:
 SELECTIONS: dict[str, Callable[[], tuple[list[str], Rows]]] = {
     "advantages": advantages,
     "bands": partial(_rows, "bands"),
+    "learned_tasks": learned,
     "sound": _sound,
     "sound_speeds": _sound_speeds,
     "speed": _speed,

@@ -28,10 +28,12 @@ def fitted(batches: Sequence[Tensor], channels: int, *, wavelet: str = "10/18", 
 
 
 def shard(source: Any, out: Path, codec: Codec, **options: Any) -> tuple[list[LatentDataset], float]:
-    """Latents of the splits `train` and `val`, and their bytes a sample."""
+    """Latents of the splits `train` and `val`, and the bytes a sample of their shards: a codec is stored once, however
+    many samples there are, and a learned one is as large as a thousand of them."""
     write = Options(shuffle=options.pop("shuffle", True))
     done = shard_dataset(source, out, codec=codec, options=write, on_error="stop", **options)
-    return [LatentDataset(out, split) for split in ("train", "val")], done.dataset_bytes / done.samples
+    stored = sum(path.stat().st_size for path in out.glob("*.tar"))
+    return [LatentDataset(out, split) for split in ("train", "val")], stored / done.samples
 
 
 class Latents:

@@ -46,6 +46,7 @@ _PAIRS = {
     "12 channels with `-detail`, to all pixels": ("latents rgb-f8c12-detail", "all pixels, JPEG 95"),
 }
 _CODECS = ("fonts", "photographs")  # tasks by which codecs were compared, in results of their own
+_LEARNED = ("fonts", "receipts", "photographs")  # those of learned codecs, the same
 Table = tuple[list[str], list[Sequence[str]]]
 
 
@@ -101,6 +102,28 @@ def advantages() -> Table:
             cells.append(spread(ahead(own, theirs, "accuracy", 100), 1, "+"))
         rows.append(cells)
     return [*(f"tasks_{name}" for name in IMAGES), *(f"tasks_{name}_codecs" for name in _CODECS)], rows
+
+
+def learned() -> Table:
+    """Learned codecs beside those of as many channels: accuracy, kilobytes a sample, points ahead seed by seed."""
+    rows: list[Sequence[str]] = [("latents of", *(f"{IMAGES[name]}, %" for name in _LEARNED))]
+    for codec in ("rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned"):
+        plain, found = codec.removesuffix("-learned"), [_learned_runs(name, codec) for name in _LEARNED]
+        cells = [spread([100 * run["accuracy"] for run in own]) for own in found]
+        sizes = [f" in {own[0]['sample_bytes'] / 1000:.1f} kB" for own in found]
+        rows.append((f"`{codec}`", *map(str.__add__, cells, sizes)))
+        if codec != plain:
+            more = (
+                ahead(own, _learned_runs(name, plain), "accuracy", 100)
+                for name, own in zip(_LEARNED, found, strict=True)
+            )
+            rows.append((f"points ahead of `{plain}`", *(spread(points, 1, "+") for points in more)))
+    return [f"tasks_{name}{what}" for name in _LEARNED for what in ("", "_learned")], rows
+
+
+def _learned_runs(name: str, codec: str) -> list[Run]:
+    arm = f"latents {codec}"
+    return [run for run in read_results(f"tasks_{name}_learned")["runs"] if run["arm"] == arm] or runs_of(name, arm)
 
 
 def runs_of(name: str, arm: str) -> list[Run]:

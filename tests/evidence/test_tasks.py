@@ -40,6 +40,12 @@ def test_every_arm_is_stored_and_learned_from(name: str, tasks: dict[str, Task],
     assert (rows[1][4], rows[2][4]) == ("", f"{times * (runs[1][key] - runs[0][key]):+.{digits}f}")
 
 
+def test_the_bytes_of_a_sample_are_without_those_of_the_codec(tasks: dict[str, Task], tmp_path: Path) -> None:
+    task = tasks["fonts"]
+    [few, learned] = (task.prepare(arm, tmp_path).sample_bytes for arm in task.sets["learned"][:2])
+    assert few / 2 < learned < 2 * few  # a learned codec takes as much as a thousand of these samples
+
+
 def test_pixels_are_flipped_before_they_are_folded(tasks: dict[str, Task], tmp_path: Path) -> None:
     task = tasks["photographs"]
     data = task.prepare(task.sets[""][2], tmp_path)
