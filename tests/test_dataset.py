@@ -421,7 +421,7 @@ def test_tables_of_rans_cut_short(photos, sharded, tmp_path):
 
 def test_a_manifest_of_a_later_version(copy):
     content = json.loads((copy / "walloc.json").read_text())
-    (copy / "walloc.json").write_text(json.dumps(content | {"version": 2}))
+    (copy / "walloc.json").write_text(json.dumps(content | {"version": 3}))
     with pytest.raises(FormatError, match="upgrade walloc_data"):
         LatentDataset(copy)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from walloc_data import LatentDataset
-from walloc_data.cli import main
+from walloc_data.cli import main, main_shard
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -30,6 +30,14 @@ def test_the_code_of_a_page_runs(page, dataset, photos, tmp_path, monkeypatch):
     (tmp_path / "photographs").symlink_to(photos)
     monkeypatch.chdir(tmp_path)
     assert run(DOCS / f"{page}.md")
+
+
+def test_the_code_for_views_runs(photos, tmp_path, monkeypatch):
+    (tmp_path / "photographs").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    [command] = re.findall(r"^walloc-shard (.*--views.*)$", (DOCS / "views.md").read_text("utf-8"), re.MULTILINE)
+    assert main_shard([*command.split(), "--quiet", "--workers", "1"]) == 0
+    assert run(DOCS / "views.md")["x"].shape[1:] == (12, 8, 8)
 
 
 def test_the_code_of_the_readme_runs(photos, tmp_path, monkeypatch):

@@ -182,7 +182,7 @@ def test_a_manifest_that_is_wrong_of_a_codec_takes_no_codec_of_the_users_from_it
 def test_what_a_later_version_wrote_is_no_damage(out, source):
     path = out / "walloc.json"
     body = path.read_text().partition(',\n "checksum"')[0]
-    path.write_text(seal(body.replace('"version": 1', '"version": 2') + "\n}\n"))
+    path.write_text(seal(body.replace('"version": 1', '"version": 3') + "\n}\n"))
     before = contents(out)
     with pytest.raises(FormatError, match="upgrade walloc_data"):
         verify_dataset(out)

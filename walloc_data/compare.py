@@ -17,13 +17,15 @@ from walloc_data.numbers import whole_number
 from walloc_data.read.opened import OpenedDataset, open_dataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.replan import plan_again
+from walloc_data.signals import Signal
 from walloc_data.storage import Storage, StorageOptions, UnreachableError
 from walloc_data.verify import Damage
-from walloc_data.write.encode_shard import encode_signals, read_sample
+from walloc_data.write.encode_shard import encode_signals
 from walloc_data.write.finish import ERRORS_FILE
 from walloc_data.write.measure import measured_psnr
 from walloc_data.write.plan import Plan
 from walloc_data.write.rows import text
+from walloc_data.write.samples import read_sample
 
 __all__ = ["Comparison", "compare_dataset"]
 
@@ -125,23 +127,27 @@ class _Split:
 
     def compare(self, key: str, found: Comparison) -> None:
         """Encode a sample again, and hold it against what is stored."""
-        plan, codec = self._plan, self._plan.codec
+        plan, split = self._plan, self._plan.source.splits[self._name]
         try:
-            split = plan.source.splits[self._name]
-            _, signal, row = read_sample(split, self.originals[key], plan.reader, plan.options)
-            again = encode_signals(codec, [signal])[0]
+            views = read_sample(split, self.originals[key], plan.reader, plan.options)[1]
         except SampleError as error:
             found.unreadable[self._name, key] = str(error)
             found.differs.append(self._damage(key, f"cannot be read in the source any more ({error})"))
             return
-        number = self.stored[key]
-        latents = np.asarray(self._reader.read(np.array([number]), ()).latents[0])
-        stored = self._reader.columns(number)
+        for entry, (row, signal) in enumerate(views, self._reader.views * self.stored[key]):
+            self._compare(key, entry, row, signal, found)
+
+    def _compare(self, key: str, entry: int, row: Mapping[str, Any], signal: Signal, found: Comparison) -> None:
+        """One view of it."""
+        plan, codec = self._plan, self._plan.codec
+        again = encode_signals(codec, [signal])[0]
+        latents = np.asarray(self._reader.read(np.array([entry]), ()).latents[0])
+        stored = self._reader.columns(entry)
         if latents.shape != again.shape:
             found.differs.append(self._damage(key, f"has latents {latents.shape}, and the source gives {again.shape}"))
         else:
             psnr = measured_psnr(codec, signal.values, latents, length=signal.fields.get("length"))
-            found.psnr[self._name, key] = psnr
+            found.psnr[self._name, key] = min(psnr, found.psnr.get((self._name, key), psnr))
             count = _differing(latents, again)
             if count:
                 found.differs.append(
@@ -157,7 +163,8 @@ class _Split:
                 )
 
     def _damage(self, key: str, what: str) -> Damage:
-        [group] = self._reader.places.groups(np.array([self.stored[key]]))
+        places = self._reader.places
+        [group] = places.groups(places.stored(np.array([self.stored[key] * places.views])))
         shard = self._opened.manifest.splits[self._name][group.shard].name
         what = f"{self._opened.storage.url}/{shard}: {key!r} {what}"
         return Damage(shard, what, group.number, int(group.slots[0]), key)

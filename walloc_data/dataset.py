@@ -6,15 +6,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
+from walloc_data.order import Views
 from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.collating import collate
 from walloc_data.read.opened import any_ragged, decoded_by, open_dataset
+from walloc_data.read.place import Place
 from walloc_data.read.reader import SplitReader
 from walloc_data.storage import StorageOptions
 
@@ -42,7 +45,7 @@ class LatentDataset(Dataset[Any]):
     shape between samples, and is neither number nor text, comes as lists there (`LatentDataset.collate`).
     `codec` decodes in the place of the dataset's own: one of the same latents with a better decoder (of `walloc train
     --decoder-only`), or what `load_codec` takes; prefixes of channels are decoded linearly. `storage` says how what is
-    remote is fetched and cached.
+    remote is fetched and cached. Where samples have several views, `set_epoch` says of which epoch they are shown.
 
     Raises `FormatError`, `CodecError` or `CoderError` for a dataset that is damaged or of another version,
     `DatasetError` for one that cannot be reached or has no such split, and for options that do not go together. A
@@ -77,6 +80,9 @@ class LatentDataset(Dataset[Any]):
         self.root, self.manifest = opened.storage.url, opened.manifest
         self.codec = opened.codec if channels is None else opened.codec.prefix(channels)
         self._reader = SplitReader([opened], split, channels=channels, where=where)
+        self._turns: Views | None = None
+        if self._reader.views > 1:
+            self._turns, self._place = self._reader.turns(seed=0), Place()
         choice = Choice(columns, decode, transform, self.codec)
         self._batches = Batches(self._reader, choice, ragged=any_ragged([opened], decoded=choice.decoded))
 
@@ -88,6 +94,15 @@ class LatentDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         return self.__getitems__([index])[0]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Of samples with several views, show those of that epoch (0, until it is set); call it before each epoch.
+
+        Workers of a `DataLoader` that live on see it too. Raises `DatasetError` for what is no number from 0 on.
+        """
+        epoch = whole_number("epoch", epoch, least=0)
+        if self._turns is not None:
+            self._place.set(epoch, 0)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
@@ -102,7 +117,7 @@ class LatentDataset(Dataset[Any]):
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
         if numbers.min() < 0 or numbers.max() >= len(self):
             raise IndexError(f"index out of range of {len(self)} samples")
-        return self._batches.samples(numbers, self.transform, self.target_transform)
+        return self._batches.samples(self._entries(numbers), self.transform, self.target_transform)
 
     @property
     def classes(self) -> list[str]:
@@ -138,4 +153,8 @@ class LatentDataset(Dataset[Any]):
         index = whole_number("index", index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} out of range of {len(self)} samples")
-        return self._reader.columns(index % len(self))
+        return self._reader.columns(int(self._entries(np.array([index % len(self)]))[0]))
+
+    def _entries(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What the reader calls samples in this epoch."""
+        return numbers if self._turns is None else self._turns.entries(numbers, self._place.epoch)

@@ -12,7 +12,7 @@ from torch import Tensor
 from walloc_data.codec import CodecConfig
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError, SourceError
-from walloc_data.signals import Cutting, Reader, Window, reader_for
+from walloc_data.signals import Box, Cutting, Reader, Viewing, Window, reader_for
 from walloc_data.sources import Split, open_source, samples_of, unread
 
 __all__ = ["Originals", "reader_of"]
@@ -42,7 +42,11 @@ class Originals:
         data, name = found
         if self._windows:  # of which seconds stand in a column too, with all of their digits
             data = Window(data, float(start if self._config.kind == "array" else fields["start"]), 0)
-        signal = self._reader.read(data, name)
+        if "box" in fields and "view" in fields and isinstance(self._reader, Viewing):
+            box = Box(*map(int, fields["box"]))
+            [signal] = self._reader.views(data, name, lambda *_: [box])
+        else:
+            signal = self._reader.read(data, name)
         x = self._config.in_units(self._config.to_float(torch.from_numpy(signal.values)[None]))[0]
         return x[:, : int(signal.fields["length"])] if "length" in signal.fields else x
 

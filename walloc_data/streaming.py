@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset
 from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
-from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
+from walloc_data.order import Cut, FilteredOrder, MixedOrder, Order, SplitOrder, ViewedOrder
 from walloc_data.read.batches import Batches
 from walloc_data.read.choice import Choice
 from walloc_data.read.frameworks import in_data_loader, refuse_second_dealing
@@ -40,9 +40,10 @@ class StreamingLatentDataset(IterableDataset[Any]):
     one another, from records in random order), `epoch_samples` (None: as many as there are; else the next epoch goes
     on where this one ended) and `lanes` (stretches that the epoch is cut into, an equal part of each step from each:
     of as many nodes, each then reads its own part of the data). In a mixture each dataset is walked through in its
-    own order by its share, over and over, so an epoch repeats the small and has a part of the large. Ranks and
-    workers only cut the order. `batch_size` is of one rank; ranks get equally many batches, and with `drop_last=False`
-    the last may be smaller, or larger by one. `rank` and `world_size`, unless given, are what
+    own order by its share, over and over, so an epoch repeats the small and has a part of the large. Where samples have
+    several views, each time through a dataset shows another one of each. Ranks and workers only cut the order.
+    `batch_size` is of one rank; ranks get equally many batches, and with `drop_last=False` the last may be smaller, or
+    larger by one. `rank` and `world_size`, unless given, are what
     torch.distributed says when an iteration starts, or else the environment of torchrun, Lightning, MPI or srun; ranks
     whose data or order differ are refused.
 
@@ -115,22 +116,28 @@ class StreamingLatentDataset(IterableDataset[Any]):
         self.split, self.codec = split, own
         self.classes = list(datasets[0].manifest.classes.get("label", []))
         reader = SplitReader(datasets, split, channels=channels, where=where, skip=on_damage == "skip")
-        orders: list[SplitOrder | FilteredOrder] = []
+        orders: list[Order] = []
         mixing: dict[str, Any] = {"seed": seed, "shuffle": shuffle, "window": window}
+        views = None
         for number, dataset in enumerate(datasets):
             mixing["seed"] = seed + number
+            order: Order
             if reader.selection is None:
-                shards = [shard.samples for shard in dataset.shards(split)]
-                orders.append(SplitOrder(shards, dataset.manifest.block, **mixing))
+                shards = [shard.samples // reader.views for shard in dataset.shards(split)]
+                order = SplitOrder(shards, dataset.manifest.block, **mixing)
             else:
-                orders.append(FilteredOrder(reader.selection.runs[number], **mixing))
+                order = FilteredOrder(reader.selection.runs[number], **mixing)
+            if reader.views > 1:
+                views = reader.turns(number, seed=seed + number)
+                order = ViewedOrder(order, views)
+            orders.append(order)
         order = orders[0] if weights is None else MixedOrder(orders, weights, seed=seed, shuffle=shuffle)
         length = epoch_samples or order.length
         cut = partial(_cut, batch_size, lanes, drop_last)
         grown = None
         if weights is None and where is None:
             manifest, shards_now = datasets[0].manifest, datasets[0].shards(split)
-            grown = Grown(manifest.fingerprint, manifest.block, shards_now, mixing, epoch_samples, cut)
+            grown = Grown(manifest.fingerprint, manifest.block, shards_now, mixing, epoch_samples, cut, views)
         ragged = any_ragged(datasets, decoded=choice.decoded)
         self._batches = Batches(reader, choice, ragged=ragged, buckets=buckets, skip=on_damage == "skip")
         step_batches = StepBatches(

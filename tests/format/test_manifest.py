@@ -62,8 +62,8 @@ def test_names_that_are_no_utf8_come_back(tmp_path):
 
 
 def test_a_later_version_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(FormatError, match=r"version 2; this walloc_data reads 1: upgrade"):
-        Manifest.read(edited(tmp_path, lambda content: content.update(version=2)))
+    with pytest.raises(FormatError, match=r"version 3; this walloc_data reads 1 and 2: upgrade"):
+        Manifest.read(edited(tmp_path, lambda content: content.update(version=3)))
 
 
 def test_what_a_later_writer_of_this_version_adds_is_ignored(tmp_path):

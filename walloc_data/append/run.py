@@ -100,7 +100,7 @@ def append_dataset(
         ) from error
     return Appended(
         manifest=manifest,
-        added=sum(shard.samples for shard in added),
+        added=sum(shard.samples for shard in added) // manifest.views,
         shards=len(added),
         there=append.new.there,
         seconds=time.perf_counter() - started,
@@ -179,7 +179,8 @@ class _Append:
         return [report.shard for report in kept]
 
     def _manifest(self, kept: Sequence[ShardReport], skipped: int) -> Manifest:
-        before, new = self.new.opened.manifest, summary_of(kept, 0)
+        before = self.new.opened.manifest
+        new = summary_of(kept, 0, before.views)
         splits = {
             split: [*before.splits.get(split, []), *(report.shard for report in kept if report.split == split)]
             for split in dict.fromkeys([*before.splits, *(report.split for report in kept)])

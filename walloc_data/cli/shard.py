@@ -45,6 +45,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="store figures of each sample as columns: PSNR in dB, bytes of its latents",
     )
     parser.add_argument(
+        "--views",
+        type=int,
+        default=1,
+        metavar="N",
+        help="store N random crops of each image, of which a reader shows another one each epoch",
+    )
+    parser.add_argument(
         "--coder",
         default="rans",
         metavar="NAME",
@@ -105,6 +112,7 @@ def run(arguments: argparse.Namespace) -> None:
         shuffle=not arguments.no_shuffle,
         seed=arguments.seed,
         limit=arguments.limit,
+        views=arguments.views,
         measure=() if arguments.measure is None else tuple(arguments.measure.split(",")),
         columns=None if arguments.columns is None else tuple(arguments.columns.split(",")),
     )
@@ -129,7 +137,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for note in result.notes[len(source.notes) :]:
         print(f"note: {note}", file=sys.stderr)
-    _conclude(output_at(arguments.out).url, result, arguments.codec, workers)
+    views = "" if options.views == 1 else f" of {options.views} views each"
+    _conclude(output_at(arguments.out).url, result, arguments.codec, workers, views)
 
 
 def _refuse_former(arguments: argparse.Namespace) -> None:
@@ -160,12 +169,12 @@ def _introduce(source: "Source", counts: Mapping[str, int], *, quiet: bool) -> N
         print(f"{source.name}: {splits} samples, {classes or 'no classes'}", file=sys.stderr)
 
 
-def _conclude(out: str, result: "Sharded", codec: str, workers: int | None) -> None:
+def _conclude(out: str, result: "Sharded", codec: str, workers: int | None, views: str) -> None:
     from walloc_data.format import readable_bytes, readable_psnr, readable_ratio
     from walloc_data.zoo import twice_as_coarse
 
     print(
-        f"{out}: {result.samples:,} samples, {result.skipped} skipped"
+        f"{out}: {result.samples:,} samples{views}, {result.skipped} skipped"
         + (" (see errors.jsonl)" if result.skipped else "")
     )
     print(

@@ -71,9 +71,10 @@ def dataset_card(
     parts = [
         _head(manifest, license, task, title if repo else None),
         f"# {_plain(title)}\n",
-        f"{manifest.summary.samples:,} samples{f' ({samples})' if samples else ''} as small integer latents of the "
-        f"WaLLoC codec `{manifest.codec}` (fingerprint `{manifest.fingerprint}`, coder `{manifest.coder}`), made with "
-        "walloc_data: encoded once, read by a training loop as they are, and decodable back to signals.\n",
+        f"{manifest.summary.samples:,} samples{f' ({samples})' if samples else ''}{_views(manifest)} as small integer "
+        f"latents of the WaLLoC codec `{manifest.codec}` (fingerprint `{manifest.fingerprint}`, coder "
+        f"`{manifest.coder}`), made with walloc_data: encoded once, read by a training loop as they are, and decodable "
+        "back to signals.\n",
     ]
     if picture is not None:
         parts.append(f"![decoded samples]({picture})\n")
@@ -141,6 +142,10 @@ def _measured(manifest: Manifest) -> str:
     if summary.skipped:
         rows.append(f"| samples that could not be read | {summary.skipped:,} |")
     return "\n".join(["| measured | |", "| --- | --- |", *rows, ""])
+
+
+def _views(manifest: Manifest) -> str:
+    return f", {manifest.views} views of each," if manifest.views > 1 else ""
 
 
 def _plain(text: str) -> str:

@@ -27,7 +27,7 @@ __all__ = [
 MANIFEST_FILE = "walloc.json"
 CODEC_FILE = "codec.safetensors"
 JOURNAL_FILE = ".walloc-journal.jsonl"  # of runs that write a dataset
-VERSION = 1
+VERSION, _VIEWED = 1, 2  # the second of datasets with views, which readers that know of none must not take for others
 _LAYOUTS = ("records", "samples")
 _NAME = re.compile(r"[^/\\\0\ud800-\udfff]+")  # of this folder alone, on whatever system
 _SHA256 = re.compile(r"[0-9a-f]*")
@@ -35,7 +35,8 @@ _SHA256 = re.compile(r"[0-9a-f]*")
 
 @dataclass(frozen=True, kw_only=True)
 class ShardInfo:
-    """One shard: file name of its tar, samples, records, bytes and sha256 of the tar, bytes of payloads in it.
+    """One shard: file name of its tar, samples (each view of one counts), records, bytes and sha256 of the tar, bytes
+    of payloads in it.
 
     `source` changes when a file it was made of does (empty: not known).
     """
@@ -104,9 +105,11 @@ class Manifest:
 
     `block` is the samples of every record but a shard's last, which may hold fewer; in the layout `samples`,
     of every run of records that is shuffled as one. A shard of more records than that has blocks that were too much
-    for one record, and its index says how many samples each record holds. `classes` are the names of classes by column
-    (a value is a place in the list), `columns` the type of each column: `int32`, `float32[4]`, `str`, `bytes` or
-    `json`, and of `latents`: `int8[12,32,32]`, or `json` where shapes differ (datasets of version 0.1 do not say).
+    for one record, and its index says how many samples each record holds. With `views`, every sample is stored as many
+    times: a run of `block` samples is as many records in a row, one for each view. `classes` are the names of classes
+    by column (a value is a place in the list), `columns` the type of each column: `int32`, `float32[4]`, `str`,
+    `bytes` or `json`, and of `latents`: `int8[12,32,32]`, or `json` where shapes differ (datasets of version 0.1 do not
+    say).
     `plan` identifies what was asked for (source, options), so that a second run knows its own. `lineage` is what was
     done since the source was read, oldest first: a `verb`, its `options`, and the datasets it was done to (`of`).
     `statistics` are numbers by channel: `mean` and `std` of all latents as they are stored, `bits` a latent of some.
@@ -127,6 +130,7 @@ class Manifest:
     summary: Summary = Summary()
     lineage: list[dict[str, Any]] = field(default_factory=list)
     statistics: dict[str, list[float]] = field(default_factory=dict)
+    views: int = 1
     sealed: bool = False
 
     def __post_init__(self) -> None:
@@ -152,7 +156,11 @@ class Manifest:
             raise FormatError("a split has a name that none of its files can begin with")
         if not isinstance(self.block, int) or self.block < 1:
             raise FormatError(f"block {self.block!r} is not a number of samples")
+        if not isinstance(self.views, int) or self.views < 1:
+            raise FormatError(f"views {self.views!r} is not a number of views a sample")
         for shard in (shard for shards in self.splits.values() for shard in shards):
+            if shard.samples % self.views:
+                raise FormatError(f"{shard.name}: {shard.samples} samples are not {self.views} views of each")
             fewest = shard.samples if self.layout == "samples" else -(-shard.samples // self.block)
             if not fewest <= shard.records <= shard.samples:
                 raise FormatError(f"{shard.name}: {shard.samples} samples in {shard.records} records of {self.block}")
@@ -174,18 +182,20 @@ class Manifest:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def samples(self, split: str) -> int:
-        """Samples of a split."""
-        return sum(shard.samples for shard in self.splits[split])
+        """Samples of a split, however many views of each there are."""
+        return sum(shard.samples for shard in self.splits[split]) // self.views
 
     def write(self, folder: Path) -> None:
         """Write `walloc.json` in a folder, whole or not at all."""
-        content = {"format": "walloc", "version": VERSION, **asdict(self)}
+        content = {"format": "walloc", "version": VERSION if self.views == 1 else _VIEWED, **asdict(self)}
         del content["sealed"]
         if self.classes.keys() <= {"label"}:  # as version 0.1 has it
             content["classes"] = self.classes.get("label")
         for name in ("columns", "lineage", "statistics"):
             if not content[name]:
                 del content[name]
+        if self.views == 1:
+            del content["views"]
         for shard in (shard for shards in content["splits"].values() for shard in shards if not shard["source"]):
             del shard["source"]
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -213,9 +223,10 @@ class Manifest:
         if not isinstance(content, dict) or content.pop("format", None) != "walloc":
             raise FormatError(f"{where}: not the manifest of a walloc dataset")
         version = content.pop("version", None)
-        if version != VERSION:
+        if version not in (VERSION, _VIEWED):
             raise FormatError(
-                f"{where}: format version {version}; this walloc_data reads {VERSION}: upgrade walloc_data"
+                f"{where}: format version {version}; this walloc_data reads {VERSION} and {_VIEWED}: upgrade "
+                "walloc_data"
             )
         try:
             splits = {name: [ShardInfo.of(shard) for shard in shards] for name, shards in content.pop("splits").items()}
@@ -223,9 +234,12 @@ class Manifest:
             classes = content.pop("classes", None) or {}
             classes = {"label": classes} if isinstance(classes, list) else dict(classes)
             content["sealed"] = "checksum" in content
-            return cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
+            found = cls(splits=splits, summary=summary, classes=classes, **_known(cls, content))
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise FormatError(f"{where}: damaged ({error})") from error
+        if (version == _VIEWED) != (found.views > 1):
+            raise FormatError(f"{where}: damaged (version {version} with {found.views} views of a sample)")
+        return found
 
 
 def no_manifest(folder: Path) -> str:

@@ -3,5 +3,6 @@
 from walloc_data.order.cut import Cut
 from walloc_data.order.endless import MixedOrder, SplitOrder
 from walloc_data.order.filtered import FilteredOrder
+from walloc_data.order.views import Order, ViewedOrder, Views
 
-__all__ = ["Cut", "FilteredOrder", "MixedOrder", "SplitOrder"]
+__all__ = ["Cut", "FilteredOrder", "MixedOrder", "Order", "SplitOrder", "ViewedOrder", "Views"]

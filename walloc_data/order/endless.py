@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from walloc_data.errors import DatasetError
 from walloc_data.numbers import whole_number
-from walloc_data.order.filtered import FilteredOrder
 from walloc_data.order.permutation import Permutation, scramble
+from walloc_data.order.views import Order
 from walloc_data.order.windows import WindowedOrder
 
 __all__ = ["MixedOrder", "SplitOrder"]
@@ -82,7 +82,7 @@ class MixedOrder:
 
     def __init__(
         self,
-        orders: "Sequence[SplitOrder | FilteredOrder]",
+        orders: Sequence[Order],
         weights: Sequence[float],
         *,
         seed: int,
@@ -95,8 +95,13 @@ class MixedOrder:
         self.shares = np.diff(edges)
         if self.shares.min() < 1:
             raise DatasetError(f"weights {list(weights)}: the smallest is below 1 of {_BLOCK} samples")
-        self._first = np.cumsum([0, *(order.length for order in orders)])
-        self.length = int(self._first[-1])
+        self._first = np.cumsum([0, *(order.entries for order in orders)])
+        self.length = sum(order.length for order in orders)
+
+    @property
+    def entries(self) -> int:
+        """Numbers are below it."""
+        return int(self._first[-1])
 
     def samples(self, start: int, stop: int) -> NDArray[np.int64]:
         """Numbers of the samples at places from `start` to before `stop` of the list, int64."""

@@ -35,6 +35,11 @@ class WindowedOrder(ABC):
         self._epoch = lru_cache(maxsize=2)(self._permuted)
         self._mixed = lru_cache(maxsize=4)(self._shuffled)
 
+    @property
+    def entries(self) -> int:
+        """Numbers are below it."""
+        return self.length
+
     def samples(self, start: int, stop: int) -> NDArray[np.int64]:
         """Numbers of the samples at places from `start` to before `stop` of the list, int64."""
         parts = [np.zeros(0, np.int64)]

@@ -54,7 +54,7 @@ class Batches:
             self._expect(reader.types)
 
     def read(self, numbers: NDArray[np.int64], empty: Empty = new_array) -> Samples:
-        """What a batch of samples, int64 `[B]`, is made of: any thread may do it.
+        """What a batch of samples, by their entries, int64 `[B]`, is made of: any thread may do it.
 
         Where all of it is damaged and skipped, samples that come later in the split stand in, so that no rank lacks a
         step. Raises `FormatError` for damage that is not skipped, `DatasetError` for a column there is not.
@@ -63,9 +63,9 @@ class Batches:
         found = self._read(numbers, empty)
         if len(found.damaged) < len(numbers):
             return found
-        best, later = found, 1
+        best, later, views = found, 1, self.reader.views
         while best.damaged and later < len(self.reader):
-            instead = self._read((numbers + later) % len(self.reader), new_array)
+            instead = self._read((numbers + later * views) % (len(self.reader) * views), new_array)
             best, later = min(best, instead, key=lambda one: len(one.damaged)), 2 * later
         if len(best.damaged) == len(numbers):
             raise DatasetError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walloc_data.format import ShardInfo
-from walloc_data.order import Cut, SplitOrder
+from walloc_data.order import Cut, Order, SplitOrder, ViewedOrder, Views
 
 __all__ = ["Grown", "split_text"]
 
@@ -31,6 +31,7 @@ class Grown:
     mixing: Mapping[str, Any]
     epoch_samples: int | None
     cut: Callable[[int, int], Cut]
+    views: Views | None = None
 
     def find(self, digest: str) -> int:
         """How many of the first shards, but not all, have a digest; 0 where none have."""
@@ -42,9 +43,10 @@ class Grown:
                 return number
         return 0
 
-    def order(self, shards: int) -> SplitOrder:
+    def order(self, shards: int) -> Order:
         """The order of the first shards."""
-        return SplitOrder([shard.samples for shard in self.shards[:shards]], self.block, **self.mixing)
+        order = SplitOrder(self._samples(shards), self.block, **self.mixing)
+        return order if self.views is None else ViewedOrder(order, self.views)
 
     def identity(self, shards: int) -> dict[str, Any]:
         """What a state says of the first shards."""
@@ -53,4 +55,8 @@ class Grown:
 
     def length(self, shards: int) -> int:
         """Samples of an epoch."""
-        return self.epoch_samples or sum(shard.samples for shard in self.shards[:shards])
+        return self.epoch_samples or sum(self._samples(shards))
+
+    def _samples(self, shards: int) -> list[int]:
+        count = 1 if self.views is None else self.views.count
+        return [shard.samples // count for shard in self.shards[:shards]]

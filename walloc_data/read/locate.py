@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from walloc_data.order import Views
+
 __all__ = ["Group", "Places"]
 
 
@@ -24,6 +26,9 @@ class Places:
     `shards` are the samples of each shard of each source, `blocks` the samples that a source's records hold (but a
     shard's last). Where a shard has other than so many `records`, `counts` says how many samples each of them holds.
     `first` is the number of each shard's first sample, and at its end of all samples.
+
+    Of `views`, each counts as a sample here, and has another number as an entry: all views of a sample follow one
+    another among entries, while shards have them run by run of `runs` samples (see `Manifest`).
     """
 
     def __init__(
@@ -32,6 +37,9 @@ class Places:
         blocks: Sequence[int],
         records: Sequence[Sequence[int]],
         counts_of: Callable[[int], NDArray[np.int64]],
+        *,
+        runs: Sequence[int],
+        views: int = 1,
     ) -> None:
         counts = [len(of_source) for of_source in shards]
         self.first = np.cumsum([0, *(samples for of_source in shards for samples in of_source)], dtype=np.int64)
@@ -40,8 +48,12 @@ class Places:
         self._base = np.cumsum([0, *counts])
         found = np.array([number for of_source in records for number in of_source], np.int64)
         self._uneven = found != -(-np.diff(self.first) // self.block)
+        if views > 1:  # each of which ends in a record of its own
+            self._uneven |= np.diff(self.first) // views % self.block != 0
         self._any_uneven = bool(self._uneven.any())
         self._counts_of = counts_of
+        self.views, self._lengths = views, np.asarray(runs, np.int64)
+        self.first_sample = self.first // views
 
     def __len__(self) -> int:
         return int(self.first[-1])
@@ -64,14 +76,34 @@ class Places:
         block, of_shard = int(self.block[shard]), int(self.first[shard + 1] - self.first[shard])
         return min(block, of_shard - number * block)
 
-    def runs(self, numbers: NDArray[np.int64], lengths: Sequence[int]) -> list[NDArray[np.int64]]:
-        """How many of some samples, given in order, lie in each run of so many samples that has any, by source."""
-        shards = np.searchsorted(self.first, numbers, side="right") - 1
+    def runs(self, samples: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """How many of some samples, given in order, lie in each run that has any, by source."""
+        shards = np.searchsorted(self.first_sample, samples, side="right") - 1
         sources = self._source[shards]
-        runs = (numbers - self.first[shards]) // np.asarray(lengths, np.int64)[sources]
+        runs = (samples - self.first_sample[shards]) // self._lengths[sources]
         edges = np.flatnonzero(np.diff(shards, prepend=-1) | np.diff(runs, prepend=-1))
-        counts = np.diff(edges, append=len(numbers))
-        return [counts[sources[edges] == source] for source in range(len(lengths))]
+        counts = np.diff(edges, append=len(samples))
+        return [counts[sources[edges] == source] for source in range(len(self._lengths))]
+
+    def stored(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where some entries are in the order of what is stored."""
+        if self.views == 1:
+            return entries
+        shards = np.searchsorted(self.first, entries, side="right") - 1
+        length = self._lengths[self._source[shards]]
+        inside, view = np.divmod(entries - self.first[shards], self.views)
+        run, slot = np.divmod(inside, length)
+        here = np.minimum(length, np.diff(self.first_sample)[shards] - run * length)
+        found: NDArray[np.int64] = self.first[shards] + run * length * self.views + view * here + slot
+        return found
+
+    def turns(self, source: int, seed: int, chosen: NDArray[np.int64] | None) -> Views:
+        """Which views samples of a source show when; of all samples `chosen`, where some are."""
+        base, end = self._base[source : source + 2].tolist()
+        edges = self.first_sample[base : end + 1]
+        if chosen is not None:
+            chosen = chosen[(edges[0] <= chosen) & (chosen < edges[-1])] - edges[0]
+        return Views(self.views, np.diff(edges), int(self._lengths[source]), seed=seed, chosen=chosen)
 
     def groups(self, indices: NDArray[np.int64]) -> Iterator[Group]:
         """Samples by their records."""

@@ -119,7 +119,18 @@ class Records:
         self._sources = [_Source.of(dataset, split) for dataset in datasets]
         shards = [[shard.samples for shard in source.files.shards] for source in self._sources]
         records = [[shard.records for shard in source.files.shards] for source in self._sources]
-        self.places = Places(shards, [source.block for source in self._sources], records, self._counts)
+        each = {dataset.manifest.views for dataset in datasets}
+        if len(each) > 1:
+            views = ", ".join(f"{dataset.storage.url} has {dataset.manifest.views}" for dataset in datasets)
+            raise DatasetError(f"their samples have different numbers of views ({views}): only like goes with like")
+        self.places = Places(
+            shards,
+            [source.block for source in self._sources],
+            records,
+            self._counts,
+            runs=[source.block * source.files.per_run for source in self._sources],
+            views=each.pop(),
+        )
         self.any_remote = any(source.files.remote for source in self._sources)
         self._kept: Recent[tuple[int, int], OpenedRecord] = Recent(_PARSED)  # without the bytes of any
 
@@ -222,7 +233,7 @@ class Records:
 
     def runs(self, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """How many of some samples, given in order, lie in each run that has any, by dataset: see `RecordFiles`."""
-        return self.places.runs(numbers, [source.block * source.files.per_run for source in self._sources])
+        return self.places.runs(numbers)
 
     def remote(self, shard: int) -> bool:
         """Whether a shard has to be fetched."""

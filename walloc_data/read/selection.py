@@ -40,7 +40,7 @@ def select(
     skip: bool = False,
     none: bool = False,
 ) -> Selection:
-    """The samples of which `where` holds, of the records of some datasets.
+    """The samples of which `where` holds, of the records of some datasets; where they have views, of every view.
 
     Reads the header and the columns of every record once: of large remote ones by two small requests each, many at a
     time, which the disk cache keeps. With `skip`, records whose columns are damaged are left out. Raises `DatasetError`
@@ -69,6 +69,9 @@ def select(
             f"where={wanted.said!r}: no column {', '.join(sorted(missing))}: there are {', '.join(sorted(there))}"
         )
     mask = np.concatenate(masks)
+    if records.places.views > 1:  # of a sample that is kept, every view is given
+        entries = mask[records.places.stored(np.arange(len(mask)))].reshape(-1, records.places.views)
+        mask = np.asarray(entries.all(1))
     numbers = np.flatnonzero(mask)
     runs = records.runs(numbers)
     for dataset, kept in zip(datasets, runs, strict=True):

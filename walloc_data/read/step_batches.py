@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
-from walloc_data.order import Cut, FilteredOrder, MixedOrder, SplitOrder
+from walloc_data.order import Cut, Order
 from walloc_data.read.ahead import Ahead
 from walloc_data.read.batches import Batches
 from walloc_data.read.grown import Grown
@@ -46,7 +46,7 @@ class StepBatches:
 
     def __init__(
         self,
-        order: SplitOrder | FilteredOrder | MixedOrder,
+        order: Order,
         cut: Callable[[int], Cut],
         batches: Batches,
         *,
@@ -83,7 +83,7 @@ class StepBatches:
             return self._cut(world)
         return self.grown.cut(self.grown.length(shards), world)
 
-    def _ordered(self, shards: int) -> SplitOrder | FilteredOrder | MixedOrder:
+    def _ordered(self, shards: int) -> Order:
         return self.order if self.grown is None or not shards else self.grown.order(shards)
 
     def get(self, step: Step, wanted: Callable[[int], bool], empty: Empty = new_array) -> Any:
@@ -102,7 +102,7 @@ class StepBatches:
         return self._finished(step, self._ahead[1].get(step.done, following))
 
     def numbers(self, step: Step) -> NDArray[np.int64]:
-        """Samples of a step, numbered as in `LatentDataset`, int64."""
+        """Samples of a step, numbered as in `LatentDataset`, int64; of such with views, their entries."""
         cut, order = self.cut(step.world, step.shards), self._order_of(step.shards)
         offset = step.epoch * cut.length
         spans = cut.spans(step.done, step.rank)

@@ -50,8 +50,9 @@ def describe_dataset(root: str | os.PathLike[str], *, storage: StorageOptions | 
         f"latents saturated; {summary.skipped} samples skipped",
     ]
     lines += map(step_of, manifest.lineage)
+    views = f" of {manifest.views} views each" if manifest.views > 1 else ""
     for split, of_split in manifest.splits.items():
-        lines.append(f"split   {split}: {manifest.samples(split):,} samples in {len(of_split)} shards")
+        lines.append(f"split   {split}: {manifest.samples(split):,} samples{views} in {len(of_split)} shards")
     lines += _classes(opened)
     lines += [f"  {share / total:7.2%}  {readable_bytes(share):>9}  {name}" for name, share in parts.items()]
     lines += [*_figures(opened, drawn), *_statistics(manifest.statistics)]

@@ -97,7 +97,7 @@ def small_picture(folder: Path) -> bytes | None:
     manifest = Manifest.read(folder)
     dataset = LatentDataset(folder, next(iter(manifest.splits)), decode="signal")
     config, summary = dataset.codec.config, manifest.summary
-    positions = summary.latents / max(1, summary.samples) / dataset.codec.channels
+    positions = summary.latents / max(1, summary.samples * manifest.views) / dataset.codec.channels
     if positions * config.packet_channels > _MOST_VALUES:
         return None
     sheet, _ = contact_sheet(dataset, count=SHOWN[drawn_as(config)], side=_SMALL_SIDE)

@@ -113,7 +113,7 @@ class Rewriting:
         tasks: list[ShardTask] = []
         for split, stored in self.splits.items():
             if self.kept is None and self.changes.shard_samples is None:
-                edges = stored.reader.places.first.tolist()
+                edges = stored.reader.places.first_sample.tolist()
                 shards = [shard for one in self.datasets for shard in one.manifest.splits.get(split, [])]
                 chosen: list[Sequence[int]] = [range(*edge) for edge in pairwise(edges)]
                 names = [Path(shard.name).stem for shard in shards] if len(self.datasets) == 1 else []
@@ -186,7 +186,7 @@ class Rewriting:
         """The manifest of what is made."""
         kept = [report for report in reports if report.shard.samples]
         of = [one.manifest for one in self.datasets]
-        summary, whole = summary_of(kept, 0), self.kept is None
+        summary, whole = summary_of(kept, 0, self.first.views), self.kept is None
         return Manifest(
             codec=self.codec.name,
             fingerprint=self.codec.fingerprint,
@@ -207,6 +207,7 @@ class Rewriting:
             ),
             lineage=self.lineage,
             statistics=statistics_of(kept),
+            views=self.first.views,
             sealed=True,
         )
 
@@ -239,7 +240,7 @@ class Rewriting:
 
         def read() -> Iterator[NDArray[np.int8]]:
             for split, number in samples:
-                [(latents, _)] = self.splits[split].samples([number])
+                latents, _ = next(self.splits[split].samples([number]))
                 yield coarser(latents[: self.codec.channels], self.changes.coarser)
 
         return enough(read(), count)

@@ -114,6 +114,7 @@ def _write(
             fingerprint=plan.codec.fingerprint,
             layout=plan.layout,
             block=plan.block,
+            views=plan.first.views,
             channels=plan.codec.channels,
             times=plan.changes.coarser,
             without=plan.without(),

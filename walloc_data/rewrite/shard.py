@@ -30,26 +30,28 @@ class Stored:
     renumbered: Sequence[Mapping[str, Sequence[int]]]
 
     def samples(self, numbers: Sequence[int]) -> Iterator[tuple[NDArray[np.int8], dict[str, Any]]]:
-        """Latents int8 `[c, *space]`, held against their CRC, and rows with every column as it is stored.
+        """Latents int8 `[c, *space]`, held against their CRC, and rows with every column as it is stored; of a sample
+        with several views all of them.
 
         Raises an error that names shard, record and sample where something is damaged.
         """
-        done, most = 0, 1
+        done, most, views = 0, 1, np.arange(self.reader.views)
         while done < len(numbers):
             some = np.asarray(numbers[done : (done // most + 1) * most], np.int64)  # by whole records, where it can be
-            latents = self.reader.read(some, ()).latents
-            yield from zip(latents, self._rows(some), strict=True)
+            entries = (some[:, None] * len(views) + views).ravel()
+            latents = self.reader.read(entries, ()).latents
+            yield from zip(latents, self._rows(self.reader.places.stored(entries)), strict=True)
             done += len(some)
             most = max(1, min(_AT_ONCE, _LATENTS // max(1, *(one.size for one in latents))))
 
-    def _rows(self, numbers: NDArray[np.int64]) -> list[dict[str, Any]]:
+    def _rows(self, stored: NDArray[np.int64]) -> list[dict[str, Any]]:
         rows: dict[int, dict[str, Any]] = {}
-        for group in self.reader.places.groups(numbers):
+        for group in self.reader.places.groups(stored):
             columns = self.reader.records.reading(group.shard, group.number, _all_columns)
             now = self.renumbered[self.reader.places.at(group.shard)[0]]
             for place, slot in zip(group.places.tolist(), group.slots.tolist(), strict=True):
                 rows[place] = renumbered({name: column[slot] for name, column in columns.items()}, now)
-        return [rows[place] for place in range(len(numbers))]
+        return [rows[place] for place in range(len(stored))]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Recoding:
     fingerprint: str
     layout: str
     block: int
+    views: int
     channels: int
     times: float
     without: frozenset[str]
@@ -81,10 +84,11 @@ def rewrite_shard(job: Recoding, out: Path, task: ShardTask, tick: Callable[[int
     report = empty_report(task)
 
     def samples() -> Iterator[tuple[NDArray[np.int8], dict[str, Any]]]:
-        for latents, row in job.splits[task.split].samples(task.indices):
+        for done, (latents, row) in enumerate(job.splits[task.split].samples(task.indices), 1):
             kept = {name: value for name, value in row.items() if name not in job.without}
             yield coarser(latents[: job.channels], job.times), kept
-            tick(1)
+            if done % job.views == 0:
+                tick(1)
 
     pack_shard(
         report,
@@ -94,6 +98,7 @@ def rewrite_shard(job: Recoding, out: Path, task: ShardTask, tick: Callable[[int
         fingerprint=job.fingerprint,
         layout=job.layout,
         block=job.block,
+        views=job.views,
         sizes=job.sizes,
     )
     report.shard = replace(report.shard, source=job.stamps.get(task.name, ""))

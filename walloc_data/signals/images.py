@@ -1,10 +1,13 @@
 """Images: whatever Pillow reads, as uint8 arrays."""
 
 import io
+import math
 import operator
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +15,18 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from walloc_data.errors import SampleError, SourceError
+from walloc_data.signals.crops import Box
 from walloc_data.signals.framing import Framing
 from walloc_data.signals.image_colors import to_srgb
 from walloc_data.signals.image_formats import image_formats, image_suffixes, most_pixels
 from walloc_data.signals.image_modes import flatten, settle
+from walloc_data.signals.image_parts import squares
 from walloc_data.signals.image_repair import repaired
 from walloc_data.signals.signal import Signal
 
 __all__ = ["ImageReader"]
 
+_Make: TypeAlias = Callable[[Image.Image, bytes], Any]
 _COLORS = ("srgb", "stored")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -87,10 +93,20 @@ class ImageReader:
         Pillow's images are taken too, and arrays `[H, W]`, `[H, W, C]` or `[C, H, W]` of uint8, or of floats in 0 to 1.
         Raises `SampleError` with the reason where `data` holds no image.
         """
+        signal: Signal = self._made(data, name, self._convert)
+        return signal
+
+    def views(self, data: Any, name: str, boxes: Callable[[int, int], Sequence[Box]]) -> list[Signal]:
+        """Parts of the image, each brought to `size` x `size`: see `Viewing`. Boxes are of the upright image."""
+        signals: list[Signal] = self._made(data, name, partial(self._convert_parts, boxes))
+        return signals
+
+    def _made(self, data: Any, name: str, make: _Make) -> Any:
+        """What `make` makes of an image that is open. Raises `SampleError`."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow warns of large images, odd EXIF and palettes; all are handled
-                return self._read_file(data) if isinstance(data, bytes) else self._convert(_image(data), b"")
+                return self._read_file(data, make) if isinstance(data, bytes) else make(_image(data), b"")
         except SampleError as error:
             raise SampleError(f"{name}: {error}") from error
         except UnidentifiedImageError as error:
@@ -102,36 +118,62 @@ class ImageReader:
         except Exception as error:  # plug-ins may raise anything on a damaged file; one sample must not end a run
             raise SampleError(f"{name}: {type(error).__name__}: {error}") from error
 
-    def _read_file(self, data: bytes) -> Signal:
+    def _read_file(self, data: bytes, make: _Make) -> Any:
         try:
-            return self._open(data)
+            return self._open(data, make)
         except (SampleError, MemoryError):
             raise
         except Exception:
             for whole in repaired(data):
                 try:
-                    return self._open(whole)
+                    return self._open(whole, make)
                 except (SampleError, MemoryError):
                     raise
                 except Exception:
                     continue
             raise
 
-    def _open(self, data: bytes) -> Signal:
+    def _open(self, data: bytes, make: _Make) -> Any:
         try:
             with Image.open(io.BytesIO(data), formats=image_formats()) as image:
-                return self._convert(image, data)
+                return make(image, data)
         except Image.DecompressionBombError:
             with most_pixels(self.max_pixels), Image.open(io.BytesIO(data), formats=image_formats()) as image:
-                return self._convert(image, data)
+                return make(image, data)
 
-    def _convert(self, image: Image.Image, data: bytes) -> Signal:
+    def _measured(self, image: Image.Image) -> tuple[int, int, Image.Transpose | None]:
+        """Width and height as it is stored, and what turns it upright. Raises `SampleError` where it is too large."""
         width, height = _stored_size(image)
         if width * height > self.max_pixels:
             raise SampleError(f"{width} x {height} pixels are more than the limit of {self.max_pixels}")
         if image.format == "PNG":
             image.load()  # its EXIF may follow the picture, whose faults must not pass for faults of the EXIF
-        turn = _orientation(image)
+        return width, height, _orientation(image)
+
+    def _convert_parts(
+        self, boxes: Callable[[int, int], Sequence[Box]], image: Image.Image, data: bytes
+    ) -> list[Signal]:
+        width, height, turn = self._measured(image)
+        size, upright = self.size, (height, width) if turn in _TURNED_ASIDE else (width, height)
+        if size is None:
+            raise SampleError("parts of pictures are brought to one size, and none is given: size=256")
+        chosen = boxes(*upright)
+        shrink = _DRAFT_GAP * size / min(min(box.width, box.height) for box in chosen)
+        convert = to_srgb(image) if self.color == "srgb" else None
+        if shrink < 1:
+            image.draft(image.mode, (math.ceil(width * shrink), math.ceil(height * shrink)))
+        flat = flatten(settle(image, data))
+        flat = self._in_channels(flat if convert is None else convert(flat))
+        if turn is not None:
+            flat = flat.transpose(turn)
+        same = {"size": (size, size), "original_size": upright[::-1]}
+        return [
+            Signal(self._planes(part), {**same, "view": np.int32(number), "box": np.array(box, np.int32)})
+            for number, (box, part) in enumerate(zip(chosen, squares(flat, chosen, upright, size), strict=True))
+        ]
+
+    def _convert(self, image: Image.Image, data: bytes) -> Signal:
+        width, height, turn = self._measured(image)
         size = Framing(self.size, self.resize, self.crop).resized(width, height)
         if self.crop == "none" and size[0] * size[1] > self.max_pixels:
             raise SampleError(f"{size[0]} x {size[1]} pixels once resized: more than the limit of {self.max_pixels}")
@@ -149,10 +191,13 @@ class ImageReader:
             flat = self._in_channels(convert(flat))
         if turn is not None:
             flat = flat.transpose(turn)
-        rows = np.frombuffer(flat.tobytes("raw", "L" if self.channels == 1 else "RGB;L"), np.uint8)
-        pixels = rows.reshape(flat.height, self.channels, flat.width).transpose(1, 0, 2).copy()
+        pixels = self._planes(flat)
         upright = (width, height) if turn in _TURNED_ASIDE else (height, width)
         return Signal(pixels, {"size": pixels.shape[1:], "original_size": upright})
+
+    def _planes(self, flat: Image.Image) -> NDArray[np.uint8]:
+        rows = np.frombuffer(flat.tobytes("raw", "L" if self.channels == 1 else "RGB;L"), np.uint8)
+        return np.array(rows.reshape(flat.height, self.channels, flat.width).transpose(1, 0, 2), order="C")
 
     def _in_channels(self, flat: Image.Image) -> Image.Image:
         mode = "L" if self.channels == 1 else "RGB"

@@ -1,5 +1,6 @@
 """A signal, and what reads one."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.errors import SampleError
+from walloc_data.signals.crops import Box
 
-__all__ = ["CodecLike", "Cutting", "Reader", "Signal", "Window"]
+__all__ = ["CodecLike", "Cutting", "Reader", "Signal", "Viewing", "Window"]
 
 _DTYPES = frozenset(map(np.dtype, (np.uint8, np.int16, np.uint16, np.float32)))
 
@@ -70,6 +72,15 @@ class Reader(Protocol):
 
     def config(self) -> dict[str, Any]:
         """Its options, as the manifest holds them: what differs from the defaults, so that later ones change none."""
+
+
+@runtime_checkable
+class Viewing(Protocol):
+    """A reader that also gives parts of a signal, each brought to one size."""
+
+    def views(self, data: Any, name: str, boxes: Callable[[int, int], Sequence[Box]]) -> list[Signal]:
+        """A signal for each of the `boxes` that a picture of a width and a height has: its number is the field `view`,
+        the box the field `box`. Raises as `Reader.read`."""
 
 
 class Window(NamedTuple):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from walloc_data.codec import LATENT_MAX, Codec
 from walloc_data.entropy import Coder
-from walloc_data.errors import DatasetError, SampleError, SourceError
+from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import ShardInfo, ShardWriter
 from walloc_data.signals import Reader, Signal
 from walloc_data.sources import Raw, Split
@@ -24,7 +24,8 @@ from walloc_data.storage.work import Work
 from walloc_data.write.measure import Moments, measured_psnr
 from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
-from walloc_data.write.rows import renamed, row_of
+from walloc_data.write.rows import renamed
+from walloc_data.write.samples import Rows, read_sample
 
 __all__ = [
     "Job",
@@ -33,13 +34,11 @@ __all__ = [
     "empty_report",
     "encode_signals",
     "pack_shard",
-    "read_sample",
     "stamp_of",
     "write_shard",
 ]
 
 
-_Group: TypeAlias = list[tuple[dict[str, Any], Signal]]
 _Latents: TypeAlias = list[NDArray[np.int8]]
 _AHEAD, _SMALL = 4, 1 << 22  # groups that may wait for the thread that encodes, and bytes of one of those
 _CODED, _CODED_LATENTS = 32, 1 << 18  # the first of a shard, whose bits are told apart by channel
@@ -115,6 +114,7 @@ def write_shard(job: Job, out: Path, task: ShardTask, tick: Callable[[int], None
         fingerprint=job.codec.fingerprint,
         layout=options.layout,
         block=options.block,
+        views=options.views,
         sizes="bytes" in options.measure,
     )
     report.shard = replace(report.shard, source=stamp)
@@ -136,17 +136,25 @@ def pack_shard(
     fingerprint: str,
     layout: str,
     block: int,
+    views: int = 1,
     sizes: bool = False,
 ) -> None:
-    """Write latents int8 `[c, *space]` and rows to the shard of a report, as they come, and note what it is, and what
-    was counted of its latents. With `sizes`, the column `bytes` is the payload of each sample. No samples make no
-    shard. Raises `DatasetError` where it cannot be written.
+    """Write latents int8 `[c, *space]` and rows to the shard of a report, as they come, all `views` of a sample behind
+    one another, and note what it is, and what was counted of its latents. With `sizes`, the column `bytes` is the
+    payload of each sample. No samples make no shard. Raises `DatasetError` where it cannot be written.
     """
     path = out / report.shard.name
     try:
         with ShardWriter(path) as writer:
             packer = Packer(
-                writer, path.stem, coder=coder, fingerprint=fingerprint, layout=layout, block=block, sizes=sizes
+                writer,
+                path.stem,
+                coder=coder,
+                fingerprint=fingerprint,
+                layout=layout,
+                block=block,
+                views=views,
+                sizes=sizes,
             )
             moments, first = Moments(), list[NDArray[np.int8]]()
             for latents, row in samples:
@@ -193,11 +201,11 @@ def encode_signals(codec: Codec, signals: Sequence[Signal]) -> list[NDArray[np.i
     return [codec.encode(value[None])[0].numpy() for value in values]
 
 
-def ahead(encode: Callable[[_Group], _Latents], groups: Iterable[_Group]) -> Iterator[tuple[_Group, _Latents]]:
+def ahead(encode: Callable[[Rows], _Latents], groups: Iterable[Rows]) -> Iterator[tuple[Rows, _Latents]]:
     """Groups with their latents, which a thread makes, one group after the other, while the next are read, which takes
     as long; sources, which may not like it, are not read in another thread. Large signals are not gathered."""
     with Work(1, "walloc-encode") as work:
-        coming = deque[tuple[_Group, Future[_Latents]]]()
+        coming = deque[tuple[Rows, Future[_Latents]]]()
         for group in groups:
             coming.append((group, work.submit(partial(encode, group))))
             small = sum(signal.values.nbytes for _, signal in group) < _SMALL
@@ -208,7 +216,7 @@ def ahead(encode: Callable[[_Group], _Latents], groups: Iterable[_Group]) -> Ite
             yield earlier, work.result(latents)
 
 
-def _latents(job: Job, report: ShardReport, group: _Group) -> _Latents:
+def _latents(job: Job, report: ShardReport, group: Rows) -> _Latents:
     """Of a group, some of which may be measured."""
     found = encode_signals(job.codec, [signal for _, signal in group])
     for (row, signal), latents in zip(group, found, strict=True):
@@ -216,63 +224,43 @@ def _latents(job: Job, report: ShardReport, group: _Group) -> _Latents:
     return found
 
 
-def _groups(job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int], None]) -> Iterator[_Group]:
+def _groups(job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int], None]) -> Iterator[Rows]:
     """Rows and signals of the samples that can be read, as many at a time as are encoded at once.
 
     Those of a group are of one shape, dtype and record. What is in a group thus depends on the task alone, and a worker
     holds no more signals than a few groups, of large ones two.
     """
-    group: _Group = []
+    group: Rows = []
     read = 0
     for index in task.indices:
-        found = _read(job, job.splits[task.split], index, report)
+        views = _read(job, job.splits[task.split], index, report)
         tick(1)
-        if found is None:
-            continue
-        values = found[1].values
-        if group and (values.shape, values.dtype) != (group[0][1].values.shape, group[0][1].values.dtype):
-            yield group
-            group = []
-        group.append(found)
-        read += 1
-        if len(group) >= job.codec.at_once(values.shape) or read % job.options.block == 0:
-            yield group
-            group = []
+        for view in views:
+            values = view[1].values
+            if group and (values.shape, values.dtype) != (group[0][1].values.shape, group[0][1].values.dtype):
+                yield group
+                group = []
+            group.append(view)
+            read += 1
+            if len(group) >= job.codec.at_once(values.shape) or read % (job.options.block * len(views)) == 0:
+                yield group
+                group = []
     if group:
         yield group
 
 
-def read_sample(split: Split, index: int, reader: Reader, options: Options) -> tuple[Raw, Signal, dict[str, Any]]:
-    """A sample as it was read, its signal, and its row: its key, what the reader says, the fields that are kept, and
-    None for each figure that is measured later.
-
-    Raises `SampleError` where its content cannot be decoded, and `SourceError` for what the machine, a disk or the
-    network says: then the sample is not to blame, and passing it over would lose it.
-    """
-    key = split.key(index)
+def _read(job: Job, split: Split, index: int, report: ShardReport) -> Rows:
+    """The rows and signals of a sample; none, and the reason in the report, of one that cannot be read."""
     try:
-        raw = split[index]
-    except OSError as error:
-        raise SourceError(
-            f"{key}: cannot be read ({error.strerror or error}). Nothing is lost: see that the source is whole and may "
-            "be read, then run the same command again to go on"
-        ) from error
-    signal = reader.read(raw.data, raw.name)
-    return raw, signal, row_of(key, raw.fields, {**signal.fields, **dict.fromkeys(options.measure)}, options.columns)
-
-
-def _read(job: Job, split: Split, index: int, report: ShardReport) -> tuple[dict[str, Any], Signal] | None:
-    """The row and signal of a sample; None, and its reason in the report, for one that cannot be read."""
-    try:
-        raw, signal, row = read_sample(split, index, job.reader, job.options)
+        raw, views = read_sample(split, index, job.reader, job.options)
     except SampleError as error:
         if job.stop:
             raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
         report.errors.append({"key": split.key(index), "reason": str(error)})
-        return None
-    report.renamed |= renamed(raw.fields, [*signal.fields, *job.options.measure])
+        return []
+    report.renamed |= renamed(raw.fields, [*views[0][1].fields, *job.options.measure])
     report.source_bytes += _bytes(raw)
-    return row, signal
+    return views
 
 
 def _bytes(raw: Raw) -> int:
@@ -282,9 +270,10 @@ def _bytes(raw: Raw) -> int:
 
 def _measure(job: Job, report: ShardReport, row: dict[str, Any], signal: Signal, latents: NDArray[np.int8]) -> None:
     of_each = "psnr" in job.options.measure
-    if of_each or row["key"] in job.measured:
+    some = row["key"] in job.measured and not row.get("view")  # of views the first
+    if of_each or some:
         quality = measured_psnr(job.codec, signal.values, latents, length=signal.fields.get("length"))
-        if row["key"] in job.measured:
+        if some:
             report.psnr.append(round(quality, 4))
         if of_each:
             row["psnr"] = np.float32(round(quality, 4))

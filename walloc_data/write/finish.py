@@ -82,8 +82,9 @@ def manifest_of(plan: Plan, reports: Sequence[ShardReport], codec_sha256: str) -
         columns=types_of(kept),
         plan=plan.identity,
         options=describe(plan.reader, options),
-        summary=summary_of(kept, skipped),
+        summary=summary_of(kept, skipped, options.views),
         statistics=statistics_of(kept),
+        views=options.views,
         sealed=True,
     )
 
@@ -94,11 +95,11 @@ def splits_of(kept: Sequence[ShardReport], names: Iterable[str]) -> dict[str, li
     return {split: shards for split, shards in found.items() if shards}
 
 
-def summary_of(kept: Sequence[ShardReport], skipped: int) -> Summary:
-    """What was counted and measured in all shards."""
+def summary_of(kept: Sequence[ShardReport], skipped: int, views: int) -> Summary:
+    """What was counted and measured in all shards, where each sample has so many views."""
     ratios = [value for report in kept for value in report.psnr]
     return Summary(
-        samples=sum(report.shard.samples for report in kept),
+        samples=sum(report.shard.samples for report in kept) // views,
         skipped=skipped,
         source_bytes=sum(report.source_bytes for report in kept),
         payload_bytes=sum(report.shard.payload_bytes for report in kept),

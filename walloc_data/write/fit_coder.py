@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.signals import Signal
-from walloc_data.write.encode_shard import ahead, encode_signals, read_sample
+from walloc_data.write.encode_shard import ahead, encode_signals
 from walloc_data.write.plan import Plan, coder_sample
+from walloc_data.write.samples import read_sample
 
 __all__ = ["enough", "fit_coder"]
 
@@ -25,8 +26,7 @@ def fit_coder(plan: Plan) -> Coder:
     def readable() -> Iterator[list[tuple[dict[str, Any], Signal]]]:
         for split, index in samples:
             try:
-                _, signal, row = read_sample(plan.source.splits[split], index, plan.reader, plan.options)
-                yield [(row, signal)]
+                yield read_sample(plan.source.splits[split], index, plan.reader, plan.options)[1][:1]
             except SampleError as error:  # is met again, and counted, when its shard is written
                 reasons.append(str(error))
 

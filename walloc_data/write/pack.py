@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walloc_data.entropy import Coder
+from walloc_data.errors import DatasetError
 from walloc_data.format import Column, ShardWriter
 from walloc_data.format.record import MAX_LATENTS, latents_crc, pack_payloads
 from walloc_data.write.rows import column_type, columns_of, joined
@@ -29,7 +30,7 @@ class Packer:
     Latents are coded and forgotten before they fill the memory. A block that is more than a record may hold becomes
     several. What it has written: `samples`, bytes of their payloads, and the type of each column and of latents, joined
     over records: `int8[12,32,32]`, or `json` where their shapes differ. With `sizes`, the column `bytes` is the payload
-    of each.
+    of each. Of `views`, all of a sample come behind one another; a block is then as many records, one for each view.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class Packer:
         fingerprint: str,
         layout: str,
         block: int,
+        views: int = 1,
         sizes: bool = False,
     ) -> None:
         self._writer, self._name, self._coder, self._fingerprint = writer, name, coder, fingerprint
-        self._layout, self._block, self._sizes = layout, block, sizes
+        self._layout, self._block, self._views, self._sizes = layout, block * views, views, sizes
         self._latents: list[NDArray[np.int8]] = []  # that are not coded yet
         self._coded: list[_Coded] = []
         self._rows: list[Mapping[str, Any]] = []
@@ -56,9 +58,13 @@ class Packer:
         """Take a sample, latents int8 `[c, *space]`, and write its record when that is full."""
         size = max(latents.size, _row_bytes(row))
         if self._rows and size > self._room:
+            if self._views > 1:
+                raise DatasetError(
+                    "views of so large samples are more than their records may hold: make --block smaller"
+                )
             self._write_record()
         if not self._rows:
-            self._room = MAX_LATENTS
+            self._room = MAX_LATENTS * self._views
         self._room -= size
         self._latents.append(latents)
         self._rows.append(row)
@@ -92,6 +98,10 @@ class Packer:
         self._coded, self._rows = [], []
         if self._sizes:
             rows = [{**row, "bytes": np.int32(len(one.payload))} for row, one in zip(rows, coded, strict=True)]
+        for view in range(self._views):
+            self._add_record(coded[view :: self._views], rows[view :: self._views])
+
+    def _add_record(self, coded: list[_Coded], rows: list[Mapping[str, Any]]) -> None:
         name = f"{self._name}-{self._records:04d}"
         if self._layout == "records":
             self._write(f"{name}.wlc", coded, rows)

@@ -18,7 +18,7 @@ import numpy as np
 from walloc_data.codec import Codec
 from walloc_data.errors import DatasetError, SourceError
 from walloc_data.numbers import whole_number
-from walloc_data.signals import Reader
+from walloc_data.signals import Reader, Viewing
 from walloc_data.sources import Source, Split
 from walloc_data.write.rows import text
 
@@ -56,7 +56,8 @@ class Options:
     `block` samples a record, `shard_samples` samples a shard (None: by the size of the split),
     `shuffle` with `seed` or not, `layout` `"records"` or `"samples"`, `limit` samples of each split at most,
     `columns` the fields of the source that are kept (None: all). `measure` figures that become columns of their own:
-    `"bytes"` of each sample's payload, and its `"psnr"` in dB, for which every sample is decoded.
+    `"bytes"` of each sample's payload, and its `"psnr"` in dB, for which every sample is decoded. Of `views`, random
+    crops of each sample that `seed` and its key choose, a reader shows another one each epoch (images alone).
     """
 
     coder: str = "rans"
@@ -68,16 +69,23 @@ class Options:
     limit: int | None = None
     columns: tuple[str, ...] | None = None
     measure: tuple[str, ...] = ()
+    views: int = 1
 
     def __post_init__(self) -> None:
         if self.layout not in ("records", "samples"):
             raise DatasetError(f"layout {self.layout!r} is not 'records' or 'samples'")
-        for name, least in (("block", 1), ("shard_samples", 1), ("limit", 1), ("seed", None)):
+        for name, least in (("block", 1), ("shard_samples", 1), ("limit", 1), ("views", 1), ("seed", None)):
             value = getattr(self, name)
-            if value is not None or name in ("block", "seed"):  # as plain numbers, for they go into the manifest
+            if value is not None or name in (
+                "block",
+                "views",
+                "seed",
+            ):  # as plain numbers, for they go into the manifest
                 object.__setattr__(self, name, whole_number(name, value, least=least))
         if self.block > 4096:
             raise DatasetError(f"block={self.block} is not in 1 to 4096 samples a record")
+        if self.views > 256:
+            raise DatasetError(f"views={self.views} is not in 1 to 256 views of a sample")
         if isinstance(self.columns, str):
             raise DatasetError(f"columns are several: columns=({self.columns!r},)")
         if not set(self.measure) <= set(MEASURED) or isinstance(self.measure, str):
@@ -134,6 +142,11 @@ class Plan:
         split is."""
         check_splits(source)
         check_keys(source)
+        if options.views > 1 and (not isinstance(reader, Viewing) or getattr(reader, "size", None) is None):
+            raise DatasetError(
+                f"views={options.views}: views are crops of images, brought to one size; codec {codec.name!r} is for "
+                f"{reader.kind}" + (", and no size is given (--read size=256)" if reader.kind == "image" else "")
+            )
         tasks = plan_shards({name: len(split) for name, split in source.splits.items()}, options)
         return cls(source, reader, codec, options, tasks)
 

@@ -10,10 +10,11 @@ from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import CODEC_FILE, JOURNAL_FILE, MANIFEST_FILE, Manifest, ShardInfo
 from walloc_data.write.differences import differing_keys, differing_options
 from walloc_data.write.earlier import identity_0_1
-from walloc_data.write.encode_shard import ShardReport, read_sample, stamp_of
+from walloc_data.write.encode_shard import ShardReport, stamp_of
 from walloc_data.write.journal import Head, read_journal
 from walloc_data.write.output import Output
 from walloc_data.write.plan import Plan, ShardTask
+from walloc_data.write.samples import read_sample
 
 __all__ = ["Former", "former_run", "head_of", "standing", "stands", "told_apart"]
 

@@ -49,12 +49,16 @@ def scan_records(opened: OpenedDataset, drawn: Mapping[str, Sequence[int]]) -> S
     """Open the records of a dataset here, all of them or 4,096 evenly from all; of a remote one those that hold the
     samples `drawn`, by split. Raises `DatasetError` where they cannot be reached."""
     found = Scan(classes={name: Counter() for name in opened.manifest.classes})
-    local = opened.storage.path(MANIFEST_FILE) is not None
+    local, views = opened.storage.path(MANIFEST_FILE) is not None, opened.manifest.views
     total = sum(shard.records for shards in opened.manifest.splits.values() for shard in shards)
 
     def use(one: OpenedRecord) -> tuple[int, NDArray[np.float64], dict[str, list[Any]]]:
+        sizes = one.record.segments[:, 1].astype(np.float64)
+        view = one.column("view") if views > 1 else None
+        if view is not None and view[0] != 0:
+            return 0, sizes, {}  # samples that are counted in the record of their first views
         values = {name: as_list(column) for name in found.classes if (column := one.column(name)) is not None}
-        return len(one.record), one.record.segments[:, 1].astype(np.float64), values
+        return len(one.record), sizes, values
 
     for split in opened.manifest.splits:
         reader = SplitReader([opened], split)
@@ -64,7 +68,7 @@ def scan_records(opened: OpenedDataset, drawn: Mapping[str, Sequence[int]]) -> S
                 wanted = set(evenly(max(1, here * min(total, _MOST_RECORDS) // max(1, total)), here))
                 places = [place for number, place in enumerate(reader.places.records()) if number in wanted]
             else:
-                numbers = np.array(drawn.get(split, ()), np.int64)
+                numbers = reader.places.stored(np.array(drawn.get(split, ()), np.int64) * views)
                 places = (
                     [(group.shard, group.number) for group in reader.places.groups(numbers)] if len(numbers) else []
                 )

@@ -1,0 +1,38 @@
+"""One sample of a source, as it is stored: its row, and the signal that is encoded; or those of each of its views."""
+
+from functools import partial
+from typing import Any, TypeAlias
+
+from walloc_data.errors import SourceError
+from walloc_data.signals import Reader, Signal, Viewing, random_crops
+from walloc_data.sources import Raw, Split
+from walloc_data.write.plan import Options
+from walloc_data.write.rows import row_of, text
+
+__all__ = ["Rows", "read_sample"]
+
+Rows: TypeAlias = list[tuple[dict[str, Any], Signal]]
+
+
+def read_sample(split: Split, index: int, reader: Reader, options: Options) -> tuple[Raw, Rows]:
+    """A sample as it was read, its row (its key, what the reader says, the fields that are kept, and None for each
+    figure that is measured later), and its signal; or as many of both as `options` want views.
+
+    Raises `SampleError` where its content cannot be decoded, and `SourceError` for what the machine, a disk or the
+    network says: then the sample is not to blame, and passing it over would lose it.
+    """
+    key = split.key(index)
+    try:
+        raw = split[index]
+    except OSError as error:
+        raise SourceError(
+            f"{key}: cannot be read ({error.strerror or error}). Nothing is lost: see that the source is whole and may "
+            "be read, then run the same command again to go on"
+        ) from error
+    if options.views > 1 and isinstance(reader, Viewing):
+        seed = f"{options.seed}/{text(key)}"
+        signals = reader.views(raw.data, raw.name, partial(random_crops, options.views, seed=seed))
+    else:
+        signals = [reader.read(raw.data, raw.name)]
+    later = dict.fromkeys(options.measure)
+    return raw, [(row_of(key, raw.fields, {**one.fields, **later}, options.columns), one) for one in signals]
