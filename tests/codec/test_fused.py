@@ -149,14 +149,15 @@ def test_clips_of_whole_numbers_go_in_parts(
     x = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (2, 3, *size), dtype=np.uint8))
     odd, inputs = latent_parity(9, 3), 3 << sum(levels) >> 3
     mean, weight = noise(3, 1, 1, 1, dtype=torch.float64), noise(9, inputs, dtype=torch.float64)
+    gain = noise(3, 1, 1, 1, dtype=torch.float64).exp() / 100
+
+    def begin(x: torch.Tensor) -> torch.Tensor:
+        return x.double() * gain - mean
 
     def encoded(x: torch.Tensor) -> torch.Tensor:
-        def begin(part: torch.Tensor) -> torch.Tensor:
-            return part.double() / 255 - mean
-
         return encode_linear(x, wavelet="10/18", levels=levels, weight=weight, odd=odd, begin=begin)
 
-    packets = analyze(x.double() / 255 - mean, wavelet="10/18", levels=levels)
+    packets = analyze(begin(x), wavelet="10/18", levels=levels)
     matrix = spread_rows(weight, odd, 3, levels, wavelet="10/18")
     monkeypatch.setattr(clip, "_AT_ONCE", at_once)
     y = encoded(x)

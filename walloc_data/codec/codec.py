@@ -196,7 +196,7 @@ class Codec:
         return max(1, _CHUNK // max(1, math.prod(shape)))
 
     def _encode(self, x: Tensor) -> Tensor:
-        begin = self._centred if x.dtype in (torch.uint8, torch.int16) else None  # torch turns no uint16
+        begin = self._centred if x.dtype == torch.uint8 else None  # clips of bytes are folded before
         x = pad(self._centred(x) if begin is None else x, self.config.factors)
         like = x.new_empty(0, dtype=torch.float64 if x.dtype == torch.float64 else torch.float32)
         weight = self._constant("encode", like, lambda: self.encoder.double() / self.steps.double()[:, None])

@@ -47,16 +47,16 @@ def encode_linear(
 ) -> Tensor:
     """`weight @ analyze(begin(x))`, without the intermediate packets.
 
-    `begin` makes what it is given, `[B, C, *space]`, what is transformed; of a clip it is given parts. Without it `x`
-    is. That is a float tensor `[B, C, *space]`, each size a multiple of its `f = 2**levels`. `odd` is a bool
-    `[c, dims]`: the axes whose reversal negates a channel. `weight` is `[c, n]`, each row over the
-    n subbands of its channel's parity (half of them for each axis that has levels; over all where the wavelet
-    has no parity) in the order of `packets.analyze`; or None for all the packets.
-    Returns `[B, c, *space / f]` in the dtype of `x`.
+    `begin` makes uint8 `[B, C, *space]` what is transformed, by a factor and a summand for each of C. Without it `x` is
+    that, a float tensor. Each size is a multiple of its `f = 2**levels`. `odd` is a bool `[c, dims]`: the axes whose
+    reversal negates a channel. `weight` is `[c, n]`, each row over the n subbands of its channel's parity (half of
+    them for each axis that has levels; over all where the wavelet has no parity) in the order of `packets.analyze`; or
+    None for all the packets.
+    Returns `[B, c, *space / f]` in the dtype of what is transformed.
     """
     each = each_axis(levels, x.dim() - 2)
     if weight is not None and has_parity(wavelet) and _is_clip(x.shape[2:], each):
-        return encode_clip(x, wavelet=wavelet, levels=each, weight=weight, odd=odd, begin=begin or (lambda x: x))
+        return encode_clip(x, wavelet=wavelet, levels=each, weight=weight, odd=odd, begin=begin)
     x = x if begin is None else begin(x)
     if weight is None:
         odd = subband_parity(x.shape[1], each, x.dim() - 2)
