@@ -102,13 +102,11 @@ def test_what_a_task_raises_is_raised_and_others_are_kept(engine, tmp_path, monk
     assert done == [(1, 2)]
 
 
-def test_a_node_with_another_version_is_refused(engine, tmp_path, monkeypatch):
-    installed = ray_node.installed()
-    other = {**installed, "walloc-data": "0.0.9 (01234567)"}
+@pytest.mark.parametrize(("package", "version"), [("walloc-data", "0.0.9 (01234567)"), ("pillow", "0.0.9 (any)")])
+def test_a_node_with_another_version_is_refused(engine, tmp_path, monkeypatch, package, version):
+    other = {**ray_node.installed(), package: version}
     monkeypatch.setattr("walloc_data.write.ray.installed", lambda: other)
-    with pytest.raises(
-        DatasetError, match=r"^node .+ has walloc-data .+ and this machine walloc-data 0\.0\.9 .+ install"
-    ):
+    with pytest.raises(DatasetError, match=rf"^node .+ has {package} .+ and this machine {package} 0\.0\.9 .+ install"):
         list(engine.run(partial(double, tmp_path), [1, 2], lambda _: None))
 
 

@@ -20,7 +20,7 @@ from walloc_data.write.sending import picklable
 
 __all__ = ["by_value", "installed", "serve"]
 
-_BYTES_DEPEND_ON = ("numpy", "torch", "zstandard")
+_BYTES_DEPEND_ON = ("numpy", "pillow", "torch", "zstandard")
 _SAY = 1.0  # seconds between reports of progress
 _WORK: dict[bytes, Any] = {}  # of this process: what it was given last
 
