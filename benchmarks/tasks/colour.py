@@ -81,11 +81,8 @@ class ColourTask(Task):
 
     def batches(self, data: Stored, order: torch.Generator) -> DataLoader[Any]:
         """In an order of torch's own generator, which draws what is mirrored as well."""
-        sampler, whole = (
-            SubsetRandomSampler(range(len(self.train)), torch.default_generator),
-            len(self.train) >= self.batch,
-        )
-        return DataLoader(data.train, self.batch, sampler=sampler, drop_last=whole, generator=order)
+        sampler = SubsetRandomSampler(range(len(self.train)), torch.default_generator)
+        return DataLoader(data.train, self.batch, sampler=sampler, drop_last=True, generator=order)
 
     def loss(self, model: nn.Module, data: Stored, batch: Any) -> Tensor:
         """Mean squared error in what the arm stores; half the batches are mirrored."""
@@ -102,8 +99,8 @@ class ColourTask(Task):
 
     def facts(self) -> dict[str, Any]:
         """How many squares there are, and what `grey`, no chroma at all, comes to."""
-        samples = {"train": len(self.train), "test": len(self.test)}
-        return {"samples": samples, "grey": self.psnr(torch.full((len(self.test), 2, _SIDE, _SIDE), 0.5))}
+        grey = self.psnr(torch.full((len(self.test), 2, _SIDE, _SIDE), 0.5))
+        return {"samples": {"train": len(self.train), "test": len(self.test)}, "grey": grey}
 
     def psnr(self, chroma: Tensor) -> float:
         """Of test squares with this chroma `[N, 2, H, W]`, the mean in dB, of a square at most 100."""

@@ -46,7 +46,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.first = nn.Sequential(nn.Linear(channels, _TOKEN), nn.LayerNorm(_TOKEN))
         self.places = nn.Parameter(0.02 * torch.randn(grid**2, _TOKEN))
-        self.blocks = nn.Sequential(*(_Block(_TOKEN) for _ in range(_BLOCKS)))
+        self.blocks = nn.Sequential(*(layer for _ in range(_BLOCKS) for layer in _block(_TOKEN)))
         self.last = nn.Sequential(nn.LayerNorm(_TOKEN), nn.Linear(_TOKEN, choices))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,20 +55,21 @@ class Transformer(nn.Module):
         return answers
 
 
-class _Block(nn.Module):
-    """Attention and a layer of two, each after a norm and added to what came in."""
-
+class _Attention(nn.Module):
     def __init__(self, w: int) -> None:
         super().__init__()
-        self.attend = nn.Sequential(nn.LayerNorm(w), nn.Linear(w, 3 * w))
-        self.gather = nn.Linear(w, w)
-        self.think = Added(nn.LayerNorm(w), nn.Linear(w, 4 * w), nn.GELU("tanh"), nn.Linear(4 * w, w))
+        self.attend, self.gather = nn.Sequential(nn.LayerNorm(w), nn.Linear(w, 3 * w)), nn.Linear(w, w)
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.attend(x).unflatten(2, (3, _HEADS, -1)).permute(2, 0, 3, 1, 4)
-        gathered = self.gather(scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
-        thought: Tensor = self.think(x + gathered)
-        return thought
+        found: Tensor = self.gather(scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+        return found
+
+
+def _block(w: int) -> tuple[nn.Module, ...]:
+    """Attention and a layer of two, each after a norm and added to what came in."""
+    attention = Added(_Attention(w))
+    return attention, Added(nn.LayerNorm(w), nn.Linear(w, 4 * w), nn.GELU("tanh"), nn.Linear(4 * w, w))
 
 
 class Added(nn.Sequential):
@@ -82,8 +83,7 @@ class Added(nn.Sequential):
 
 
 class Scaled(nn.Module):
-    """Grids of two dimensions to such, between inputs and outputs of one variance over all channels, whatever the arm;
-    made for some of both."""
+    """Grids of two dimensions to such, of one variance over all channels, whatever the arm; made for some of both."""
 
     def __init__(self, given: Tensor, wanted: Tensor, width: int = 48) -> None:
         super().__init__()

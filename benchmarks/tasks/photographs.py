@@ -35,9 +35,8 @@ def _split(whole: Images, train: int, val: int) -> Images:
         chosen = random.Random(name).sample(by_class[name], min(len(by_class[name]), train + val))
         splits["val"] += [(file, label) for file in chosen[:val]]
         splits["train"] += [(file, label) for file in chosen[val:]]
-    root = whole.splits["train"].root
-    kept = {
-        split: Files(root, [file for file, _ in part], {"label": [label for _, label in part]})
-        for split, part in splits.items()
-    }
+    kept = dict[str, Files]()
+    for split, part in splits.items():
+        files, labels = map(list, zip(*part, strict=True))
+        kept[split] = Files(whole.splits["train"].root, files, {"label": labels})
     return Images(whole.name, kept, {"label": names})

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 
 from benchmarks.images import Images, labels, paths, read_image
 from benchmarks.tasks.networks import Convolutions, Transformer
-from benchmarks.tasks.stored import Latents, codec_of, made_once, shard
+from benchmarks.tasks.stored import Latents, fitted, made_once, shard
 from benchmarks.tasks.task import Arm, ClassTask, Stored
-from walloc_data import ImageReader
+from walloc_data import ImageReader, load_codec
 
 _FIT_IMAGES, _KNOWN = 512, 256  # of train: what codecs are fitted to, and what means and variances are taken of
 _ALL = "all pixels, JPEG 95"
@@ -33,29 +33,24 @@ def latents(codec: str, what: str = "", *, against: str = _ALL, **options: Any) 
     return Arm(name=f"latents {codec}{what}", codec=codec, against=against, **options)
 
 
+def changed(changes: Mapping[str, dict[str, Any]]) -> tuple[Arm, ...]:
+    """Latents of two codecs as they are, and with changes that follow their names."""
+    return tuple(
+        latents(codec, what, against=f"latents {codec}", **options)
+        for codec in ("rgb-f8c12", "rgb-f8c48")
+        for what, options in [("", {}), *changes.items()]
+    )
+
+
 FEW = (
-    pixels("pixels / 4, JPEG 95", 2),
-    pixels("pixels / 2, JPEG 95", 4),
-    pixels(_ALL),
-    latents("rgb-f8c12"),
-    latents("rgb-f8c48"),
+    *(pixels("pixels / 4, JPEG 95", 2), pixels("pixels / 2, JPEG 95", 4), pixels(_ALL)),
+    *(latents("rgb-f8c12"), latents("rgb-f8c48")),
 )
 PLAIN = (*FEW[:2], pixels("all pixels, raw", None, None), FEW[2], pixels("all pixels, JPEG 50", None, 50), *FEW[3:])
 FITTED = Arm(name="latents fitted-c12", codec="fitted", channels=(12,), against="latents rgb-f8c12")
-SCALES = (
-    *(
-        latents(name, what, power=power, against=f"latents {name}")
-        for name in ("rgb-f8c12", "rgb-f8c48")
-        for what, power in (("", 0.0), (", square root", 0.5), (", unit variance", 1.0))
-    ),
-    FITTED,
-)
+SCALES = (*changed({", square root": {"power": 0.5}, ", unit variance": {"power": 1.0}}), FITTED)
 DETAIL = latents("rgb-f8c12-detail", against="latents rgb-f8c12")
-COARSER = tuple(
-    latents(name, what, coarser=coarser, against=f"latents {name}")
-    for name in ("rgb-f8c12", "rgb-f8c48")
-    for what, coarser in (("", 1.0), (", steps x 2", 2.0), (", steps x 4", 4.0))
-)
+COARSER = changed({", steps x 2": {"coarser": 2}, ", steps x 4": {"coarser": 4}})
 CODECS = (*COARSER, DETAIL)
 LEARNED = tuple(
     latents(f"{name}{what}", against=f"latents {name}")
@@ -113,7 +108,9 @@ class ImageTask(ClassTask):
     def prepare(self, arm: Arm, work: Path) -> Stored:
         fold, splits = arm.fold or self.factor, list[Any]()
         if arm.codec:
-            codec = codec_of(arm, self._some, kind="image", levels=self.factor.bit_length() - 1)
+            config: dict[str, Any] = {"kind": "image", "levels": self.factor.bit_length() - 1}
+            codec = fitted(self._some(), *arm.channels, **config) if arm.channels else load_codec(arm.codec)
+            codec = codec.coarser(arm.coarser)
             splits, size = shard(self.source, work / codec.name, codec, reader=ImageReader(size=self.size))
         else:
             side = self.size // self.factor * fold

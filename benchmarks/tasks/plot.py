@@ -26,10 +26,9 @@ def main() -> None:
                 deviation = stdev(shares) if len(shares) > 1 else 0
                 drawn[label] = axes.errorbar(place, mean(shares), deviation, fmt=marker, color=colour, capsize=3)
         ticks = (0.5, 1, 2, 5, 10, 20)
-        axes.set(xscale="log", xlabel="kilobytes stored a sample")
+        axes.set(xscale="log", xlabel="kilobytes stored a sample", xlim=(0.6, 22))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlim(0.6, 22)
         axes.set_title(title, fontsize=10)
         axes.grid(True, alpha=0.25)
         axes.margins(y=0.1)

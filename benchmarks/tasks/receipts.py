@@ -30,22 +30,14 @@ _NUMBER = re.compile(r"[\d.,:/-]+")  # a text of nothing but these: amounts, qua
 _MARK = 0.75  # width of what is no digit, to a digit: between that of fonts where all are as wide, and of others
 
 
-class Digit(NamedTuple):
-    """A digit and its middle on the scan, in pixels."""
-
-    value: str
-    x: float
-    y: float
-
-
 class Receipt(NamedTuple):
     """A scan, its texts with the x and y of their four corners and the median height of these in pixels, and the digits
-    of its numbers."""
+    of its numbers with the x and y of their middles."""
 
     scan: Path
     texts: list[tuple[str, list[int]]]
     height: float
-    digits: list[Digit]
+    digits: list[tuple[str, float, float]]
 
 
 def receipts_task(data: Path, work: Path, train: int = 12000, val: int = 1500) -> ImageTask:
@@ -94,7 +86,7 @@ def draw_windows(receipts: list[Receipt], count: int, seed: str) -> list[tuple[R
     found = defaultdict[str, list[tuple[Receipt, int]]](list)
     for receipt in receipts:
         for number, digit in enumerate(receipt.digits):
-            found[digit.value].append((receipt, number))
+            found[digit[0]].append((receipt, number))
     windows = []
     for place in range(count):
         draw = random.Random(f"{seed} {place}")
@@ -126,18 +118,18 @@ def _cut_all(data: Path, counts: dict[str, int], out: Path) -> None:
     for split, receipts in split_receipts(read_receipts(data)).items():
         windows = enumerate(draw_windows(receipts, counts[split], split))
         for order, (receipt, number, shift) in sorted(windows, key=lambda each: each[1][0].scan):
-            folder = out / split / receipt.digits[number].value
+            folder = out / split / receipt.digits[number][0]
             folder.mkdir(parents=True, exist_ok=True)
             name = f"{receipt.scan.stem.replace('-', '_')}-{number}-{order:05d}.png"
             cut(receipt, number, shift).save(folder / name, compress_level=1)
 
 
-def _digits(text: str, box: list[int]) -> list[Digit]:
+def _digits(text: str, box: list[int]) -> list[tuple[str, float, float]]:
     left, right, y = min(box[::2]), max(box[::2]), (min(box[1::2]) + max(box[1::2])) / 2
     widths = [1.0 if sign.isdigit() else _MARK for sign in text]
     unit = (right - left) / sum(widths)
     return [
-        Digit(sign, left + unit * (sum(widths[:place]) + widths[place] / 2), y)
+        (sign, left + unit * (sum(widths[:place]) + widths[place] / 2), y)
         for place, sign in enumerate(text)
         if sign.isdigit()
     ]

@@ -38,8 +38,7 @@ def _latents(channels: int, what: str = "", power: float = 0.0) -> Arm:
 
 _SAMPLES = (Arm(name=_ALL, against=_ALL), *(Arm(name=f"rate / {n}", fold=FACTOR // n, against=_ALL) for n in (2, 4, 8)))
 _LATENTS = tuple(_latents(channels) for channels in (16, 32, 64, 128))
-_MORE = (*_SAMPLES, *_LATENTS, _latents(32, ", unit variance", 1.0))
-_SETS = {"": (*_SAMPLES[:2], *_LATENTS[2:]), "more": _MORE}
+_SETS = {"": (*_SAMPLES[:2], *_LATENTS[2:]), "more": (*_SAMPLES, *_LATENTS, _latents(32, ", unit variance", 1.0))}
 
 
 class Samples:

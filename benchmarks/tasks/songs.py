@@ -25,7 +25,6 @@ _PROGRAMS = {
     "bass": (32, 33, 34, 35, 36, 38, 39),
     "drums": (0, 8, 16, 24, 25, 32),
 }
-_CHANNELS = {role: 9 if role == "drums" else 0 for role in ROLES}  # General MIDI's tenth channel is percussion
 _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 _KICK, _SNARES, _HATS, _CRASH, _TOMS = 36, (38, 40, 39, 37), (42, 42, 46, 51, 44, 54), 49, (41, 45, 47, 50)
 _TICKS = 1000  # a second
@@ -55,8 +54,7 @@ def render_stems(out: Path, songs: Sequence[str], soundfont: Path = SOUNDFONT) -
 def song(draw: random.Random) -> dict[str, tuple[int, list[Note]]]:
     """A program and the notes of each role, in a key and a tempo."""
     beat, scale, key = 60 / draw.uniform(70, 160), draw.choice(_SCALES), draw.randrange(12)
-    beats = int(LENGTH / RATE / beat) + 1
-    span = draw.choice((2, 4))
+    beats, span = int(LENGTH / RATE / beat) + 1, draw.choice((2, 4))
     roots = [draw.randrange(7) for _ in range(beats // span + 1)]
     pitches = [12 * octave + key + step for octave in range(10) for step in scale]
     notes = {
@@ -127,14 +125,16 @@ def _drums(draw: random.Random, beats: int) -> list[Note]:
 
 def midi(role: str, songs: Sequence[tuple[int, list[Note]]]) -> bytes:
     """A Standard MIDI File (format 0) of songs one after the other, each of `LENGTH` samples; a tick is 1 ms."""
-    channel, events = _CHANNELS[role], list[tuple[int, int, bytes]]()
+    channel, events = 9 if role == "drums" else 0, list[tuple[int, int, bytes]]()  # the tenth is percussion
     for number, (program, notes) in enumerate(songs):
         start = number * LENGTH / RATE
-        events.append((round(_TICKS * start), 0, bytes((0xB0 | channel, _SILENCE, 0))))
-        events.append((round(_TICKS * start), 1, bytes((0xC0 | channel, program))))
+        found = [(start, 0, (0xB0 | channel, _SILENCE, 0)), (start, 1, (0xC0 | channel, program))]
         for at, length, key, velocity in notes:
-            events.append((round(_TICKS * (start + at + length)), 2, bytes((0x80 | channel, key, 0))))
-            events.append((round(_TICKS * (start + at)), 3, bytes((0x90 | channel, key, velocity))))
+            found += [
+                (start + at + length, 2, (0x80 | channel, key, 0)),
+                (start + at, 3, (0x90 | channel, key, velocity)),
+            ]
+        events += [(round(_TICKS * seconds), order, bytes(event)) for seconds, order, event in found]
     last = round(_TICKS * len(songs) * LENGTH / RATE)
     track, now = b"\0\xff\x51\x03" + (1_000_000).to_bytes(3, "big"), 0
     for tick, _, event in [*sorted(events), (last, 4, b"\xff\x2f\0")]:

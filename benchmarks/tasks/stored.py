@@ -8,20 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.tasks.task import Arm
-from walloc_data import Codec, CodecConfig, LatentDataset, Options, fit, load_codec, shard_dataset
+from walloc_data import Codec, CodecConfig, LatentDataset, Options, fit, shard_dataset
 from walloc_data.transforms import flip
 
 
-def codec_of(arm: Arm, batches: Callable[[], Sequence[Tensor]], **config: Any) -> Codec:
-    """The codec of an arm: fitted to batches `[B, C, *space]`, with a `kind` and `levels`, or one that there is."""
-    if arm.codec != "fitted":
-        return load_codec(arm.codec or "").coarser(arm.coarser)
-    return fitted(batches(), arm.channels[0], **config).coarser(arm.coarser)
-
-
 def fitted(batches: Sequence[Tensor], channels: int, *, wavelet: str = "10/18", **config: Any) -> Codec:
-    """A codec of so many channels, fitted to batches `[B, C, *space]`."""
+    """A codec of so many channels, with a `kind` and `levels`, fitted to batches `[B, C, *space]`."""
     shape: dict[str, Any] = {"signal_channels": batches[0].shape[1], "dims": batches[0].dim() - 2}
     whole = CodecConfig(name=f"fitted-c{channels}", wavelet=wavelet, **shape, **config)
     return fit(batches, whole, channels=channels)
@@ -37,14 +29,17 @@ def shard(source: Any, out: Path, codec: Codec, **options: Any) -> tuple[list[La
 
 
 class Latents:
-    """Signals `[B, C, *space]` as int8 latents; of these floats for a network, about of the variance that `dequantize`
-    gives; and back. `known` are latents `[N, c, ...]` whose channels say how `power` scales."""
+    """Signals `[B, C, *space]` as int8 latents; of these floats for a network; and back. `known` are latents
+    `[N, c, ...]` whose channels say how `power` scales; what it makes of them has their variance in all."""
 
     def __init__(self, codec: Codec, known: Tensor | None = None, power: float = 0.0) -> None:
-        dims = codec.config.dims
-        factors = torch.ones(codec.channels) if known is None else scales(codec.dequantize(known), power)
-        self.codec, self.factors = codec, factors.reshape(-1, *[1] * dims)
-        self._units = self.factors * (codec.steps * codec.scale).reshape(-1, *[1] * dims)
+        shape, factors = (-1, *[1] * codec.config.dims), torch.ones(codec.channels)
+        if known is not None:
+            deviation = codec.dequantize(known).transpose(0, 1).flatten(1).std(1).clamp_min(1e-3)
+            factors = deviation**-power
+            factors *= (deviation.square().mean() / (deviation * factors).square().mean()).sqrt()
+        self.codec, self.factors = codec, factors.reshape(shape)
+        self._units = self.factors * (codec.steps * codec.scale).reshape(shape)
 
     def store(self, x: Tensor) -> Tensor:
         return self.codec.encode(x)
@@ -58,13 +53,6 @@ class Latents:
     def to_signal(self, floats: Tensor) -> Tensor:
         z = (floats / self._units).round().clamp(-127, 127).to(torch.int8)
         return torch.cat([self.codec.decode(part) for part in torch.split(z, 64)])
-
-
-def scales(known: Tensor, power: float) -> Tensor:
-    """Factors `[c]` of channels, by some `[N, c, ...]`; what they make has the variance of these in all."""
-    deviation = known.transpose(0, 1).flatten(1).std(1).clamp_min(1e-3)
-    factors = deviation**-power
-    return factors * (deviation.square().mean() / (deviation * factors).square().mean()).sqrt()
 
 
 def made_once(out: Path, make: Callable[[Path], None]) -> Path:

@@ -47,7 +47,6 @@ _PAIRS = {
 }
 _CODECS = ("fonts", "photographs")  # tasks by which codecs were compared, in results of their own
 _LEARNED = ("fonts", "receipts", "photographs")  # those of learned codecs, the same
-Table = tuple[list[str], list[Sequence[str]]]
 
 
 def summary(task: Task, arms: Sequence[Arm], runs: Sequence[Run]) -> list[list[str]]:
@@ -79,7 +78,7 @@ def spread(values: Sequence[float], digits: int = 1, sign: str = "") -> str:
     return f"{mean(values):{sign}.{digits}f}{deviation}" if values else ""
 
 
-def task_means() -> Table:
+def task_means() -> tuple[list[str], list[Sequence[str]]]:
     """Every task by what the network read: what it came to in the mean, and the kilobytes stored a sample."""
     columns = [(column, arms[0]) for column, *_, arms in INPUTS if column]
     rows: list[Sequence[str]] = [("task", *(column for column, _ in columns))]
@@ -92,7 +91,7 @@ def task_means() -> Table:
     return [f"tasks_{name}" for name in _TASKS], rows
 
 
-def advantages() -> Table:
+def advantages() -> tuple[list[str], list[Sequence[str]]]:
     """Points of accuracy that one input is ahead of another, seed by seed, in every task of images."""
     rows: list[Sequence[str]] = [("points ahead", *IMAGES.values())]
     for title, pair in _PAIRS.items():
@@ -104,7 +103,7 @@ def advantages() -> Table:
     return [*(f"tasks_{name}" for name in IMAGES), *(f"tasks_{name}_codecs" for name in _CODECS)], rows
 
 
-def learned() -> Table:
+def learned() -> tuple[list[str], list[Sequence[str]]]:
     """Learned codecs beside those of as many channels: accuracy, kilobytes a sample, points ahead seed by seed."""
     rows: list[Sequence[str]] = [("latents of", *(f"{IMAGES[name]}, %" for name in _LEARNED))]
     for codec in ("rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned"):

@@ -11,11 +11,9 @@ from torch import nn
 from benchmarks.tasks.task import Arm, Task
 
 Run = dict[str, Any]
-"""What a run came to, as results keep it: its arm, seed and epochs, with so many `channels` (numbers a position) in so
-many bytes a sample, and the figures of its task, of samples it was not trained on.
-
-Seconds are of processor time of this process, so that other work on the machine does not count: of training, of which
-`loader_seconds` went by until the loader had given its batches.
+"""What a run came to, as results keep it: its arm, seed and epochs, `channels` (numbers a position), bytes a sample,
+and the figures of its task, of samples it was not trained on. Seconds are of processor time of this process, so that
+other work on the machine does not count: of training, of which `loader_seconds` went by until there were batches.
 """
 
 
@@ -56,5 +54,4 @@ def run_once(task: Task, arm: Arm, seed: int, work: Path) -> Run:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(train(task, arm, seed, work)), "utf-8")
         print(file.read_text("utf-8"), flush=True)
-    run: Run = json.loads(file.read_text("utf-8"))
-    return run
+    return dict(json.loads(file.read_text("utf-8")))

@@ -28,7 +28,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scans")
     for part in ("img", "box"):
         (folder / part).mkdir()
-    for number in (*range(6), 0):
+    for place, number in enumerate((*range(6), 0)):
         draw, size = random.Random(number), 20 + 8 * number
         page, lines = Image.new("RGB", (20 * size, 30 * size), (250, 250, 245)), []
         canvas, face = ImageDraw.Draw(page), ImageFont.truetype(_FONT, size)
@@ -38,16 +38,15 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 canvas.text(at, text, (10, 10, 40), face)
                 x0, y0, x1, y1 = (round(place) for place in canvas.textbbox(at, text, face))
                 lines.append(f"{x0},{y0},{x1},{y0},{x1},{y1},{x0},{y1},{text}")
-        name = f"{len(list(folder.glob('img/*'))):03d}"
-        page.save(folder / "img" / f"{name}.jpg", quality=95)
-        (folder / "box" / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+        page.save(folder / "img" / f"{place:03d}.jpg", quality=95)
+        (folder / "box" / f"{place:03d}.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return folder
 
 
 @pytest.fixture(scope="session")
 def tasks(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Task]:
     work = tmp_path_factory.mktemp("tasks")
-    photographs = write_folder(work / "photographs")
+    photographs = write_folder(work / "photographs", count=26)
     for digit in range(2):
         for take in range(40):
             chirp = sound(0.2 + 0.01 * take, 8000, seed=take)[:, :: 1 + digit]
@@ -56,12 +55,12 @@ def tasks(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ta
     tones = torch.stack([torch.sin(2 * torch.pi * (300 + 50 * song) * time) for song in range(12)])
     stems = torch.stack([noise * torch.exp(-8 * (time % 0.5)), tones], 1)
     songs = (mix(stems, torch.zeros(12, 2))[:, :2] * 32767).round().to(torch.int16)
-    squares = read_squares([photographs / "val"])
+    squares = read_squares([photographs / "val"]).repeat(2, 1, 1, 1)
     found = {
         "colour": ColourTask(squares, squares),
         "digits": DigitsTask(work / "digits"),
         "fonts": fonts_task(work, 128, 64),
-        "photographs": photographs_task(photographs / "train", 16, 4),
+        "photographs": photographs_task(photographs / "train", 22, 4),
         "receipts": receipts_task(scans, work, 128, 64),
         "separation": Separation("drums", {"train": songs[:8], "val": songs[8:]}),
         "tokens": tokens_task(work, train=128, val=64),

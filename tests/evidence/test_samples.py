@@ -23,7 +23,7 @@ def test_digits_are_those_of_the_amounts_each_at_the_middle_of_its_window(scans:
     for receipt in receipts:
         lines = (scans / "box" / f"{receipt.scan.stem}.csv").read_text("utf-8").splitlines()
         amounts = "".join(line.split(",", 8)[8] for line in lines[1::2])
-        assert "".join(digit.value for digit in receipt.digits) == amounts.replace(".", "")
+        assert "".join(digit[0] for digit in receipt.digits) == amounts.replace(".", "")
         for number in range(0, len(receipt.digits), 7):
             window = np.asarray(cut(receipt, number).convert("L"))
             rows, columns = np.nonzero(window[54:74, 61:67] < 128)
@@ -31,9 +31,7 @@ def test_digits_are_those_of_the_amounts_each_at_the_middle_of_its_window(scans:
             assert abs(rows.mean() - 9.5) < 3 <= len(set(columns))
 
 
-def test_windows_are_named_after_their_digits_and_of_other_receipts_in_each_split(
-    scans: Path, tasks: dict[str, Task]
-) -> None:
+def test_windows_are_of_other_receipts_in_each_split(scans: Path, tasks: dict[str, Task]) -> None:
     source, receipts = tasks["receipts"].source, split_receipts(read_receipts(scans))
     names = {split: {path.stem.split("-")[0] for path in paths(files)} for split, files in source.splits.items()}
     assert (len(names["train"]), len(names["val"]), names["train"] & names["val"]) == (5, 1, set())
@@ -42,11 +40,11 @@ def test_windows_are_named_after_their_digits_and_of_other_receipts_in_each_spli
     for path, label in zip(paths(files), labels(files), strict=True):
         _, place, order = path.stem.split("-")
         receipt, number, shift = windows[int(order)]
-        assert (number, source.class_names[label]) == (int(place), receipt.digits[number].value)
+        assert (number, source.class_names[label]) == (int(place), receipt.digits[number][0])
         pixels = torch.from_numpy(np.array(cut(receipt, number, shift))).permute(2, 0, 1)
         assert torch.equal(read_image(path, ImageReader(size=128)), pixels)
     drawn = draw_windows(receipts["train"], 2000, "train")
-    counts = np.bincount([int(receipt.digits[number].value) for receipt, number, _ in drawn])
+    counts = np.bincount([int(receipt.digits[number][0]) for receipt, number, _ in drawn])
     assert (counts.min(), counts.max()) == (pytest.approx(200, abs=50), pytest.approx(200, abs=50))
     assert max(abs(off) for *_, shift in drawn for off in shift) <= 1
 
@@ -101,11 +99,7 @@ def test_arms_of_sound_give_the_stem_back(tasks: dict[str, Task], tmp_path: Path
         worth[arm.name] = si_sdr(stems, task.signals["val"][:, 1])
         deviation = data.form.to_network(data.train[:][0])[:, 0].transpose(0, 1).flatten(1).std(1)
         assert arm.power == 0 or float(deviation.std() / deviation.mean()) < 1e-5
-        assert (
-            arm.codec is None
-            or arm.power
-            or torch.equal(data.form.to_network(z := data.val[:][0]), data.form.codec.dequantize(z))
-        )
+        assert arm.codec is None or arm.power or data.form.factors.unique().tolist() == [1]
     assert worth["all samples"] > 100 > worth["rate / 2"] > worth["rate / 4"] > worth["rate / 8"]
     assert worth["latents f128c32"] == pytest.approx(worth["latents f128c32, unit variance"], abs=1e-4)
     flac = task.facts()["flac"]

@@ -32,7 +32,6 @@ def test_every_arm_is_stored_and_learned_from(name: str, tasks: dict[str, Task],
     runs = [run_once(task, arm, 0, tmp_path) for arm in arms]
     key, _, times, digits = task.figures[0]
     assert all(0 < run["loader_seconds"] < run["seconds"] and run["samples_a_second"] > 0 for run in runs)
-    assert key != "accuracy" or all(0 <= run[key] <= 1 for run in runs)
     assert [run_once(task, arm, 0, tmp_path) for arm in arms] == runs  # kept, not run again
     assert train(task, own, 0, tmp_path)[key] == runs[1][key]  # a seed gives one result
     rows = summary(task, arms, runs)
