@@ -1,9 +1,9 @@
 """Tables of runs: of one task, and of several by what they saved, with the names of the results they are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
 
-from benchmarks.results import read_results
+from benchmarks.results import FOLDER, read_results
 from benchmarks.tasks.task import Arm, Task
 from benchmarks.tasks.training import Run
 
@@ -45,8 +45,6 @@ _PAIRS = {
     "12 channels with `-detail`, to without": ("latents rgb-f8c12-detail", "latents rgb-f8c12"),
     "12 channels with `-detail`, to all pixels": ("latents rgb-f8c12-detail", "all pixels, JPEG 95"),
 }
-_CODECS = ("fonts", "photographs")  # tasks by which codecs were compared, in results of their own
-_LEARNED = ("fonts", "receipts", "photographs")  # those of learned codecs, the same
 
 
 def summary(task: Task, arms: Sequence[Arm], runs: Sequence[Run]) -> list[list[str]]:
@@ -100,33 +98,32 @@ def advantages() -> tuple[list[str], list[Sequence[str]]]:
             own, theirs = (runs_of(name, arm) for arm in pair)
             cells.append(spread(ahead(own, theirs, "accuracy", 100), 1, "+"))
         rows.append(cells)
-    return [*(f"tasks_{name}" for name in IMAGES), *(f"tasks_{name}_codecs" for name in _CODECS)], rows
+    return sources(IMAGES, "", "_codecs"), rows
 
 
 def learned() -> tuple[list[str], list[Sequence[str]]]:
     """Learned codecs beside those of as many channels: accuracy, kilobytes a sample, points ahead seed by seed."""
-    rows: list[Sequence[str]] = [("latents of", *(f"{IMAGES[name]}, %" for name in _LEARNED))]
+    names, sets = [name for name in IMAGES if sources([name], "_learned")], ("_codecs", "", "_learned")
+    rows: list[Sequence[str]] = [("latents of", *(f"{IMAGES[name]}, %" for name in names))]
     for codec in ("rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned"):
-        plain, found = codec.removesuffix("-learned"), [_learned_runs(name, codec) for name in _LEARNED]
-        cells = [spread([100 * run["accuracy"] for run in own]) for own in found]
-        sizes = [f" in {own[0]['sample_bytes'] / 1000:.1f} kB" for own in found]
-        rows.append((f"`{codec}`", *map(str.__add__, cells, sizes)))
+        plain = codec.removesuffix("-learned")
+        own, theirs = ([runs_of(name, f"latents {each}", sets) for name in names] for each in (codec, plain))
+        shares = (spread([100 * run["accuracy"] for run in runs]) for runs in own)
+        sizes = (f" in {runs[0]['sample_bytes'] / 1000:.1f} kB" for runs in own)
+        rows.append((f"`{codec}`", *map("".join, zip(shares, sizes, strict=True))))
         if codec != plain:
-            more = (
-                ahead(own, _learned_runs(name, plain), "accuracy", 100)
-                for name, own in zip(_LEARNED, found, strict=True)
-            )
-            rows.append((f"points ahead of `{plain}`", *(spread(points, 1, "+") for points in more)))
-    return [f"tasks_{name}{what}" for name in _LEARNED for what in ("", "_learned")], rows
+            more = (spread(ahead(*pair, "accuracy", 100), 1, "+") for pair in zip(own, theirs, strict=True))
+            rows.append((f"points ahead of `{plain}`", *more))
+    return sources(names, "", "_learned"), rows
 
 
-def _learned_runs(name: str, codec: str) -> list[Run]:
-    arm = f"latents {codec}"
-    return [run for run in read_results(f"tasks_{name}_learned")["runs"] if run["arm"] == arm] or runs_of(name, arm)
+def sources(names: Iterable[str], *sets: str) -> list[str]:
+    """The results that there are of tasks, with these sets of arms."""
+    found = [f"tasks_{name}{what}" for name in names for what in sets]
+    return [name for name in found if (FOLDER / f"{name}.json").exists()]
 
 
-def runs_of(name: str, arm: str) -> list[Run]:
-    """A task's runs of the arms that are alike, a seed; of those of the comparison of codecs what is not among them."""
-    names = [f"tasks_{name}_codecs"] * (name in _CODECS) + [f"tasks_{name}"]
-    runs = [run for each in names for run in read_results(each)["runs"]]
+def runs_of(name: str, arm: str, sets: Sequence[str] = ("_codecs", "")) -> list[Run]:
+    """A task's runs of the arms that are alike, one a seed: the last of those in the results of some sets."""
+    runs = [run for each in sources([name], *sets) for run in read_results(each)["runs"]]
     return list({run["seed"]: run for run in runs if _SAME.get(run["arm"], run["arm"]) == arm}.values())
