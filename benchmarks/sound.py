@@ -24,7 +24,11 @@ from walloc_data.entropy import RansCoder
 from walloc_data.errors import SampleError
 from walloc_data.train.similarity import si_sdr
 
-CODECS = {"music": ("stereo-f256c108", "stereo-f256c27"), "speech": ("mono-f128c32",), "digits": ("mono-f64c16",)}
+CODECS = {
+    "music": ("stereo-f256c108", "stereo-f256c108-learned", "stereo-f256c27"),
+    "speech": ("mono-f128c32",),
+    "digits": ("mono-f64c16",),
+}
 RATES = {"music": 44100, "speech": 16000, "digits": 8000}
 TITLES = {  # of librosa's examples, by what their names begin with
     "147793__setuniman__sweet": "waltz, piano",

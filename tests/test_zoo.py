@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub.constants
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -19,10 +20,13 @@ from tests.synthetic import IMAGE_CODECS, photograph
 from walloc_data.codec import Codec, psnr, write_tensors
 from walloc_data.codec.tensors import read_tensors
 from walloc_data.errors import CodecError
+from walloc_data.train.rate import laplace_bits
 from walloc_data.transforms import flip
 from walloc_data.zoo import load_codec, save_codec, zoo_names
 
-SOUND = {"mono-f128c32": 16000, "mono-f64c16": 8000, "stereo-f256c108": 44100, "stereo-f256c27": 44100}  # and rates
+SOUND = {"mono-f128c32": 16000, "mono-f64c16": 8000} | dict.fromkeys(  # and rates
+    ("stereo-f256c108", "stereo-f256c108-learned", "stereo-f256c27"), 44100
+)
 VIDEO = {"video-t4f8c48": 25, "video-t4f8c192": 30}  # and dB that a photograph which passes by comes to
 
 
@@ -34,12 +38,16 @@ def test_the_zoo_is_listed_sorted() -> None:
 @pytest.mark.parametrize("name", SOUND)
 def test_codecs_of_sound_are_what_their_names_say_and_keep_chirps(name: str) -> None:
     codec, rate = load_codec(name), SOUND[name]
-    signal, _, shape = name.partition("-")
+    signal, shape, *learned = name.split("-")
     factor, channels = (int(n) for n in shape.removeprefix("f").split("c"))
     x = torch.from_numpy(sound(1, rate, {"stereo": 2, "mono": 1}[signal]))[None]
     assert codec.latent_shape(x.shape[2:]) == (channels, -(-rate // factor))
-    assert (codec.config.kind, codec.config.wavelet, codec.margin) == ("audio", "10/18", 8)
+    assert (codec.config.kind, codec.config.wavelet, codec.config.margin) == ("audio", "10/18", 8)
+    assert codec.margin == 8 + (12 if learned else 0)  # positions more that its decoder looks at
     assert psnr(codec.decode(codec.encode(x), x.shape[2:]), x, "audio") > 30
+    x = x[..., : rate // factor * factor].double()
+    difference = codec.encode(x.flip(2)).int() - flip(codec.encode(x), codec, 0).int()
+    assert int(difference.count_nonzero()) == 0
 
 
 @pytest.mark.parametrize("name", VIDEO)
@@ -75,7 +83,22 @@ def test_a_codec_is_what_its_name_says(name: str) -> None:
     assert codec.odd.any()
 
 
-@pytest.mark.parametrize("name", IMAGE_CODECS)
+def test_a_learned_codec_of_sound_is_nearer_in_fewer_bits() -> None:
+    rng, time = np.random.default_rng(0), np.arange(88_200) / 44100
+    tones = [np.exp(-4 * (time % 0.25)) * np.sin(2 * np.pi * pitch * time) for pitch in rng.uniform(200, 4000, 6)]
+    x = torch.from_numpy(0.1 * np.stack([sum(tones), sum(tones[2:])])).float()[None]
+    for times in (1, 4):
+        errors, bits = [], []
+        for name in ("stereo-f256c108", "stereo-f256c108-learned"):
+            codec = load_codec(name).coarser(times)
+            z = codec.encode(x)
+            errors.append(float((codec.decode(z, x.shape[2:]) - x).square().mean()))
+            bits.append(float(laplace_bits(z.float()).mean()))
+        assert errors[1] < errors[0]
+        assert bits[1] < 0.85 * bits[0]
+
+
+@pytest.mark.parametrize("name", [*IMAGE_CODECS, "stereo-f256c108-learned"])
 def test_files_are_small_and_written_by_this_code(name: str, tmp_path: Path) -> None:
     shipped = files("walloc_data") / "weights" / f"{name}.safetensors"
     save_codec(load_codec(name), tmp_path / "again.safetensors")

@@ -323,6 +323,7 @@ FINGERPRINTS = {
     "rgb-f8c12-learned": "ae1abfdeac0fa769",
     "rgb-f8c48": "9e77edb2eb37dead",
     "rgb-f8c48-learned": "e8b12bfcba1f15ce",
+    "stereo-f256c108-learned": "6c21d6c7726d01f0",
 }
 
 
