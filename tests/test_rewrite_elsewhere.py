@@ -10,6 +10,7 @@ from walloc_data import (
     ImageReader,
     LatentDataset,
     Options,
+    StorageOptions,
     append_dataset,
     filter_dataset,
     merge_datasets,
@@ -22,6 +23,7 @@ from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
 
 JOURNAL = ".walloc-journal.jsonl"
+FRESH = StorageOptions(cache_bytes=0)  # other tests have other datasets at places of these names
 
 
 def stored(system, name):
@@ -37,13 +39,17 @@ def test_all_four_verbs_write_there_what_they_write_here(memory, dataset, tmp_pa
     assert transcode_dataset(dataset, "memory://bucket/zstd", coder="zstd").written == 0
     with pytest.raises(DatasetError, match=r"^memory://bucket/zstd holds another dataset"):
         transcode_dataset(dataset, "memory://bucket/zstd", coder="zstd", block=2)
-    filter_dataset("memory://bucket/zstd", "memory://bucket/first", "label == 0")  # read there, and written there
+    filter_dataset(
+        "memory://bucket/zstd", "memory://bucket/first", "label == 0", storage=FRESH
+    )  # read there, and written there
     filter_dataset(tmp_path / "zstd", tmp_path / "first", "label == 0")
     here, there = contents(tmp_path / "first"), stored(memory, "first")
     assert here.pop(JOURNAL) != there.pop(JOURNAL)  # which names where it came from
     assert there == here
     filter_dataset(dataset, (tmp_path / "rest").as_uri(), "label != 0", coder="zstd")
-    merged = merge_datasets(["memory://bucket/first", tmp_path / "rest"], "memory://bucket/both", shard_samples=16)
+    merged = merge_datasets(
+        ["memory://bucket/first", tmp_path / "rest"], "memory://bucket/both", shard_samples=16, storage=FRESH
+    )
     assert merged.manifest.summary.samples == 72
     assert verify_dataset("memory://bucket/both", deep=True) == []
     with pytest.raises(DatasetError, match="a web server cannot be written to"):
@@ -98,7 +104,7 @@ def test_a_dataset_there_grows_as_one_here(memory, codec, tmp_path, monkeypatch)
     left = stored(memory, "out")
     assert {name: left[name] for name in first} == first  # it is what it was
     assert "train-00002.tar" in left
-    assert len(LatentDataset(url)) == 12
+    assert len(LatentDataset(url, storage=FRESH)) == 12
     result = append_dataset(url, source)
     assert (result.added, result.shards) == (18, 3)
     assert stored(memory, "out") == contents(tmp_path / "out")
@@ -118,7 +124,7 @@ def test_the_hub_too(hub, dataset, codec, tmp_path, monkeypatch):
     add(tmp_path / "photos", range(6))
     options = Options(block=4, shard_samples=8)
     shard_dataset(tmp_path / "photos", "hf://ann/first", codec=codec, reader=ImageReader(size=32), options=options)
-    made = transcode_dataset("hf://ann/first", "hf://ann/coarse", coarser=2)
+    made = transcode_dataset("hf://ann/first", "hf://ann/coarse", coarser=2, storage=FRESH)
     assert made.manifest.summary.samples == 6
     add(tmp_path / "photos", range(6, 9))
     assert append_dataset("hf://ann/first", tmp_path / "photos").added == 3

@@ -196,6 +196,11 @@ def test_datasets_of_datasets_keep_views(made, out, tmp_path):
     merged = merge_datasets([tmp_path / "cats", tmp_path / "dogs"], tmp_path / "both").manifest
     assert (merged.views, merged.summary.samples) == (VIEWS, COUNT)
     assert dict(all_of(tmp_path / "both")) == dict(all_of(out))
+    mixed = {str(tmp_path / "cats"): 1, str(tmp_path / "dogs"): 1}
+    stream = StreamingLatentDataset(mixed, batch_size=8, columns=("key", "view"), epoch_samples=2 * COUNT * VIEWS)
+    assert (
+        len({(key, int(v)) for _, keys, views in stream for key, v in zip(keys, views, strict=True)}) == COUNT * VIEWS
+    )
     source = Path(shutil.copytree(made / "photos", tmp_path / "photos"))
     add(source, range(COUNT, COUNT + 5))
     stream = StreamingLatentDataset(out, batch_size=4, columns=("key", "view"))
