@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results
+from benchmarks import curves, results
 
 ROOT = Path(results.__file__).parents[1]
 PEERS = ("constriction", "imagecodecs", "matplotlib", "scipy", "tifffile")
@@ -40,3 +40,11 @@ def test_nothing_is_written_unless_asked(monkeypatch, tmp_path, capsys):
     content = results.read_results("name")
     assert (content["rows"], content["fact"]) == ([["a", "b"], [1, 2]], 3)
     assert capsys.readouterr().out.count("| 1 | 2 |") == 2
+
+
+def test_curves_are_read_at_the_rates_that_they_reach():
+    measured = (("rgb-f8c12", 0.45, 27.0), ("rgb-f8c12x2", 0.2, 25.0), ("JPEG", 1.0, 30.0), ("JPEG", 2.0, 33.0))
+    points = [{"name": name, "bits": bits, "psnr": psnr, "ms_ssim": 0.9} for name, bits, psnr in measured]
+    _, codec, jpeg = curves.at_rates(points)
+    assert codec == ["rgb-f8c12", "26.00, 0.9000", "27.00, 0.9000", "", "", "", ""]
+    assert jpeg == ["JPEG", "", "", "", "30.00, 0.9000", "31.75, 0.9000", "33.00, 0.9000"]
