@@ -213,7 +213,7 @@ def test_what_is_gone_while_it_is_read_stops_the_run_and_loses_nothing(source, c
         run(listed, out, codec, workers=workers)
     assert not (out / "walloc.json").exists()
     (tmp_path / "away").rename(away)
-    assert run(source, out, codec, workers=workers).skipped == 0
+    assert run(source, out, codec).skipped == 0
     assert latents(out).keys() == {key for split in ("train", "val") for key in listed.splits[split].names}
 
 
