@@ -19,7 +19,7 @@ from benchmarks.results import FOLDER, add_save, show
 from walloc_data.cli import main as walloc
 
 CODECS = ("rgb-f8c12", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned")
-RATES = (0.3, 0.45, 0.7, 1.0, 1.5, 2.0)
+RATES = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.5)
 
 
 def main() -> None:

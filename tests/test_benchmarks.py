@@ -46,5 +46,5 @@ def test_curves_are_read_at_the_rates_that_they_reach():
     measured = (("rgb-f8c12", 0.45, 27.0), ("rgb-f8c12x2", 0.2, 25.0), ("JPEG", 1.0, 30.0), ("JPEG", 2.0, 33.0))
     points = [{"name": name, "bits": bits, "psnr": psnr, "ms_ssim": 0.9} for name, bits, psnr in measured]
     _, codec, jpeg = curves.at_rates(points)
-    assert codec == ["rgb-f8c12", "26.00, 0.9000", "27.00, 0.9000", "", "", "", ""]
-    assert jpeg == ["JPEG", "", "", "", "30.00, 0.9000", "31.75, 0.9000", "33.00, 0.9000"]
+    assert codec == ["rgb-f8c12", "", "", "25.00, 0.9000", "26.00, 0.9000", "27.00, 0.9000", "", ""]
+    assert jpeg == ["JPEG", *[""] * 6, "31.75, 0.9000"]
