@@ -44,7 +44,10 @@ _PAIRS = {
     "48 channels, steps x 4, to all pixels": ("latents rgb-f8c48, steps x 4", "all pixels, JPEG 95"),
     "12 channels with `-detail`, to without": ("latents rgb-f8c12-detail", "latents rgb-f8c12"),
     "12 channels with `-detail`, to all pixels": ("latents rgb-f8c12-detail", "all pixels, JPEG 95"),
+    "12 channels, learned, to linear": ("latents rgb-f8c12-learned", "latents rgb-f8c12"),
+    "48 channels, learned, to linear": ("latents rgb-f8c48-learned", "latents rgb-f8c48"),
 }
+_BESIDE_LEARNED = "rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned"
 
 
 def summary(task: Task, arms: Sequence[Arm], runs: Sequence[Run]) -> list[list[str]]:
@@ -79,14 +82,24 @@ def spread(values: Sequence[float], digits: int = 1, sign: str = "") -> str:
 def task_means() -> tuple[list[str], list[Sequence[str]]]:
     """Every task by what the network read: what it came to in the mean, and the kilobytes stored a sample."""
     columns = [(column, arms[0]) for column, *_, arms in INPUTS if column]
+    return [f"tasks_{name}" for name in _TASKS], _means(_TASKS, columns)
+
+
+def learned() -> tuple[list[str], list[Sequence[str]]]:
+    """The same of learned codecs beside those of as many channels, where there are runs of learned ones."""
+    names = [name for name in IMAGES if sources([name], "_learned")]
+    return sources(names, "", "_learned"), _means(names, [(f"`{name}`", f"latents {name}") for name in _BESIDE_LEARNED])
+
+
+def _means(names: Iterable[str], columns: Sequence[tuple[str, str]]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("task", *(column for column, _ in columns))]
-    for name, (title, figure, times, stored) in _TASKS.items():
+    for title, figure, times, stored, name in ((*_TASKS[name], name) for name in names):
         cells = [title]
         for own in (runs_of(name, arm) for _, arm in columns):
             size = f" in {own[0][stored] / 1000:.1f} kB" if own and stored else ""
             cells.append(f"{times * mean(run[figure] for run in own):.1f}{size}" if own else "")
         rows.append(cells)
-    return [f"tasks_{name}" for name in _TASKS], rows
+    return rows
 
 
 def advantages() -> tuple[list[str], list[Sequence[str]]]:
@@ -98,23 +111,7 @@ def advantages() -> tuple[list[str], list[Sequence[str]]]:
             own, theirs = (runs_of(name, arm) for arm in pair)
             cells.append(spread(ahead(own, theirs, "accuracy", 100), 1, "+"))
         rows.append(cells)
-    return sources(IMAGES, "", "_codecs"), rows
-
-
-def learned() -> tuple[list[str], list[Sequence[str]]]:
-    """Learned codecs beside those of as many channels: accuracy, kilobytes a sample, points ahead seed by seed."""
-    names, sets = [name for name in IMAGES if sources([name], "_learned")], ("_codecs", "", "_learned")
-    rows: list[Sequence[str]] = [("latents of", *(f"{IMAGES[name]}, %" for name in names))]
-    for codec in ("rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned"):
-        plain = codec.removesuffix("-learned")
-        own, theirs = ([runs_of(name, f"latents {each}", sets) for name in names] for each in (codec, plain))
-        shares = (spread([100 * run["accuracy"] for run in runs]) for runs in own)
-        sizes = (f" in {runs[0]['sample_bytes'] / 1000:.1f} kB" for runs in own)
-        rows.append((f"`{codec}`", *map("".join, zip(shares, sizes, strict=True))))
-        if codec != plain:
-            more = (spread(ahead(*pair, "accuracy", 100), 1, "+") for pair in zip(own, theirs, strict=True))
-            rows.append((f"points ahead of `{plain}`", *more))
-    return sources(names, "", "_learned"), rows
+    return sources(IMAGES, "", "_codecs", "_learned"), rows
 
 
 def sources(names: Iterable[str], *sets: str) -> list[str]:
@@ -123,7 +120,7 @@ def sources(names: Iterable[str], *sets: str) -> list[str]:
     return [name for name in found if (FOLDER / f"{name}.json").exists()]
 
 
-def runs_of(name: str, arm: str, sets: Sequence[str] = ("_codecs", "")) -> list[Run]:
+def runs_of(name: str, arm: str, sets: Sequence[str] = ("_codecs", "", "_learned")) -> list[Run]:
     """A task's runs of the arms that are alike, one a seed: the last of those in the results of some sets."""
     runs = [run for each in sources([name], *sets) for run in read_results(each)["runs"]]
     return list({run["seed"]: run for run in runs if _SAME.get(run["arm"], run["arm"]) == arm}.values())

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from walloc_data.storage import work as threads
 from walloc_data.storage.work import Stopped, Work, check, held, pause, waits_on
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
@@ -103,6 +104,11 @@ def resting():
 
 
 def test_a_thread_serves_one_work_after_another_and_keeps_nothing_of_it(monkeypatch):
+    deadline = time.monotonic() + SOON
+    while {each for each in threading.enumerate() if isinstance(each, threads._Thread)} - set(threads._RESTING):
+        # those of other tests, which would rest among ours
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
     at_rest = deque()
     monkeypatch.setattr("walloc_data.storage.work._RESTING", at_rest)
     kept, whose = [], []

@@ -26,7 +26,7 @@ def random_crops(count: int, width: int, height: int, *, seed: str) -> list[Box]
     gives its middle. They are a function of `seed`, which may be any text.
 
     >>> random_crops(2, 640, 480, seed="a/b.jpg")
-    [Box(x=223, y=69, width=317, height=382), Box(x=98, y=127, width=321, height=298)]
+    [Box(x=181, y=1, width=366, height=479), Box(x=228, y=22, width=373, height=434)]
     """
     drawn = random.Random(seed)
     return [_crop(drawn, width, height) for _ in range(count)]
