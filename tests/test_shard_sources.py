@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -264,3 +265,24 @@ def test_the_coder_is_fitted_to_whatever_can_be_read(source, codec, tmp_path):
     for path in (source / "train").rglob("*.jpg"):
         path.write_text("text")
     assert run(source, tmp_path / "out", codec).samples == 12
+
+
+def test_what_a_coder_is_fitted_to_is_decoded_once_unless_it_changes(source, codec, tmp_path, monkeypatch):
+    seen, to_edit, read = [], [], ImageReader.read
+
+    def counted(reader, data, name):
+        seen.append(name)
+        while to_edit:
+            edit(to_edit.pop())  # once its bytes have been read
+        return read(reader, data, name)
+
+    monkeypatch.setattr(ImageReader, "read", counted)
+    run(source, tmp_path / "once", codec)
+    assert sorted(seen) == sorted(str(path) for path in source.rglob("*.jpg"))
+    first = seen[0]
+    to_edit.append(Path(first))
+    seen.clear()
+    run(source, tmp_path / "edited", codec)
+    assert sorted(seen) == sorted([first, *(str(path) for path in source.rglob("*.jpg"))])
+    run(source, tmp_path / "after", codec)
+    assert latents(tmp_path / "edited") == latents(tmp_path / "after") != latents(tmp_path / "once")

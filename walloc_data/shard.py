@@ -26,6 +26,7 @@ from walloc_data.write.local import end_if_unguarded
 from walloc_data.write.output import LocalOutput, output_at
 from walloc_data.write.plan import Options, Plan, measured_keys
 from walloc_data.write.resume import former_run, head_of
+from walloc_data.write.samples import KeptSamples
 from walloc_data.write.tasks import made_shards
 from walloc_data.zoo import load_codec
 
@@ -106,10 +107,11 @@ def shard_dataset(
                 head = head_of(plan)
                 write_journal(folder, head, reports.values())
                 with one_thread():
-                    coder = _coder(folder, plan)
+                    kept = KeptSamples()
+                    coder = _coder(folder, plan, kept)
                     output.keep(JOURNAL_FILE, CODEC_FILE)
                     measured = measured_keys(plan)
-                    job = Job(source.splits, codec, coder, reader, options, measured, stop)
+                    job = Job(source.splits, codec, coder, reader, options, measured, stop, kept)
                     todo = [task for task in plan.tasks if task.name not in reports]
                     reports.update(made_shards(partial(write_shard, job), todo, output, tasks, progress=progress))
                 in_order = [reports[task.name] for task in plan.tasks]
@@ -157,8 +159,8 @@ def _left_out(plan: Plan, manifest: Manifest) -> list[str]:
     return notes
 
 
-def _coder(folder: Path, plan: Plan) -> Coder:
+def _coder(folder: Path, plan: Plan, kept: KeptSamples) -> Coder:
     """The coder with tables fitted to this dataset, kept in `codec.safetensors` from the first run on."""
     if not (folder / CODEC_FILE).exists():
-        write_dataset_codec(folder, plan.codec, fit_coder(plan))
+        write_dataset_codec(folder, plan.codec, fit_coder(plan, kept))
     return read_dataset_codec(open_storage(folder))[1]

@@ -19,13 +19,13 @@ from walloc_data.entropy import Coder
 from walloc_data.errors import DatasetError, SampleError
 from walloc_data.format import ShardInfo, ShardWriter
 from walloc_data.signals import Reader, Signal
-from walloc_data.sources import Raw, Split
+from walloc_data.sources import Split
 from walloc_data.storage.work import Work
 from walloc_data.write.measure import Moments, measured_psnr
 from walloc_data.write.pack import Packer
 from walloc_data.write.plan import Options, ShardTask
 from walloc_data.write.rows import renamed
-from walloc_data.write.samples import Rows, read_sample
+from walloc_data.write.samples import KeptSamples, Rows, bytes_of, read_sample
 
 __all__ = [
     "Job",
@@ -49,7 +49,7 @@ class Job:
     """What all tasks of a run share.
 
     Samples whose key is in `measured` are decoded and compared; `stop` ends the run at the first sample that cannot be
-    read.
+    read; `kept` are some that have been read already.
     """
 
     splits: Mapping[str, Split]
@@ -59,6 +59,7 @@ class Job:
     options: Options
     measured: frozenset[str]
     stop: bool
+    kept: KeptSamples = field(default_factory=KeptSamples)
 
 
 @dataclass
@@ -233,7 +234,7 @@ def _groups(job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int]
     group: Rows = []
     read = 0
     for index in task.indices:
-        views = _read(job, job.splits[task.split], index, report)
+        views = _read(job, task.split, index, report)
         tick(1)
         for view in views:
             values = view[1].values
@@ -249,23 +250,20 @@ def _groups(job: Job, task: ShardTask, report: ShardReport, tick: Callable[[int]
         yield group
 
 
-def _read(job: Job, split: Split, index: int, report: ShardReport) -> Rows:
+def _read(job: Job, name: str, index: int, report: ShardReport) -> Rows:
     """The rows and signals of a sample; none, and the reason in the report, of one that cannot be read."""
+    split = job.splits[name]
     try:
-        raw, views = read_sample(split, index, job.reader, job.options)
+        kept = job.kept.take(name, split, index)
+        raw, views = kept or read_sample(split, index, job.reader, job.options)
     except SampleError as error:
         if job.stop:
             raise SampleError(f"{error}. Mend it and run again, or pass it over with --on-error skip") from error
         report.errors.append({"key": split.key(index), "reason": str(error)})
         return []
     report.renamed |= renamed(raw.fields, [*views[0][1].fields, *job.options.measure])
-    report.source_bytes += _bytes(raw)
+    report.source_bytes += bytes_of(raw)
     return views
-
-
-def _bytes(raw: Raw) -> int:
-    """Bytes of what was read: of the file, or of the numbers of an array."""
-    return len(raw.data) if isinstance(raw.data, bytes) else getattr(raw.data, "nbytes", 0)
 
 
 def _measure(job: Job, report: ShardReport, row: dict[str, Any], signal: Signal, latents: NDArray[np.int8]) -> None:

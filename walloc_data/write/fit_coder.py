@@ -13,7 +13,7 @@ from walloc_data.signals import Signal
 from walloc_data.storage.work import Work
 from walloc_data.write.encode_shard import ahead, encode_signals
 from walloc_data.write.plan import Plan, coder_sample
-from walloc_data.write.samples import read_sample
+from walloc_data.write.samples import KeptSamples, read_sample
 
 __all__ = ["enough", "fit_coder"]
 
@@ -21,17 +21,23 @@ _CODER_LATENTS = 1 << 28  # enough to fit a coder to, however large the signals
 _LITTLE = 8  # latents a side
 
 
-def fit_coder(plan: Plan) -> Coder:
-    """The coder of a plan. Raises `DatasetError` where no sample can be read."""
+def fit_coder(plan: Plan, kept: KeptSamples | None = None) -> Coder:
+    """The coder of a plan; what is read for it is `kept`. Raises `DatasetError` where no sample can be read."""
     reasons: list[str] = []
     count, samples = coder_sample(plan.tasks)
 
     def readable() -> Iterator[list[tuple[dict[str, Any], Signal]]]:
-        for split, index in samples:
+        for name, index in samples:
+            split = plan.source.splits[name]
+            stamp = split.stamp(index)
             try:
-                yield read_sample(plan.source.splits[split], index, plan.reader, plan.options)[1][:1]
+                raw, rows = read_sample(split, index, plan.reader, plan.options)
             except SampleError as error:  # is met again, and counted, when its shard is written
                 reasons.append(str(error))
+                continue
+            if kept is not None:
+                kept.keep(name, index, stamp, raw, rows)
+            yield rows[:1]
 
     def alone(group: list[tuple[dict[str, Any], Signal]]) -> list[NDArray[np.int8]]:
         return encode_signals(plan.codec, [signal for _, signal in group])

@@ -9,9 +9,36 @@ from walloc_data.sources import Raw, Split
 from walloc_data.write.plan import Options
 from walloc_data.write.rows import row_of, text
 
-__all__ = ["Rows", "read_sample"]
+__all__ = ["KeptSamples", "Rows", "bytes_of", "read_sample"]
 
 Rows: TypeAlias = list[tuple[dict[str, Any], Signal]]
+_MOST = 1 << 25  # bytes of samples that are kept
+
+
+class KeptSamples:
+    """Samples that have been read and will be wanted once more, by the same process: as many as 32 MiB hold.
+
+    Those that a coder is fitted to are so written without being decoded twice. A pickled one holds none.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int], tuple[str, Raw, Rows]] = {}
+        self._room = _MOST
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KeptSamples, ()
+
+    def keep(self, split: str, index: int, stamp: str, raw: Raw, rows: Rows) -> None:
+        """Keep what `read_sample` gave, if there is room; `stamp` is what its split said before that."""
+        size = bytes_of(raw) + sum(signal.values.nbytes for _, signal in rows)
+        if size <= self._room:
+            self._room -= size
+            self._kept[split, index] = stamp, raw, rows
+
+    def take(self, name: str, split: Split, index: int) -> tuple[Raw, Rows] | None:
+        """What was kept of a sample of a split of this name, which then is no more; None where it has changed since."""
+        found = self._kept.pop((name, index), None)
+        return found[1:] if found is not None and found[0] == split.stamp(index) else None
 
 
 def read_sample(split: Split, index: int, reader: Reader, options: Options) -> tuple[Raw, Rows]:
@@ -36,3 +63,8 @@ def read_sample(split: Split, index: int, reader: Reader, options: Options) -> t
         signals = [reader.read(raw.data, raw.name)]
     later = dict.fromkeys(options.measure)
     return raw, [(row_of(key, raw.fields, {**one.fields, **later}, options.columns), one) for one in signals]
+
+
+def bytes_of(raw: Raw) -> int:
+    """Bytes of what was read: of the file, or of the numbers of an array."""
+    return len(raw.data) if isinstance(raw.data, bytes) else getattr(raw.data, "nbytes", 0)
