@@ -3,12 +3,15 @@
 import os
 import re
 import signal
+import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 
 from tests.test_shard import SMALL, children, many, start, wait_for_journal  # noqa: F401
+from walloc_data.cli.interrupts import _imports
 
 KEPT = ": finished shards are kept; run the same command again to go on"
 
@@ -58,3 +61,23 @@ def test_twice_in_the_midst_of_it(many, tmp_path, workers, number, status, line,
     assert (process.returncode, errors) == (status, f"{line}{KEPT}\n")
     assert not list(out.glob(".*.tmp"))
     assert not any(Path(f"/proc/{worker}").exists() for worker in team)
+
+
+def test_an_import_is_the_loading_of_a_module_and_not_its_mention(tmp_path, monkeypatch):
+    """Pillow asks for a module of its own for each image: a signal then is answered as any other."""
+    found = {}
+    package = types.ModuleType("package_of_this_test")
+    package.__path__ = [str(tmp_path)]
+
+    def mentioned(name):
+        found[name] = _imports(sys._getframe())
+        return 1
+
+    package.__getattr__ = mentioned
+    package.seen = lambda: found.setdefault("loaded", _imports(sys._getframe()))
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "module_of_this_test.py").write_text("import package_of_this_test\npackage_of_this_test.seen()\n")
+    exec("from package_of_this_test import something\nimport module_of_this_test", {})
+    assert found["something"] is False
+    assert found["loaded"] is True

@@ -53,8 +53,9 @@ def answered() -> Iterator[list[int]]:
 
 
 def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded; to ask one that is there for a name, as Pillow does for each image, is not."""
     while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+        if (frame.f_code.co_filename, frame.f_code.co_name) == ("<frozen importlib._bootstrap>", "_find_and_load"):
             return True
         frame = frame.f_back
     return False
