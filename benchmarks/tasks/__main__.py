@@ -8,13 +8,13 @@ from benchmarks.results import add_save, show
 from benchmarks.tasks.colour import ColourTask, read_squares
 from benchmarks.tasks.digits import DigitsTask
 from benchmarks.tasks.fonts import fonts_task, tokens_task
+from benchmarks.tasks.networks import precision
 from benchmarks.tasks.photographs import photographs_task
 from benchmarks.tasks.receipts import receipts_task
 from benchmarks.tasks.separation import Separation, load_songs
 from benchmarks.tasks.songs import ROLES
 from benchmarks.tasks.tables import summary
-from benchmarks.tasks.task import Arm, Task, precision
-from benchmarks.tasks.training import run_once
+from benchmarks.tasks.task import Arm, Task, run_once
 
 TASKS: dict[str, Callable[[argparse.Namespace], Task]] = {
     "colour": lambda o: ColourTask(read_squares(o.data), read_squares(o.test)),

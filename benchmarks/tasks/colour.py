@@ -24,9 +24,9 @@ _SIDE, _CUTS, _LEVELS, _KNOWN = 128, 2, 3, 1024
 # ITU-R BT.601 in full range, as JPEG has it: rows are Y, Cb, Cr of R, G, B.
 _FORWARD = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _ARMS = (
-    Arm(name="pixels / 4", fold=2, against="pixels / 4"),
+    Arm(name="pixels / 4", downscaled=4, against="pixels / 4"),
     Arm(name="latents of 4 and 8 channels", codec="fitted", channels=(4, 8), against="pixels / 4"),
-    Arm(name="pixels / 2", fold=4, against="pixels / 2"),
+    Arm(name="pixels / 2", downscaled=2, against="pixels / 2"),
     Arm(name="latents of 16 and 32 channels", codec="fitted", channels=(16, 32), against="pixels / 2"),
 )
 
@@ -62,7 +62,7 @@ class ColourTask(Task):
     def prepare(self, arm: Arm, work: Path) -> Stored:
         """Luma and chroma, each in a form of its own, held in memory; nothing is coded."""
         known = to_ycc(self.train[:: -(-len(self.train) // _KNOWN)])
-        form: list[Any] = [Pixels(arm.fold or 1)] * 2
+        form: list[Any] = [Pixels(2**_LEVELS // arm.downscaled)] * 2
         if arm.codec:
             planes = (torch.split(plane, self.batch) for plane in known)
             codecs = (fitted(*each, kind="image", levels=_LEVELS) for each in zip(planes, arm.channels, strict=True))
@@ -76,8 +76,7 @@ class ColourTask(Task):
         return Stored(train=splits[0], val=splits[1], form=form, channels=channels)
 
     def network(self, data: Stored) -> nn.Module:
-        given, wanted = _floats(data, data.train[:_KNOWN])
-        return Scaled(given, wanted)
+        return Scaled(*_floats(data, data.train[:_KNOWN]))
 
     def batches(self, data: Stored, order: torch.Generator) -> DataLoader[Any]:
         """In an order of torch's own generator, which draws what is mirrored as well."""
@@ -114,8 +113,7 @@ def read_squares(folders: Sequence[Path]) -> Tensor:
     reader = ImageReader(size=_SIDE * _CUTS)
     whole = torch.stack([read_image(path, reader) for path in list_images(*folders)])
     tiles = whole.reshape(len(whole), 3, _CUTS, _SIDE, _CUTS, _SIDE)
-    squares: Tensor = tiles.permute(0, 2, 4, 1, 3, 5).flatten(0, 2).contiguous()
-    return squares
+    return tiles.permute(0, 2, 4, 1, 3, 5).flatten(0, 2).contiguous()
 
 
 def to_ycc(rgb: Tensor) -> tuple[Tensor, Tensor]:

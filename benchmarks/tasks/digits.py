@@ -25,8 +25,8 @@ _POSITIONS = 96  # of 8 ms; longer recordings are cut, shorter ones end in zeros
 _TEST_TAKES, _WIDTH, _ALL = 5, 48, "all samples"
 _ARMS = (
     Arm(name=f"latents {_CODEC}", codec=_CODEC, against=_ALL),
-    Arm(name="samples / 4", fold=_FACTOR // 4, against=_ALL),
-    Arm(name=_ALL, fold=_FACTOR, against=_ALL),
+    Arm(name="samples / 4", downscaled=4, against=_ALL),
+    Arm(name=_ALL, against=_ALL),
 )
 
 
@@ -40,15 +40,15 @@ class DigitsTask(ClassTask):
 
     def prepare(self, arm: Arm, work: Path) -> Stored:
         [split] = open_source(self.data, suffixes=AudioReader.suffixes, names=_NAMES).splits.values()
-        raws, factor = [split[index] for index in range(len(split))], arm.fold or _FACTOR
+        raws = [split[index] for index in range(len(split))]
         sounds = [AudioReader(channels=1, rate=_RATE).read(raw.data, raw.name).values for raw in raws]
         if arm.codec:
             done = shard_dataset(sounds, work / arm.codec, codec=arm.codec, options=Options(shuffle=False))
             dataset = LatentDataset(work / arm.codec)
             inputs, size = [dataset.codec.dequantize(z) for z, _ in dataset], done.dataset_bytes / done.samples
         else:
-            inputs = [_folded(x[0] / np.float32(32768), factor) for x in sounds]
-            size = float(np.mean([x.nbytes for x in sounds])) * factor / _FACTOR
+            inputs = [_folded(x[0] / np.float32(32768), arm.downscaled) for x in sounds]
+            size = float(np.mean([x.nbytes for x in sounds])) / arm.downscaled
         tested = torch.tensor([int(raw.fields["take"]) < _TEST_TAKES for raw in raws])
         digits = torch.tensor([int(raw.fields["label"]) for raw in raws])
         x = torch.stack([_input(each) for each in inputs])
@@ -70,13 +70,14 @@ class DigitsTask(ClassTask):
         return x.roll(int(torch.randint(-4, 5, ())), 2) if augment else x
 
 
-def _folded(x: Any, factor: int) -> Tensor:
+def _folded(x: Any, downscaled: int) -> Tensor:
     """Samples `[n]` at a lower rate as `[factor, positions]`, the last position filled up with zeros."""
-    x = soxr.resample(x, _RATE, _RATE * factor // _FACTOR) if factor < _FACTOR else x
+    x = soxr.resample(x, _RATE, _RATE // downscaled) if downscaled > 1 else x
+    factor = _FACTOR // downscaled
     return fold(torch.from_numpy(np.pad(x, (0, -len(x) % factor)).astype(np.float32)), factor)
 
 
 def _input(x: Tensor) -> Tensor:
     """Numbers `[c, n]` of unit mean square, as `[c, 96]`."""
     x = x / x.square().mean().sqrt().clamp_min(1e-8)
-    return nn.functional.pad(x, (0, max(0, _POSITIONS - x.shape[1])))[:, :_POSITIONS]
+    return nn.functional.pad(x, (0, _POSITIONS - x.shape[1]))

@@ -11,10 +11,10 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.images import open_images
-from benchmarks.tasks.pictures import CODECS, LEARNED, PLAIN, SCALES, ImageTask, latents, pixels
+from benchmarks.tasks.networks import Transformer
+from benchmarks.tasks.pictures import CODECS, FEW, LEARNED, PLAIN, SCALES, SIDE, ImageTask, latents
 from benchmarks.tasks.stored import made_once
 
-_SIZE = 128
 # Text fonts that the wheel of matplotlib carries: DejaVu, STIX, Computer Modern.
 _FONTS = (
     *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
@@ -24,10 +24,7 @@ _FONTS = (
     *(f"cm{style}10" for style in ("r", "b", "ss", "tt", "ti", "mi")),
 )
 _SPACE = 0.35  # of a font's size; the fonts of Computer Modern have no blank
-_TOKENS = (
-    *(pixels("pixels / 4, JPEG 95", 4), pixels("pixels / 2, JPEG 95", 8), pixels("all pixels, JPEG 95")),
-    *(latents(codec) for codec in ("rgb-f16c48", "rgb-f16c48-detail", "rgb-f16c192")),
-)
+_TOKENS = *FEW[:3], *map(latents, ("rgb-f16c48", "rgb-f16c48-detail", "rgb-f16c192"))
 
 
 def fonts_task(work: Path, train: int = 6000, val: int = 2000) -> ImageTask:
@@ -40,7 +37,7 @@ def fonts_task(work: Path, train: int = 6000, val: int = 2000) -> ImageTask:
 def tokens_task(work: Path, **counts: int) -> ImageTask:
     """The same patches on a grid of 8 x 8 positions, as those of a ViT/16 are, each of which is a token."""
     source, sets = fonts_task(work, **counts).source, {"": _TOKENS}
-    return ImageTask(name="tokens", source=source, epochs=10, sets=sets, factor=16, transformer=True)
+    return ImageTask(name="tokens", source=source, epochs=10, sets=sets, factor=16, net=Transformer)
 
 
 def _render(counts: dict[str, int], out: Path) -> None:
@@ -56,9 +53,9 @@ def _patch(draw: random.Random) -> tuple[str, Image.Image]:
     name, size = draw.choice(_FONTS), draw.randint(11, 13)
     paper = (draw.randint(225, 255), draw.randint(225, 255), draw.randint(220, 255))
     ink = (draw.randint(0, 70), draw.randint(0, 70), draw.randint(0, 90))
-    image, face = Image.new("RGB", (_SIZE, _SIZE), paper), _font(name, size)
+    image, face = Image.new("RGB", (SIDE, SIDE), paper), font(name, size)
     canvas, y = ImageDraw.Draw(image), draw.uniform(0, 1.5 * size)
-    while y < _SIZE + size:
+    while y < SIDE + size:
         words, x = [_word(draw) for _ in range(9)], -draw.uniform(0, 4 * size)
         for word in words:
             canvas.text((x, y), word, font=face, fill=ink, anchor="ls")
@@ -75,5 +72,6 @@ def _word(draw: random.Random) -> str:
 
 
 @cache
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+def font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font that the wheel of matplotlib carries, at a size in pixels."""
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", size)

@@ -25,7 +25,7 @@ def photographs_task(data: Path, train: int = 60, val: int = 20) -> ImageTask:
 
 def _split(whole: Images, train: int, val: int) -> Images:
     """Up to so many photographs of each of the largest classes, the first to validate on, the others to train on."""
-    by_class = defaultdict[str, list[str]](list)
+    root, by_class = whole.splits["train"].root, defaultdict[str, list[str]](list)
     for file in whole.splits["train"].names:
         by_class[file.split("/")[0]].append(file)
     by_class.pop(_BACKGROUND, None)
@@ -35,8 +35,6 @@ def _split(whole: Images, train: int, val: int) -> Images:
         chosen = random.Random(name).sample(by_class[name], min(len(by_class[name]), train + val))
         splits["val"] += [(file, label) for file in chosen[:val]]
         splits["train"] += [(file, label) for file in chosen[val:]]
-    kept = dict[str, Files]()
-    for split, part in splits.items():
-        files, labels = map(list, zip(*part, strict=True))
-        kept[split] = Files(whole.splits["train"].root, files, {"label": labels})
+    columns = {split: map(list, zip(*part, strict=True)) for split, part in splits.items()}
+    kept = {split: Files(root, files, {"label": labels}) for split, (files, labels) in columns.items()}
     return Images(whole.name, kept, {"label": names})

@@ -10,19 +10,21 @@ import random
 import re
 import statistics
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from benchmarks.images import open_images
-from benchmarks.tasks.pictures import COARSER, DETAIL, FEW, FITTED, LEARNED, ImageTask
+from benchmarks.tasks.networks import convolutions
+from benchmarks.tasks.pictures import COARSER, DETAIL, FEW, FITTED, LEARNED, SIDE, ImageTask
 from benchmarks.tasks.stored import made_once
 from walloc_data.errors import SourceError
 
-_SIZE = 128
 _HEIGHT = 14  # pixels that the median text box of a page is brought to: its digits are 10 to 12 high
 _JITTER = 1.0  # pixels that a digit is off the middle of its window, at most, each way
 _VAL = 5  # one receipt of so many is validated on
@@ -44,8 +46,8 @@ def receipts_task(data: Path, work: Path, train: int = 12000, val: int = 1500) -
     """The task, so many windows cut below `work`; the class of a window is the digit at its middle."""
     out = made_once(work / f"windows-{train}", partial(_cut_all, data, {"train": train, "val": val}))
     arms = *FEW, *(replace(arm, against=FEW[2].name) for arm in (FITTED, DETAIL, *COARSER[-2:]))
-    sets = {"": arms, "learned": LEARNED}
-    return ImageTask(name="receipts", source=open_images(out), epochs=6, sets=sets, places=True)
+    sets, net = {"": arms, "learned": LEARNED}, partial(convolutions, places=True)
+    return ImageTask(name="receipts", source=open_images(out), epochs=6, sets=sets, net=net)
 
 
 def read_receipts(folder: Path) -> list[Receipt]:
@@ -77,7 +79,7 @@ def split_receipts(receipts: list[Receipt]) -> dict[str, list[Receipt]]:
     return {"train": mixed[len(mixed) // _VAL :], "val": mixed[: len(mixed) // _VAL]}
 
 
-def draw_windows(receipts: list[Receipt], count: int, seed: str) -> list[tuple[Receipt, int, tuple[float, float]]]:
+def draw_windows(receipts: list[Receipt], count: int, seed: str) -> Iterator[tuple[Receipt, int, tuple[float, float]]]:
     """Receipts, numbers of their digits, and how far (right, down) from the middle of a window these are to be.
 
     First which of the ten digits is drawn, then where it stands, each as likely as another: drawn plainly, one of three
@@ -87,12 +89,10 @@ def draw_windows(receipts: list[Receipt], count: int, seed: str) -> list[tuple[R
     for receipt in receipts:
         for number, digit in enumerate(receipt.digits):
             found[digit[0]].append((receipt, number))
-    windows = []
     for place in range(count):
         draw = random.Random(f"{seed} {place}")
         receipt, number = draw.choice(found[draw.choice(sorted(found))])
-        windows.append((receipt, number, (draw.uniform(-_JITTER, _JITTER), draw.uniform(-_JITTER, _JITTER))))
-    return windows
+        yield receipt, number, (draw.uniform(-_JITTER, _JITTER), draw.uniform(-_JITTER, _JITTER))
 
 
 @lru_cache(1)
@@ -106,11 +106,11 @@ def read_page(scan: Path) -> Image.Image:
 def cut(receipt: Receipt, number: int, shift: tuple[float, float] = (0.0, 0.0)) -> Image.Image:
     """128 x 128 pixels of a page brought to the height of text that all have; white beyond its edges."""
     scale, digit = _HEIGHT / receipt.height, receipt.digits[number]
-    side = round(_SIZE / scale)
+    side = round(SIDE / scale)
     left, top = (round(at - off / scale - side / 2) for at, off in zip(digit[1:], shift, strict=True))
     paper = Image.new("RGB", (side, side), "white")
     paper.paste(read_page(receipt.scan), (-left, -top))
-    return paper.resize((_SIZE, _SIZE), Image.Resampling.LANCZOS)
+    return paper.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 def _cut_all(data: Path, counts: dict[str, int], out: Path) -> None:
@@ -127,9 +127,5 @@ def _cut_all(data: Path, counts: dict[str, int], out: Path) -> None:
 def _digits(text: str, box: list[int]) -> list[tuple[str, float, float]]:
     left, right, y = min(box[::2]), max(box[::2]), (min(box[1::2]) + max(box[1::2])) / 2
     widths = [1.0 if sign.isdigit() else _MARK for sign in text]
-    unit = (right - left) / sum(widths)
-    return [
-        (sign, left + unit * (sum(widths[:place]) + widths[place] / 2), y)
-        for place, sign in enumerate(text)
-        if sign.isdigit()
-    ]
+    unit, signs = (right - left) / sum(widths), zip(text, widths, accumulate(widths), strict=True)
+    return [(sign, left + unit * (end - width / 2), y) for sign, width, end in signs if sign.isdigit()]

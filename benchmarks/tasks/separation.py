@@ -5,6 +5,7 @@ gains. Songs to validate on are others, played by the same instruments.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -19,7 +20,7 @@ from benchmarks.tasks.networks import Added
 from benchmarks.tasks.songs import LENGTH, RATE, ROLES, render_stems
 from benchmarks.tasks.stored import Latents, fitted, shard
 from benchmarks.tasks.task import Arm, Figure, Stored, Task
-from walloc_data import AudioReader
+from walloc_data import Options
 from walloc_data.train.similarity import si_sdr
 
 FACTOR = 128  # samples of the full rate that a position of the network's grid stands for
@@ -30,15 +31,13 @@ _FLOOR = 1e-3  # of the mixtures' variance: smaller errors hardly count
 _GAIN, _PEAK, _SMALL = 6.0, 0.9, 1e-8  # dB; a stem's level is drawn from -6 to 6; the loudest sample of a song
 _ALL = "all samples"
 
-
-def _latents(channels: int, what: str = "", power: float = 0.0) -> Arm:
-    name = f"latents f{FACTOR}c{channels}{what}"
-    return Arm(name=name, codec="fitted", channels=(channels,), power=power, against=_ALL)
-
-
-_SAMPLES = (Arm(name=_ALL, against=_ALL), *(Arm(name=f"rate / {n}", fold=FACTOR // n, against=_ALL) for n in (2, 4, 8)))
-_LATENTS = tuple(_latents(channels) for channels in (16, 32, 64, 128))
-_SETS = {"": (*_SAMPLES[:2], *_LATENTS[2:]), "more": (*_SAMPLES, *_LATENTS, _latents(32, ", unit variance", 1.0))}
+_SAMPLES = (Arm(name=_ALL, against=_ALL), *(Arm(name=f"rate / {n}", downscaled=n, against=_ALL) for n in (2, 4, 8)))
+_LATENTS = tuple(
+    Arm(name=f"latents f{FACTOR}c{channels}", codec="fitted", channels=(channels,), against=_ALL)
+    for channels in (16, 32, 64, 128)
+)
+_UNIT = replace(_LATENTS[1], name=f"{_LATENTS[1].name}, unit variance", power=1.0)
+_SETS = {"": (*_SAMPLES[:2], *_LATENTS[2:]), "more": (*_SAMPLES, *_LATENTS, _UNIT)}
 
 
 class Samples:
@@ -82,12 +81,11 @@ class Separation(Task):
             known = torch.split(train[:_FIT_SONGS, :1], _AT_ONCE)
             codec = fitted(known, arm.channels[0], kind="audio", levels=_LEVELS, wavelet=_WAVELET)
             samples = {split: pairs.flatten(0, 1)[:, None].numpy() for split, pairs in self.signals.items()}
-            sharded, size = shard(samples, work / codec.name, codec, reader=AudioReader(channels=1), shuffle=False)
-            kept = [torch.stack([z for z, _ in each]) for each in sharded]
-            kept = [z.reshape(-1, 2, *z.shape[1:]) for z in kept]
+            sharded, size = shard(samples, work / codec.name, codec, options=Options(shuffle=False))
+            kept = [torch.unflatten(torch.stack([z for z, _ in each]), 0, (-1, 2)) for each in sharded]
             form: Any = Latents(codec, kept[0][:_KNOWN, 0], arm.power)
         else:
-            form = Samples(arm.fold or FACTOR, train[:_KNOWN, 0])
+            form = Samples(FACTOR // arm.downscaled, train[:_KNOWN, 0])
             kept = [form.store(x) for x in self.signals.values()]
             size = float(kept[0][0, 0].nbytes)
         splits = dict(zip(("train", "val"), map(TensorDataset, kept), strict=True))
@@ -124,7 +122,7 @@ class Separation(Task):
         """Bytes of FLAC a second of samples to validate on, by arm."""
         found = {}
         for arm in _SAMPLES:
-            form = Samples(arm.fold or FACTOR, self.signals["train"][:_KNOWN, 0])
+            form = Samples(FACTOR // arm.downscaled, self.signals["train"][:_KNOWN, 0])
             floats = form.store(self.signals["val"]).flatten(0, 1).numpy() / np.float32(32768)
             sizes = (len(flac(x[None], RATE * form.channels // FACTOR)) for x in floats)
             found[arm.name] = mean(sizes) / (LENGTH / RATE)
@@ -163,11 +161,8 @@ def resample(x: Tensor, samples: int) -> Tensor:
     """
     if samples == x.shape[-1]:
         return x
-    spectrum = torch.fft.rfft(x)
     kept = min(x.shape[-1], samples) // 2  # without the bin at half the lower rate, which stands for two
-    low = spectrum.new_zeros(*x.shape[:-1], samples // 2 + 1)
-    low[..., :kept] = spectrum[..., :kept]
-    found: Tensor = torch.fft.irfft(low, samples) * (samples / x.shape[-1])
+    found: Tensor = torch.fft.irfft(torch.fft.rfft(x)[..., :kept], samples) * (samples / x.shape[-1])
     return found
 
 

@@ -8,7 +8,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +59,9 @@ def song(draw: random.Random) -> dict[str, tuple[int, list[Note]]]:
     pitches = [12 * octave + key + step for octave in range(10) for step in scale]
     notes = {
         "melody": _melody(draw, beats, pitches),
-        "chords": _chords(draw, beats, span, roots, pitches),
+        "chords": list(_chords(draw, beats, span, roots, pitches)),
         "bass": _bass(draw, beats, span, roots, pitches),
-        "drums": _drums(draw, beats),
+        "drums": list(_drums(draw, beats)),
     }
     end = LENGTH / RATE - _RELEASE
 
@@ -85,16 +85,14 @@ def _melody(draw: random.Random, beats: int, pitches: list[int]) -> list[Note]:
     return notes
 
 
-def _chords(draw: random.Random, beats: int, span: int, roots: list[int], pitches: list[int]) -> list[Note]:
+def _chords(draw: random.Random, beats: int, span: int, roots: list[int], pitches: list[int]) -> Iterator[Note]:
     step, broken, place = draw.choice((0.5, 1.0, float(span))), draw.random() < 0.4, draw.randint(26, 31)
     off = 0.5 if step == 1 and draw.random() < 0.4 else 0.0
-    notes = []
     for number in range(int(beats / step)):
         at = number * step
         tones = [pitches[place + roots[int(at // span)] + third] for third in (0, 2, 4)]
         chosen = [tones[number % 3]] if broken and step < 1 else tones
-        notes += [(at + off, 0.9 * step, tone, 75) for tone in chosen]
-    return notes
+        yield from ((at + off, 0.9 * step, tone, 75) for tone in chosen)
 
 
 def _bass(draw: random.Random, beats: int, span: int, roots: list[int], pitches: list[int]) -> list[Note]:
@@ -106,21 +104,21 @@ def _bass(draw: random.Random, beats: int, span: int, roots: list[int], pitches:
     ]
 
 
-def _drums(draw: random.Random, beats: int) -> list[Note]:
+def _drums(draw: random.Random, beats: int) -> Iterator[Note]:
     step, hat, snare = draw.choice((0.25, 0.5, 0.5)), draw.choice(_HATS), draw.choice(_SNARES)
     kicks = {0.0} | {number / 2 for number in range(8) if draw.random() < 0.3}
-    notes: list[Note] = [(0.0, 1.0, _CRASH, 90)] if draw.random() < 0.3 else []
+    if draw.random() < 0.3:
+        yield 0.0, 1.0, _CRASH, 90
     for number in range(int(beats / step)):
         at = number * step
         if draw.random() < 0.95:
-            notes.append((at, 0.2, hat, 75 if at % 1 else 95))
+            yield at, 0.2, hat, 75 if at % 1 else 95
         if at % 4 in kicks:
-            notes.append((at, 0.2, _KICK, 105))
+            yield at, 0.2, _KICK, 105
         if at % 2 == 1 or draw.random() < 0.05:
-            notes.append((at, 0.2, snare, 100))
+            yield at, 0.2, snare, 100
         if draw.random() < 0.05:
-            notes.append((at, 0.2, draw.choice(_TOMS), 95))
-    return notes
+            yield at, 0.2, draw.choice(_TOMS), 95
 
 
 def midi(role: str, songs: Sequence[tuple[int, list[Note]]]) -> bytes:
@@ -129,11 +127,8 @@ def midi(role: str, songs: Sequence[tuple[int, list[Note]]]) -> bytes:
     for number, (program, notes) in enumerate(songs):
         start = number * LENGTH / RATE
         found = [(start, 0, (0xB0 | channel, _SILENCE, 0)), (start, 1, (0xC0 | channel, program))]
-        for at, length, key, velocity in notes:
-            found += [
-                (start + at + length, 2, (0x80 | channel, key, 0)),
-                (start + at, 3, (0x90 | channel, key, velocity)),
-            ]
+        found += [(start + at + length, 2, (0x80 | channel, key, 0)) for at, length, key, _ in notes]
+        found += [(start + at, 3, (0x90 | channel, key, velocity)) for at, _, key, velocity in notes]
         events += [(round(_TICKS * seconds), order, bytes(event)) for seconds, order, event in found]
     last = round(_TICKS * len(songs) * LENGTH / RATE)
     track, now = b"\0\xff\x51\x03" + (1_000_000).to_bytes(3, "big"), 0

@@ -8,22 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from walloc_data import Codec, CodecConfig, LatentDataset, Options, fit, shard_dataset
+from walloc_data import Codec, CodecConfig, LatentDataset, fit, shard_dataset
 from walloc_data.transforms import flip
 
 
 def fitted(batches: Sequence[Tensor], channels: int, *, wavelet: str = "10/18", **config: Any) -> Codec:
     """A codec of so many channels, with a `kind` and `levels`, fitted to batches `[B, C, *space]`."""
-    shape: dict[str, Any] = {"signal_channels": batches[0].shape[1], "dims": batches[0].dim() - 2}
-    whole = CodecConfig(name=f"fitted-c{channels}", wavelet=wavelet, **shape, **config)
-    return fit(batches, whole, channels=channels)
+    config |= {"signal_channels": batches[0].shape[1], "dims": batches[0].dim() - 2}
+    return fit(batches, CodecConfig(name=f"fitted-c{channels}", wavelet=wavelet, **config), channels=channels)
 
 
 def shard(source: Any, out: Path, codec: Codec, **options: Any) -> tuple[list[LatentDataset], float]:
     """Latents of the splits `train` and `val`, and the bytes a sample of their shards: a codec is stored once, however
     many samples there are, and a learned one is as large as a thousand of them."""
-    write = Options(shuffle=options.pop("shuffle", True))
-    done = shard_dataset(source, out, codec=codec, options=write, on_error="stop", **options)
+    done = shard_dataset(source, out, codec=codec, on_error="stop", **options)
     stored = sum(path.stat().st_size for path in out.glob("*.tar"))
     return [LatentDataset(out, split) for split in ("train", "val")], stored / done.samples
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
 
 from benchmarks.results import FOLDER, read_results
-from benchmarks.tasks.task import Arm, Task
-from benchmarks.tasks.training import Run
+from benchmarks.tasks.task import Arm, Run, Task
 
 IMAGES = {
     "fonts": "which of 22 fonts",
@@ -21,16 +20,17 @@ _TASKS = {  # by result: title, figure, factor, what is stored
     "separation_melody_4": (f"melody {_SDR}", "si_sdr", 1, "signal_rate"),
     "digits": ("which digit is spoken (a quarter of the rate), %", "accuracy", 100, "sample_bytes"),
 }
+_QUARTER = "pixels / 4, JPEG 95", "pixels / 4"
 _C12 = "latents rgb-f8c12", "latents rgb-f16c48", "latents of 4 and 8 channels"
-_C48 = "latents rgb-f8c48", "latents rgb-f16c192", "latents of 16 and 32 channels"
 _DETAIL = "latents rgb-f8c12-detail", "latents rgb-f16c48-detail", "latents rgb-f8c12, emphasis 0.5"
-_QUARTER, _HALF, _ALL = ("pixels / 4, JPEG 95", "pixels / 4"), ("pixels / 2, JPEG 95", "pixels / 2"), "all pixels"
+_HALF = "pixels / 2, JPEG 95", "pixels / 2", "rate / 2", "samples / 4"
+_C48 = "latents rgb-f8c48", "latents rgb-f16c192", "latents of 16 and 32 channels"
 INPUTS = (  # inputs that are alike: their column in tables, if any; label, colour and marker in the plot; arms
     ("pixels downscaled by 4", "pixels downscaled by 4", "#8fb0dd", "s", _QUARTER),
     (_MANY, "latents, as many as / 4", "#ee8a4f", "o", _C12),
-    ("pixels downscaled by 2", "pixels downscaled by 2", "#3f6fb0", "s", (*_HALF, "rate / 2", "samples / 4")),
+    ("pixels downscaled by 2", "pixels downscaled by 2", "#3f6fb0", "s", _HALF),
     (_MANY, "latents, as many as / 2", "#b5360a", "o", (*_C48, "latents f128c64", "latents mono-f64c16")),
-    (_ALL, _ALL, "#7a7a7a", "s", ("all pixels, JPEG 95", "all samples")),
+    ("all pixels", "all pixels", "#7a7a7a", "s", ("all pixels, JPEG 95", "all samples")),
     ("", "as many as / 4, -detail", "#d9a400", "^", _DETAIL),
 )
 _SAME = {other: arms[0] for *_, arms in INPUTS for other in arms}
@@ -47,6 +47,7 @@ _PAIRS = {
     "12 channels, learned, to linear": ("latents rgb-f8c12-learned", "latents rgb-f8c12"),
     "48 channels, learned, to linear": ("latents rgb-f8c48-learned", "latents rgb-f8c48"),
 }
+_SETS = "_codecs", "", "_learned"  # of arms; of runs that are in several the last ones count
 _BESIDE_LEARNED = "rgb-f8c12", "rgb-f8c12-detail", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned"
 
 
@@ -82,13 +83,13 @@ def spread(values: Sequence[float], digits: int = 1, sign: str = "") -> str:
 def task_means() -> tuple[list[str], list[Sequence[str]]]:
     """Every task by what the network read: what it came to in the mean, and the kilobytes stored a sample."""
     columns = [(column, arms[0]) for column, *_, arms in INPUTS if column]
-    return [f"tasks_{name}" for name in _TASKS], _means(_TASKS, columns)
+    return sources(*_TASKS), _means(_TASKS, columns)
 
 
 def learned() -> tuple[list[str], list[Sequence[str]]]:
     """The same of learned codecs beside those of as many channels, where there are runs of learned ones."""
-    names = [name for name in IMAGES if sources([name], "_learned")]
-    return sources(names, "", "_learned"), _means(names, [(f"`{name}`", f"latents {name}") for name in _BESIDE_LEARNED])
+    names = [name for name in IMAGES if runs_of(name, "latents rgb-f8c12-learned")]
+    return sources(*names), _means(names, [(f"`{name}`", f"latents {name}") for name in _BESIDE_LEARNED])
 
 
 def _means(names: Iterable[str], columns: Sequence[tuple[str, str]]) -> list[Sequence[str]]:
@@ -106,21 +107,18 @@ def advantages() -> tuple[list[str], list[Sequence[str]]]:
     """Points of accuracy that one input is ahead of another, seed by seed, in every task of images."""
     rows: list[Sequence[str]] = [("points ahead", *IMAGES.values())]
     for title, pair in _PAIRS.items():
-        cells = [title]
-        for name in IMAGES:
-            own, theirs = (runs_of(name, arm) for arm in pair)
-            cells.append(spread(ahead(own, theirs, "accuracy", 100), 1, "+"))
-        rows.append(cells)
-    return sources(IMAGES, "", "_codecs", "_learned"), rows
+        both = ([runs_of(name, arm) for arm in pair] for name in IMAGES)
+        rows.append([title, *(spread(ahead(own, theirs, "accuracy", 100), 1, "+") for own, theirs in both)])
+    return sources(*IMAGES), rows
 
 
-def sources(names: Iterable[str], *sets: str) -> list[str]:
-    """The results that there are of tasks, with these sets of arms."""
-    found = [f"tasks_{name}{what}" for name in names for what in sets]
+def sources(*names: str) -> list[str]:
+    """The results that there are of tasks."""
+    found = [f"tasks_{name}{what}" for name in names for what in _SETS]
     return [name for name in found if (FOLDER / f"{name}.json").exists()]
 
 
-def runs_of(name: str, arm: str, sets: Sequence[str] = ("_codecs", "", "_learned")) -> list[Run]:
-    """A task's runs of the arms that are alike, one a seed: the last of those in the results of some sets."""
-    runs = [run for each in sources([name], *sets) for run in read_results(each)["runs"]]
+def runs_of(name: str, arm: str) -> list[Run]:
+    """A task's runs of the arms that are alike, one a seed."""
+    runs = [run for each in sources(name) for run in read_results(each)["runs"]]
     return list({run["seed"]: run for run in runs if _SAME.get(run["arm"], run["arm"]) == arm}.values())

@@ -1,19 +1,25 @@
-"""A task, and the arms that it compares: ways to store its samples."""
+"""A task, the arms that it compares, which are ways to store its samples, and one run: `train(task, arm, seed)`."""
 
-from abc import ABC, abstractmethod
+import json
+import time
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from walloc_data.train.precision import autocast_dtype, fastest, precisions_of
+from benchmarks.tasks.networks import autocast
+
+Run = dict[str, Any]
+"""What a run came to, as results keep it: its arm, seed and epochs, `channels` (numbers a position), bytes a sample,
+and the figures of its task, of samples it was not trained on. Seconds are of processor time of this process, so that
+other work on the machine does not count: of training, of which `loader_seconds` went by until there were batches.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,19 +27,17 @@ class Arm:
     """One way to store the samples of a task, which is compared to the arm `against`.
 
     With a `codec`, latents: of one of the zoo or of a file, or "fitted", of codecs of so many `channels` that are
-    fitted to the samples to train on. Its steps are multiplied by `coarser`. Latents are scaled by their channels'
-    standard deviation to the power of `-power`: 0 is one scale for all (`Codec.dequantize`), 1 unit variance.
-    Without, pixels or samples, downscaled so that a position of the network's grid holds `fold` of them a side (None:
-    all of them); of pixels, as JPEG files of a `quality`, or raw.
+    fitted to the samples to train on. Latents are scaled by their channels' standard deviation to the power of
+    `-power`: 0 is one scale for all (`Codec.dequantize`), 1 unit variance. Without, pixels or samples, `downscaled`
+    by that a side; of pixels, as JPEG files of a `quality`, or raw.
     """
 
     name: str
     against: str
     codec: str | None = None
     channels: tuple[int, ...] = ()
-    coarser: float = 1.0
     power: float = 0.0
-    fold: int | None = None
+    downscaled: int = 1
     quality: int | None = None
 
 
@@ -60,7 +64,7 @@ class Stored:
     sample_bytes: float = 0.0
 
 
-class Task(ABC):
+class Task(Protocol):
     """What is to be learned. The first of `figures` is what arms are compared by; `sets` are arms, by name.
 
     `prepare` stores an arm's samples below a folder, or uses again what is there; `loss` is of a batch of these,
@@ -73,16 +77,12 @@ class Task(ABC):
     sets: Mapping[str, Sequence[Arm]]
     batch, rate, decay, clip = 64, 3e-3, 0.05, float("inf")
 
-    @abstractmethod
     def prepare(self, arm: Arm, work: Path) -> Stored: ...
 
-    @abstractmethod
     def network(self, data: Stored) -> nn.Module: ...
 
-    @abstractmethod
     def loss(self, model: nn.Module, data: Stored, batch: Any) -> Tensor: ...
 
-    @abstractmethod
     def judge(self, model: nn.Module, data: Stored) -> dict[str, Any]: ...
 
     def facts(self) -> dict[str, Any]:
@@ -114,20 +114,41 @@ class ClassTask(Task):
         return {"accuracy": torch.cat(right).double().mean().item()}
 
 
-@cache
-def precision() -> str:
-    """What convolutions are computed in fastest here, which is measured: without AVX-512 BF16, bfloat16 is 10 to 50
-    times slower than float32."""
-    cpu, layer, x = torch.device("cpu"), nn.Conv2d(32, 32, 3, padding=1), torch.zeros(512, 32, 16, 16)
+def train(task: Task, arm: Arm, seed: int, work: Path) -> Run:
+    """Train and judge, on one core. The seed draws weights, order and augmentation, and pairs the arms of a task."""
+    torch.set_num_threads(1)
+    data = task.prepare(arm, work)
+    torch.manual_seed(seed)
+    model = task.network(data)
+    batches = task.batches(data, torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=task.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, task.rate, total_steps=task.epochs * len(batches))
+    loading, started = 0.0, time.process_time()
+    for _ in range(task.epochs):
+        waiting = time.process_time()
+        for batch in batches:
+            loading += time.process_time() - waiting
+            loss = task.loss(model, data, batch)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            if task.clip < float("inf"):
+                nn.utils.clip_grad_norm_(model.parameters(), task.clip)
+            optimizer.step()
+            schedule.step()
+            waiting = time.process_time()
+    seconds = time.process_time() - started
+    with torch.no_grad():
+        figures = task.judge(model.eval(), data)
+    speed = task.epochs * len(batches) * task.batch / seconds
+    run = {"arm": arm.name, "seed": seed, "epochs": task.epochs, "channels": data.channels, "seconds": seconds}
+    return run | {"loader_seconds": loading, "samples_a_second": speed, "sample_bytes": data.sample_bytes} | figures
 
-    def run(way: str) -> None:
-        with torch.no_grad(), autocast(way):
-            layer(x)
 
-    return fastest(cpu, precisions_of(cpu), run)
-
-
-def autocast(way: str = "") -> AbstractContextManager[object]:
-    """Networks computed in a precision, or in the fastest."""
-    dtype = autocast_dtype(way or precision())
-    return torch.autocast("cpu", dtype, enabled=dtype is not None)
+def run_once(task: Task, arm: Arm, seed: int, work: Path) -> Run:
+    """One run, or what is known of it already: after a change of what is measured, delete the folder."""
+    file = work / "runs" / f"{arm.name.replace('/', 'over')} {seed}, {task.epochs}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(train(task, arm, seed, work)), "utf-8")
+        print(file.read_text("utf-8"), flush=True)
+    return dict(json.loads(file.read_text("utf-8")))

@@ -3,14 +3,13 @@
 import random
 from pathlib import Path
 
-import matplotlib
 import pytest
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from benchmarks.tasks.colour import ColourTask, read_squares
 from benchmarks.tasks.digits import DigitsTask
-from benchmarks.tasks.fonts import fonts_task, tokens_task
+from benchmarks.tasks.fonts import font, fonts_task, tokens_task
 from benchmarks.tasks.photographs import photographs_task
 from benchmarks.tasks.receipts import receipts_task
 from benchmarks.tasks.separation import Separation, mix
@@ -18,8 +17,6 @@ from benchmarks.tasks.songs import LENGTH, RATE
 from benchmarks.tasks.task import Task
 from tests.photographs import write_folder
 from tests.sounds import sound, write
-
-_FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +28,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place, number in enumerate((*range(6), 0)):
         draw, size = random.Random(number), 20 + 8 * number
         page, lines = Image.new("RGB", (20 * size, 30 * size), (250, 250, 245)), []
-        canvas, face = ImageDraw.Draw(page), ImageFont.truetype(_FONT, size)
+        canvas, face = ImageDraw.Draw(page), font("DejaVuSansMono", size)
         for line in range(12):
             for text, left in (("ITEM, RED", 2), (f"{draw.randint(0, 999)}.{line}{draw.randint(0, 9)}", 15)):
                 at = (left * size, 2 * size * (line + 1))
