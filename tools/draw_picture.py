@@ -42,12 +42,13 @@ def main() -> None:
             shown.append((f"latents of {name}\n{latents.size:,} numbers in {size:,} bytes", _tiles(latents)))
         peak = 10 * np.log10(1 / np.mean((decoded - shown[0][1] / 255) ** 2))
         shown.append((f"decoded from {name}\n{latents.size:,} numbers in {size:,} bytes, {peak:.1f} dB", decoded))
-    figure, panels = plt.subplots(1, len(shown), figsize=(13, 4.0), layout="constrained")
+    widths = [values.shape[1] / values.shape[0] for _, values in shown]  # so that all are of one height
+    figure, panels = plt.subplots(1, len(shown), figsize=(13, 4.0), width_ratios=widths, layout="constrained")
     for axes, (title, values) in zip(panels, shown, strict=True):
         axes.imshow(values, cmap="gray")
         axes.set_title(title, fontsize=10)
         axes.set_axis_off()
-    figure.savefig(picture, dpi=100, pil_kwargs={"quality": 90})
+    figure.savefig(picture, dpi=100, bbox_inches="tight", pad_inches=0.05, pil_kwargs={"quality": 90})
 
 
 def _pixels(path: Path) -> Tensor:

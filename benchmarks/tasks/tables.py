@@ -26,12 +26,12 @@ _DETAIL = "latents rgb-f8c12-detail", "latents rgb-f16c48-detail", "latents rgb-
 _HALF = "pixels / 2, JPEG 95", "pixels / 2", "rate / 2", "samples / 4"
 _C48 = "latents rgb-f8c48", "latents rgb-f16c192", "latents of 16 and 32 channels"
 INPUTS = (  # inputs that are alike: their column in tables, if any; label, colour and marker in the plot; arms
-    ("pixels downscaled by 4", "pixels downscaled by 4", "#8fb0dd", "s", _QUARTER),
-    (_MANY, "latents, as many as / 4", "#ee8a4f", "o", _C12),
-    ("pixels downscaled by 2", "pixels downscaled by 2", "#3f6fb0", "s", _HALF),
-    (_MANY, "latents, as many as / 2", "#b5360a", "o", (*_C48, "latents f128c64", "latents mono-f64c16")),
-    ("all pixels", "all pixels", "#7a7a7a", "s", ("all pixels, JPEG 95", "all samples")),
-    ("", "as many as / 4, -detail", "#d9a400", "^", _DETAIL),
+    ("pixels downscaled by 4", "pixels downscaled by 4: 1/16 of the numbers", "#8fb0dd", "s", _QUARTER),
+    (_MANY, "latents: 1/16 of the numbers", "#ee8a4f", "o", _C12),
+    ("pixels downscaled by 2", "pixels downscaled by 2: 1/4 of the numbers", "#3f6fb0", "s", _HALF),
+    (_MANY, "latents: 1/4 of the numbers", "#b5360a", "o", (*_C48, "latents f128c64", "latents mono-f64c16")),
+    ("all pixels", "all pixels, from JPEG", "#7a7a7a", "s", ("all pixels, JPEG 95", "all samples")),
+    ("", "latents of a codec with -detail: 1/16 of the numbers", "#d9a400", "^", _DETAIL),
 )
 _SAME = {other: arms[0] for *_, arms in INPUTS for other in arms}
 _PAIRS = {
