@@ -323,7 +323,7 @@ def keys_of(stream):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_stream_resumed_across_an_append_ends_its_epoch_and_then_sees_all(out, source, workers):
+def test_a_stream_resumed_across_an_append_ends_its_epoch_and_then_sees_all(out, source, workers, caplog):
     def stream(**options):
         return StreamingLatentDataset(out, batch_size=5, columns=("key",), seed=3, **options)
 
@@ -336,6 +336,7 @@ def test_a_stream_resumed_across_an_append_ends_its_epoch_and_then_sees_all(out,
     append_dataset(out, source)
     after = stream().loader(num_workers=workers, persistent_workers=bool(workers))
     after.load_state_dict(state)
+    assert "epoch 0 ends among the 24 samples that it began with, and the next one is of all 41" in caplog.text
     assert after.state_dict() == state
     [_, keys] = next(iter(after))
     again = stream().loader(num_workers=workers, persistent_workers=bool(workers))

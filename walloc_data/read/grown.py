@@ -45,7 +45,7 @@ class Grown:
 
     def order(self, shards: int) -> Order:
         """The order of the first shards."""
-        order = SplitOrder(self._samples(shards), self.block, **self.mixing)
+        order = SplitOrder(self._counts(shards), self.block, **self.mixing)
         return order if self.views is None else ViewedOrder(order, self.views)
 
     def identity(self, shards: int) -> dict[str, Any]:
@@ -55,8 +55,12 @@ class Grown:
 
     def length(self, shards: int) -> int:
         """Samples of an epoch."""
-        return self.epoch_samples or sum(self._samples(shards))
+        return self.epoch_samples or self.samples(shards)
 
-    def _samples(self, shards: int) -> list[int]:
+    def samples(self, shards: int) -> int:
+        """Samples that there are."""
+        return sum(self._counts(shards))
+
+    def _counts(self, shards: int) -> list[int]:
         count = 1 if self.views is None else self.views.count
         return [shard.samples // count for shard in self.shards[:shards]]

@@ -216,6 +216,8 @@ class Steps:
             epoch, self._done, shards = self._next(epoch, done, shards) if cut else (epoch, done, shards)
             self.place.set(epoch, self._done, shards)
             self._given = None
+            if shards and grown:
+                _tell_grown(epoch, grown.samples(shards), grown.samples(len(grown.shards)))
 
     def batch(self, step: Step, empty: Empty = new_array) -> Any:
         """The batch of a step, read ahead; or else with its latents in an array that `empty` makes."""
@@ -235,6 +237,16 @@ class Steps:
 
 def _pass(epoch: int, rank: int, cut: Cut, done: int) -> Pass:
     return Pass(epoch, rank, cut, range(done, done + cut.steps(done) * cut.batch, cut.batch))
+
+
+def _tell_grown(epoch: int, began: int, now: int) -> None:
+    _LOG.warning(
+        "the dataset has grown since this state was taken: epoch %d ends among the %s samples that it began with, "
+        "and the next one is of all %s",
+        epoch,
+        f"{began:,}",
+        f"{now:,}",
+    )
 
 
 def _tell_again(epoch: int) -> None:
