@@ -49,6 +49,7 @@ class Transformer(nn.Module):
         self.last = nn.Sequential(nn.LayerNorm(_TOKEN), nn.Linear(_TOKEN, choices))
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous()  # sums over channels in one order, however images lie in memory
         tokens = self.first(x.flatten(2).transpose(1, 2)) + self.places
         answers: Tensor = self.last(self.blocks(tokens).mean(1))
         return answers
