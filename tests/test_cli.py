@@ -257,7 +257,7 @@ def test_info_needs_no_shards(copy, capsys):
 
 
 def test_view_with_originals(dataset, photos, tmp_path, capsys):
-    status, text, _ = run(capsys, "view", dataset, tmp_path / "a.png", "--originals", photos, "--count", 5)
+    status, text, _ = run(capsys, "view", dataset, tmp_path / "a.png", "--against", photos, "--count", 5)
     assert status == 0
     rows = text.splitlines()
     assert len(rows) == 6

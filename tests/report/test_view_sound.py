@@ -41,7 +41,7 @@ def pcm(path):
 
 
 def test_windows_beside_their_originals(windows, recordings, tmp_path, capsys):
-    status = main(["view", str(windows), str(tmp_path / "v.png"), "--originals", str(recordings), "--count", "5"])
+    status = main(["view", str(windows), str(tmp_path / "v.png"), "--against", str(recordings), "--count", "5"])
     said = capsys.readouterr().out
     assert (status, said.count(" dB\n"), said.count("#")) == (0, 6, 6)
     assert f"10 files, such as {tmp_path / 'v-files'}" in said

@@ -20,7 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="file to write (.png, .jpg); sound and video go as files into a folder beside it, such as view-files",
     )
     parser.add_argument("--split", help="split to show (default: the first)")
-    parser.add_argument("--originals", metavar="SRC", help="what the dataset was made of, to compare with")
+    parser.add_argument(
+        "--against",
+        "--originals",
+        dest="originals",
+        metavar="SRC",
+        help="what the dataset was made of, to compare with",
+    )
     parser.add_argument("--count", type=int, default=12, help="samples to show")
     parser.add_argument("--columns", type=int, help="samples a row (default: 4; of sound 2, of video and arrays 1)")
     add_bands(parser)
