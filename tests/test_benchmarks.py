@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import curves, results
+from benchmarks.tasks.networks import precision
 
 ROOT = Path(results.__file__).parents[1]
 PEERS = ("constriction", "imagecodecs", "matplotlib", "scipy", "tifffile")
@@ -48,3 +50,10 @@ def test_curves_are_read_at_the_rates_that_they_reach():
     _, codec, jpeg = curves.at_rates(points)
     assert codec == ["rgb-f8c12", "", "", "25.00, 0.9000", "26.00, 0.9000", "27.00, 0.9000", "", ""]
     assert jpeg == ["JPEG", *[""] * 6, "31.75, 0.9000"]
+
+
+def test_measuring_what_is_fastest_draws_no_numbers():
+    before = torch.get_rng_state()
+    precision.cache_clear()
+    assert precision() in ("float32", "bfloat16")
+    assert torch.equal(torch.get_rng_state(), before)
