@@ -13,6 +13,7 @@ from walloc_data import (
     Options,
     StreamingLatentDataset,
     append_dataset,
+    compare_dataset,
     filter_dataset,
     merge_datasets,
     repair_dataset,
@@ -24,6 +25,7 @@ from walloc_data.append import run as append_run
 from walloc_data.cli import main
 from walloc_data.errors import DatasetError, FormatError, SampleError
 from walloc_data.format import Manifest
+from walloc_data.originals import Originals
 from walloc_data.write import tasks
 
 JOURNAL, UNDER_WAY = ".walloc-journal.jsonl", ".walloc-append.jsonl"
@@ -233,6 +235,39 @@ def test_where_it_cannot_be_done_a_sentence_says_so(out, source, codec, tmp_path
     with pytest.raises(DatasetError, match="column 'score' is new in the new samples"):
         append_dataset(out, source)
     assert contents(out) == before
+
+
+def test_what_a_merged_dataset_does_not_say_is_not_guessed(out, codec, tmp_path):
+    others = tmp_path / "others"
+    add(others, range(60, 64))
+
+    def other(name, size, **options):
+        shard_dataset(others, tmp_path / name, codec=codec, reader=ImageReader(size=size), options=Options(**options))
+        return tmp_path / name
+
+    whole = other("whole", 32)
+    filter_dataset(out, tmp_path / "some", "label == 0")
+    cases = {
+        "was filtered, so nothing says": [tmp_path / "some", whole],
+        "merged of datasets that differ in size, so nothing says how": [out, other("small", 16)],
+        "merged of datasets that differ in limit, so nothing says which": [out, other("few", 32, limit=1)],
+    }
+    add(others, range(64, 66))
+    for number, (message, parts) in enumerate(cases.items()):
+        both = tmp_path / f"both{number}"
+        merge_datasets(parts, both)
+        transcode_dataset(both, tmp_path / f"again{number}", coder="zstd")
+        for folder in (both, tmp_path / f"again{number}"):
+            before = contents(folder)
+            with pytest.raises(DatasetError, match=message):
+                append_dataset(folder, others)
+            assert contents(folder) == before
+    with pytest.raises(DatasetError, match="differ in size, so nothing says how its samples are read"):
+        compare_dataset(tmp_path / "both1", others)
+    with pytest.raises(DatasetError, match="differ in size, so nothing says how its samples are read"):
+        Originals(LatentDataset(tmp_path / "both1"), others)
+    merge_datasets([out, whole], tmp_path / "alike")
+    assert append_dataset(tmp_path / "alike", others).added == 2
 
 
 def test_datasets_of_datasets_and_of_version_0_1_grow_too(out, small, source, tmp_path):

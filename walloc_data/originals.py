@@ -12,6 +12,7 @@ from torch import Tensor
 from walloc_data.codec import CodecConfig
 from walloc_data.dataset import LatentDataset
 from walloc_data.errors import DatasetError, SourceError
+from walloc_data.format import differing
 from walloc_data.signals import Box, Cutting, Reader, Viewing, Window, reader_for
 from walloc_data.sources import Split, open_source, samples_of, unread
 
@@ -26,7 +27,7 @@ class Originals:
     def __init__(self, dataset: LatentDataset, address: str | os.PathLike[str]) -> None:
         """Raises `DatasetError` where the dataset does not say how they were read."""
         self._config, self._address = dataset.codec.config, os.fspath(address)
-        self._reader = reader_of(self._config, dataset.manifest.options.get("read"), where=str(dataset.root))
+        self._reader = reader_of(self._config, dataset.manifest.options, where=str(dataset.root))
         self._windows = isinstance(self._reader, Cutting) and self._reader.windows is not None
 
     def signal(self, fields: Mapping[str, Any]) -> Tensor | None:
@@ -72,13 +73,19 @@ class Originals:
         return {split.key(index): (split, index) for split, index in samples_of(source.splits.values())}
 
 
-def reader_of(config: CodecConfig, options: Any, *, where: str) -> Reader:
+def reader_of(config: CodecConfig, options: Mapping[str, Any], *, where: str) -> Reader:
     """How the originals of a dataset `where` were read, by the options of its manifest, so that they are read again.
 
-    Raises `DatasetError` where that is not known.
+    Raises `DatasetError` where that is not known, or not one for all of them.
     """
+    differ = [name for name in differing(options) if name != "limit"]
+    if differ:
+        raise DatasetError(
+            f"{where} was merged of datasets that differ in {', '.join(differ)}, so nothing says how its samples are "
+            "read: take those datasets, and merge again"
+        )
     try:
-        named = dict(options)
+        named = dict(options["read"])
         return reader_for(config, **{name: named[name] for name in named.keys() - _OF_THE_CODEC})
     except (KeyError, TypeError, ValueError, SourceError) as error:
         raise DatasetError(f"{where}: its originals cannot be read as they were when it was made ({error})") from error

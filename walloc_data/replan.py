@@ -33,7 +33,7 @@ def plan_again(
     `options` are those of a manifest; `data` and `names` as `open_source` takes them. Raises `SourceError` for what is
     no source, and `DatasetError` for options that this version does not know.
     """
-    reader = reader_of(codec.config, options.get("read"), where=where)
+    reader = reader_of(codec.config, options, where=where)
     try:
         named = dict(options["write"])
         known = {name: named[name] for name in (field.name for field in fields(Options)) if name in named}

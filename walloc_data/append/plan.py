@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from walloc_data.errors import DatasetError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, differing
 from walloc_data.read.opened import OpenedDataset
 from walloc_data.read.reader import SplitReader
 from walloc_data.replan import number_behind, plan_beside
@@ -42,9 +42,11 @@ class NewSamples:
         manifest, where, out = opened.manifest, opened.storage.url, opened.storage.path(MANIFEST_FILE)
         plan = plan_beside(manifest, opened.codec, source, data=data, names=names, where=where)
         name = plan.source.name
-        limit, filtered = plan.options.limit, any(step.get("verb") == "filter" for step in manifest.lineage)
-        if limit is not None or filtered:
-            part = "was filtered" if filtered else f"has at most {limit} samples of each split of its source"
+        limit, filtered = plan.options.limit, _filtered(manifest.lineage)
+        mixed = "limit" in differing(manifest.options)
+        if limit is not None or mixed or filtered:
+            part = f"has at most {limit} samples of each split of its source"
+            part = "was filtered" if filtered else "was merged of datasets that differ in limit" if mixed else part
             raise DatasetError(
                 f"{where} {part}, so nothing says which of the others are new: shard what is new apart, and merge"
             )
@@ -57,6 +59,21 @@ class NewSamples:
         samples = sum(map(len, plan.source.splits.values()))
         head = replace(head_of(plan), plan=identity, planned=_planned(plan, manifest, journal))
         return cls(opened, plan, head, samples - sum(map(len, plan.tasks)))
+
+
+def _filtered(lineage: Any) -> bool:
+    """Whether a dataset was filtered, or one of those that it was merged of: their lineages stand in its own."""
+    left = [lineage]
+    while left:
+        for step in _objects(left.pop()):
+            if step.get("verb") == "filter":
+                return True
+            left += [one.get("lineage") for one in _objects(step.get("of"))]
+    return False
+
+
+def _objects(found: Any) -> list[dict[str, Any]]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _tasks(manifest: Manifest, plan: Plan, stored: Container[str]) -> Iterator[ShardTask]:

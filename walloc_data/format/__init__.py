@@ -9,6 +9,7 @@ from walloc_data.format.manifest import (
     Manifest,
     ShardInfo,
     Summary,
+    differing,
     no_manifest,
     replace_file,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "ShardWriter",
     "Summary",
     "dataset_card",
+    "differing",
     "is_sealed",
     "no_manifest",
     "pack_record",

@@ -20,6 +20,7 @@ __all__ = [
     "Manifest",
     "ShardInfo",
     "Summary",
+    "differing",
     "no_manifest",
     "replace_file",
 ]
@@ -254,6 +255,13 @@ def no_manifest(folder: Path) -> str:
             "again, and it goes on where it stopped"
         )
     return f"{folder} is not a dataset: it has no {MANIFEST_FILE}"
+
+
+def differing(options: Mapping[str, Any]) -> list[str]:
+    """Options of reading, and `limit`, that were not the same in all datasets that one was merged of, by the options
+    of its manifest."""
+    said = options.get("differ")
+    return [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
 
 
 def _known(cls: type[ShardInfo | Summary | Manifest], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_dataset_codec
 from walloc_data.entropy import Coder
 from walloc_data.errors import CodecError, DatasetError, FormatError, MissingError, WallocError
-from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, no_manifest, parse_index
+from walloc_data.format import MANIFEST_FILE, Manifest, ShardInfo, differing, no_manifest, parse_index
 from walloc_data.read.open_files import with_room
 from walloc_data.storage import Storage, StorageOptions, open_storage, read_parsed
 from walloc_data.zoo import load_codec
@@ -134,8 +134,10 @@ def any_ragged(datasets: Sequence[OpenedDataset], *, decoded: bool = False) -> b
 
 
 def _cut_in_time(dataset: OpenedDataset) -> bool:
-    reading = dataset.manifest.options.get("read")
-    return dataset.codec.config.kind == "video" or (isinstance(reading, dict) and "segment" in reading)
+    options = dataset.manifest.options
+    reading = options.get("read")
+    cut = "segment" in differing(options) or (isinstance(reading, dict) and "segment" in reading)
+    return dataset.codec.config.kind == "video" or cut
 
 
 def column_types(datasets: Sequence[OpenedDataset]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from walloc_data.codec import Codec
 from walloc_data.dataset_codec import read_former_coder
 from walloc_data.entropy import Coder, coder_class
 from walloc_data.errors import FormatError
-from walloc_data.format import Manifest
+from walloc_data.format import Manifest, differing
 from walloc_data.read.opened import OpenedDataset, column_types
 from walloc_data.read.reader import SplitReader
 from walloc_data.rewrite.changes import Changes
@@ -218,21 +218,22 @@ class Rewriting:
         return {Path(shard.name).stem: shard.source for shards in self.first.splits.values() for shard in shards}
 
     def _options(self) -> dict[str, Any]:
-        """Of reading and writing, those that all datasets share, and what is changed."""
+        """Of reading and writing, those that all datasets share, and what is changed. What they `differ` in is named,
+        for samples that are added later could be read one way or the other."""
         found: dict[str, dict[str, Any]] = {}
         for name in ("read", "write"):
-            each = [one.manifest.options.get(name) for one in self.datasets]
-            alike = [one if isinstance(one, dict) else {} for one in each]
+            alike = [_part(one.manifest.options, name) for one in self.datasets]
             found[name] = {
                 key: value for key, value in alike[0].items() if all(key in o and o[key] == value for o in alike[1:])
             }
+        differ = _differing([one.manifest.options for one in self.datasets])
         found["write"] |= {"coder": self.coder, "layout": self.layout, "block": self.block}
         found["write"].pop("measure", None)
         if self.measured:
             found["write"]["measure"] = self.measured
         if self.changes.shard_samples is not None:
             found["write"]["shard_samples"] = self.changes.shard_samples
-        return found
+        return {**found, "differ": differ} if differ else found
 
     def _some_latents(self) -> list[NDArray[np.int8]]:
         """What a coder is fitted to: as sharding chooses them, if it met none that it could not read."""
@@ -251,10 +252,22 @@ class Rewriting:
         return ", ".join(one.storage.url for one in self.datasets)
 
 
+def _part(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The options of reading or writing, as far as a manifest has them."""
+    found = options.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _differing(options: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of options of manifests by which samples are chosen and read, that are not one in all of them."""
+    reading = [{**_part(one, "read"), "limit": _part(one, "write").get("limit")} for one in options]
+    names = {name for one in reading for name in one if any(other.get(name) != one[name] for other in reading)}
+    return sorted(names.union(*map(differing, options)))
+
+
 def _measured(manifest: Manifest) -> list[str]:
     """Figures that a dataset says it has of each sample."""
-    writing = manifest.options.get("write")
-    found = writing.get("measure") if isinstance(writing, dict) else None
+    found = _part(manifest.options, "write").get("measure")
     return [name for name in MEASURED if name in found] if isinstance(found, list) else []
 
 
