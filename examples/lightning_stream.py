@@ -15,6 +15,7 @@ from walloc_data import ImageReader, StreamingLatentDataset, shard_dataset
 
 try:
     import lightning
+    from lightning.pytorch.callbacks import ModelCheckpoint
     from skimage import data
 except ImportError as error:
     sys.exit(f"{error.name or error} is not installed: pip install 'walloc-data[examples]'")
@@ -58,20 +59,19 @@ class Classifier(lightning.LightningModule):
 def main(root: Path, *, short: bool) -> None:
     """Train some epochs and a half, stop, and go on where that was."""
     shard_dataset(windows(96 if short else 4000), root / "latents", codec="rgb-f8c12", reader=ImageReader(size=64))
-    steps = 3 if short else 125  # an epoch, of batches of 32
-    for end in (steps + steps // 2, 3 * steps):
+    steps, every = (3, 1) if short else (125, 25)  # an epoch, of batches of 32, and from one checkpoint to the next
+    for end in (steps + every, 3 * steps):
         stream = StreamingLatentDataset(root / "latents", batch_size=32, seed=0)
-        trainer = lightning.Trainer(
-            accelerator="cpu", max_steps=end, logger=False, enable_checkpointing=False, enable_progress_bar=False
-        )
+        # Written within the epoch, for once `fit` has ended Lightning counts the epoch as done.
+        keep = ModelCheckpoint(root, "half", every_n_train_steps=every, enable_version_counter=False)
+        options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+        trainer = lightning.Trainer(max_steps=end, callbacks=keep, **options)
         module, checkpoint = Classifier(stream.codec), root / "half.ckpt"
         module.model(torch.zeros(1, stream.codec.channels, 8, 8))  # so that the lazy layer has a shape
         trainer.fit(module, stream.loader(), ckpt_path=checkpoint if checkpoint.exists() else None)
-        trainer.save_checkpoint(checkpoint)
-        told = float(trainer.callback_metrics["accuracy"])
-        print(
-            f"step {trainer.global_step}: {module.seen:,} windows seen in this run, {told:.0%} of the last told right"
-        )
+        told, state = float(trainer.callback_metrics["accuracy"]), stream.state_dict()
+        at = f"step {trainer.global_step}, step {state['step']} of epoch {state['epoch']}"
+        print(f"{at}: {module.seen:,} windows seen in this run, {told:.0%} of the last told right")
 
 
 if __name__ == "__main__":

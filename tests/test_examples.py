@@ -14,7 +14,7 @@ SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
 SAID = {
     "image_classification": "epoch 0: ",
     "latent_diffusion": "flipped latents are those of the flipped window: True",
-    "lightning_stream": "step 9: 160 windows seen in this run",
+    "lightning_stream": "step 9, step 0 of epoch 3: 160 windows seen in this run",
     "sound_classification": "epoch 0: ",
     "transformers_trainer": "of the windows are told right",
 }

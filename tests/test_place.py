@@ -121,6 +121,20 @@ def test_a_state_loaded_into_a_stream_reaches_workers_once(dataset, epochs):
     assert keys(loader) == epochs[2]
 
 
+def test_the_log_says_what_of_a_loaded_epoch_is_left_out(dataset, epochs, caplog):
+    one = stream(dataset, batch_size=5)
+    list(islice(one, 7))
+    state = one.state_dict()
+    for epoch, left in ((0, epochs[0][35:]), (1, epochs[1])):  # as Lightning says it, of a checkpoint written within
+        two = stream(dataset, batch_size=5).loader()  # an epoch, and of one after `max_steps`
+        two.load_state_dict(state)
+        assert caplog.messages == []
+        two.sampler.set_epoch(epoch)
+        assert keys(two) == left
+    [said] = caplog.messages
+    assert "35 samples into epoch 0, whose rest is left out" in said
+
+
 def test_copies_have_a_place_of_their_own(dataset, epochs):
     one = stream(dataset, batch_size=5)
     one.set_epoch(1)

@@ -53,6 +53,7 @@ class Steps:
         self._loaded: tuple[int, int, int, int] | None = None  # by a worker: epoch, samples done, steps given since,
         # shards
         self._at = (0, 0, 0, 0)  # of a worker, likewise
+        self._awaited = False  # a state that was loaded said to go on within an epoch, and no iteration has
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pass": None}
@@ -82,6 +83,7 @@ class Steps:
         rank, cut = self._dealt(shards)
         self.ranks.agree(epoch, {**self._order(cut, shards), "batch": cut.batch}, self.commits)
         self.place.set(epoch, 0, shards)
+        self._awaited = False
         self.batches.close()
         self._done = done
         self._pass = _pass(epoch, rank, cut, done)._replace(iteration=self.place.turn(), shards=shards)
@@ -158,7 +160,16 @@ class Steps:
         """Give that epoch next, from its start; or, if it is the present one, go on as planned."""
         epoch, self._given = whole_number("epoch", epoch, least=0), None
         if epoch != self.place.epoch or self.place.begun:
-            self._done = 0
+            if self._awaited:
+                _LOG.warning(
+                    "set_epoch(%d): the state that was loaded is %d samples into epoch %d, whose rest is left out. "
+                    "Lightning counts an epoch that max_steps or a limit has ended as done: let ModelCheckpoint write "
+                    "every_n_train_steps to go on within one",
+                    epoch,
+                    self._done,
+                    self.place.epoch,
+                )
+            self._done, self._awaited = 0, False
             self.place.set(epoch, 0)
         else:
             self.place.set(epoch, self.place.done, self.place.shards)
@@ -215,7 +226,7 @@ class Steps:
         else:
             epoch, self._done, shards = self._next(epoch, done, shards) if cut else (epoch, done, shards)
             self.place.set(epoch, self._done, shards)
-            self._given = None
+            self._given, self._awaited = None, self._done > 0
             if shards and grown:
                 _tell_grown(epoch, grown.samples(shards), grown.samples(len(grown.shards)))
 
