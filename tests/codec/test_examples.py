@@ -51,6 +51,15 @@ def test_sound_and_volumes():
     assert what(fit([abs(one) for one in signed], channels=6, kind="audio")) == ("audio", 2, 2, 3, 6)
 
 
+def test_numbers_of_numpy_and_any_byte_order():
+    floats = [RNG.uniform(0, 1, (3, 16, 16)).astype(np.float32) for _ in range(3)]
+    expected = fit(floats, channels=6, kind="array", levels=2)
+    for levels in (np.int64(2), (np.int32(2), np.int32(2))):
+        other = fit([x.astype(">f4") for x in floats], channels=np.int64(6), kind="array", levels=levels)
+        assert (other.fingerprint, other.config) == (expected.fingerprint, expected.config)
+        assert type(other.config.levels) is int
+
+
 @pytest.mark.parametrize(
     ("signals", "options", "message"),
     [
@@ -64,6 +73,8 @@ def test_sound_and_volumes():
         (IMAGES, {"kind": "smell"}, "kind 'smell' is not one of"),
         (IMAGES, {"config": load_codec("rgb-f8c12").config, "levels": 3}, "those of the config: give either"),
         (iter(IMAGES), {}, "not an iterator"),
+        (None, {}, "NoneType is no list of signals"),
+        ([IMAGES[0].astype(np.complex64)], {}, "of real numbers, not complex64"),
     ],
 )
 def test_what_cannot_be_fitted(signals, options, message):

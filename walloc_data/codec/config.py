@@ -11,6 +11,7 @@ from torch import Tensor
 from walloc_data.codec.levels import Levels, each_axis, grid_name
 from walloc_data.codec.wavelets import filter_bank, has_parity, margin
 from walloc_data.errors import CodecError
+from walloc_data.numbers import whole_number
 
 __all__ = ["RANGES", "CodecConfig"]
 
@@ -47,10 +48,17 @@ class CodecConfig:
     def __post_init__(self) -> None:
         several = isinstance(self.levels, Sequence)
         levels = tuple(self.levels) if isinstance(self.levels, Sequence) else (self.levels,)
-        if not isinstance(self.name, str) or any(
-            type(number) is not int for number in (self.signal_channels, self.dims, *levels)
-        ):  # JSON must hold them, and every machine read the same
-            raise CodecError("a codec has a name of text, and whole numbers of signal_channels, dims and levels")
+        try:  # JSON must hold them, and every machine read the same
+            numbers = [whole_number("", each, error=CodecError) for each in (self.signal_channels, self.dims, *levels)]
+            if not isinstance(self.name, str):
+                raise CodecError("no text")
+        except CodecError as error:
+            raise CodecError(
+                "a codec has a name of text, and whole numbers of signal_channels, dims and levels"
+            ) from error
+        levels = tuple(numbers[2:])
+        object.__setattr__(self, "signal_channels", numbers[0])
+        object.__setattr__(self, "dims", numbers[1])
         if self.kind not in RANGES:
             raise CodecError(f"kind {self.kind!r} is not one of {sorted(RANGES)}")
         if not (
@@ -141,6 +149,8 @@ class CodecConfig:
 
     def check_latents(self, z: Tensor, channels: int, *kinds: str) -> None:
         """Raises `CodecError` for what is no latents `[..., channels, *space]` of one of `kinds`: "int8" or "float"."""
+        if not isinstance(z, Tensor):
+            raise CodecError(f"codec {self.name!r} takes latents as tensors, not {type(z).__name__}")
         found = "float" if z.is_floating_point() else str(z.dtype).removeprefix("torch.")
         if found not in kinds or z.dim() <= self.dims or z.shape[-self.dims - 1] != channels:
             raise CodecError(
@@ -165,7 +175,8 @@ class CodecConfig:
             if not (low - slack <= least and most <= high + slack and math.isfinite(most - least)):
                 raise CodecError(
                     f"codec {self.name!r} takes {'numbers' if self.kind == 'array' else 'floats'} in [{low:g}, "
-                    f"{high:g}], and these span [{least:g}, {most:g}]"
+                    f"{high:g}], and these "
+                    + ("hold NaN" if math.isnan(least) else f"span [{least:g}, {most:g}]")
                     + (": divide by 255, or pass uint8" if most > 2 and self.kind in ("image", "video") else "")
                 )
         return (x - self._of_bands(self.offsets, x)) / self._of_bands(self.scales, x) if self.scales else x

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from walloc_data.codec.config import CodecConfig
@@ -90,12 +91,19 @@ def refuse_small(signals: Iterable[Any], config: CodecConfig) -> None:
             )
 
 
+def _native(array: NDArray[Any]) -> NDArray[Any]:
+    """An array in the byte order of this machine, which torch wants."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def _signal(one: Any, kind: str | None) -> Tensor:
     """A signal `[C, *space]`; what may be an image has its channels brought in front."""
     try:
-        signal = one if isinstance(one, Tensor) else torch.from_numpy(np.array(one))
+        signal = one if isinstance(one, Tensor) else torch.from_numpy(_native(np.array(one)))
     except (TypeError, ValueError) as error:
         raise CodecError(f"{type(one).__name__} is no signal: fit takes arrays and tensors [C, *space]") from error
+    if signal.is_complex():
+        raise CodecError(f"a signal is of real numbers, not {str(signal.dtype).removeprefix('torch.')}")
     if signal.dtype == torch.uint8 and signal.dim() == 2 and kind != "array":
         signal = signal[None]
     if (

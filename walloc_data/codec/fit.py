@@ -79,6 +79,8 @@ def fit(
     if not 0 < knee < math.inf:
         raise CodecError(f"knee={knee} is not a positive number")
     channels = whole_number("channels", channels, error=CodecError)
+    if not (isinstance(signals, Iterable) or hasattr(signals, "__getitem__")):
+        raise CodecError(f"{type(signals).__name__} is no list of signals, which are arrays or tensors [C, *space]")
     if isinstance(signals, Iterator):
         raise CodecError("fit goes through the signals more than once: pass a list or a re-iterable, not an iterator")
     if config is None:
