@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.photographs import window
 from tests.test_shard import run
 from walloc_data import LatentDataset
+from walloc_data.errors import DatasetError
 from walloc_data.format import Manifest
 from walloc_data.sources import Raw, Source
 from walloc_data.write.rows import renamed
@@ -63,6 +65,12 @@ def test_other_names_are_taken_once():
     assert renamed(["key", "key_", "key__"], ["size"]) == {"key": "key___"}
     assert renamed(["a", "size"], ["size"]) == {"size": "size_"}
     assert renamed([], []) == {}
+
+
+def test_a_name_that_is_no_text_is_one_sentence(codec, tmp_path):
+    fields = [{"caption": "a", 7: "b"}]
+    with pytest.raises(DatasetError, match="field 7 has a name that is no text"):
+        run(Source("a list", {"train": Listed(fields)}), tmp_path / "out", codec)
 
 
 def test_fields_that_differ_between_samples_are_null_where_they_lack(codec, tmp_path):

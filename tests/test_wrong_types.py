@@ -2,11 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
+import torch
 
-from walloc_data import LatentDataset, Options, fit, load_codec, read_list, shard_dataset
+from walloc_data import LatentDataset, Options, StorageOptions, fit, load_codec, read_list, shard_dataset
 from walloc_data.errors import CodecError, DatasetError, SourceError, WallocError
+from walloc_data.transforms import RandomCrop, RandomFlip
 
+LATENTS = np.zeros((1, 12, 2, 2), np.int8)
 WRONG = {
     "options in a mapping": (lambda d, p: shard_dataset(p, "o", options={"limit": 2}), "options are Options(limit="),
     "a reader by name": (
@@ -35,6 +39,27 @@ WRONG = {
     ),
     "a sample by name": (lambda d, p: LatentDataset(d).fields("a"), "index='a' is not a whole number"),
     "no name of a codec": (lambda d, p: load_codec(None), "not None"),
+    "a folder of the cache": (lambda d, p: StorageOptions(cache_dir=3), "cache_dir=3 is not the path of a folder"),
+    "a comparison by `is`": (
+        lambda d, p: LatentDataset(d, where="key is 'train/cat/1.jpg'"),
+        "asks with `is` for another value than None: write == or !=",
+    ),
+    "steps as a text": (lambda d, p: load_codec("rgb-f8c12").coarser("2"), "coarser(2): steps are multiplied by a"),
+    "latents of numpy": (lambda d, p: load_codec("rgb-f8c12").dequantize(LATENTS), "latents as tensors, not ndarray"),
+    "one number for a size": (
+        lambda d, p: load_codec("rgb-f8c12").decode(torch.from_numpy(LATENTS), size=16),
+        "size 16 is not a whole number for each axis of space",
+    ),
+    "a codec by name": (lambda d, p: RandomFlip("rgb-f8c12"), "by their codec, such as dataset.codec, not 'rgb-f8c12'"),
+    "a dataset for a codec": (lambda d, p: RandomCrop(LatentDataset(d), 2), "by their codec, such as dataset.codec"),
+    "several axes": (
+        lambda d, p: RandomFlip(load_codec("rgb-f8c12"), axis=(1, 2)),
+        "axis=(1, 2) is not a whole number",
+    ),
+    "latents of numpy to crop": (
+        lambda d, p: RandomCrop(load_codec("rgb-f8c12"), 1)(LATENTS),
+        "latents are a tensor, or a list of them, not ndarray",
+    ),
     "channels as a text": (lambda d, p: fit([], channels="12"), "channels='12' is not a whole number"),
 }
 

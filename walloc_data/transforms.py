@@ -31,10 +31,11 @@ def flip(z: Tensor, codec: Codec, axis: int = -1) -> Tensor:
     >>> bool((flip(codec.encode(image), codec) == codec.encode(image.flip(-1))).all())
     True
     """
-    signs = (1 - 2 * codec.parity[:, _axis(axis, codec)].to(z.device, torch.int8)).to(z.dtype)
+    axis = _axis(axis, codec)
+    signs = (1 - 2 * codec.parity[:, axis].to(z.device, torch.int8)).to(z.dtype)
     _is_batch(z, codec)
     dims = codec.config.dims
-    return z.flip(_axis(axis, codec) - dims) * signs.reshape(-1, *[1] * dims)
+    return z.flip(axis - dims) * signs.reshape(-1, *[1] * dims)
 
 
 class RandomFlip:
@@ -95,14 +96,22 @@ class RandomCrop:
 
 
 def _axis(axis: int, codec: Codec) -> int:
-    dims = codec.config.dims
+    axis, dims = whole_number("axis", axis, error=CodecError), _of(codec).config.dims
     if not -dims <= axis < dims:
         raise CodecError(f"axis {axis} is not one of the {dims} space axes of codec {codec.name!r}")
     return axis % dims
 
 
+def _of(codec: Codec) -> Codec:
+    if not isinstance(codec, Codec):
+        raise CodecError(f"latents are turned and cut by their codec, such as dataset.codec, not {codec!r:.100}")
+    return codec
+
+
 def _is_batch(z: Tensor, codec: Codec) -> bool:
     dims = codec.config.dims
+    if not isinstance(z, Tensor):
+        raise CodecError(f"latents are a tensor, or a list of them, not {type(z).__name__}")
     if z.dim() - dims not in (1, 2) or z.shape[-dims - 1] != codec.channels:
         raise CodecError(
             f"codec {codec.name!r} has latents [{codec.channels}, {dims} space dims] or a batch of them, "
@@ -112,9 +121,10 @@ def _is_batch(z: Tensor, codec: Codec) -> bool:
 
 
 def _sizes(size: int | tuple[int, ...], codec: Codec) -> tuple[int, ...]:
-    sizes = tuple(size) if isinstance(size, tuple | list) else (size,) * codec.config.dims
-    if len(sizes) != codec.config.dims:
-        raise CodecError(f"size {size} is not one or {codec.config.dims} numbers of latent positions")
+    dims = _of(codec).config.dims
+    sizes = tuple(size) if isinstance(size, tuple | list) else (size,) * dims
+    if len(sizes) != dims:
+        raise CodecError(f"size {size} is not one or {dims} numbers of latent positions")
     return tuple(whole_number("size", n, least=1, error=CodecError) for n in sizes)
 
 

@@ -137,7 +137,7 @@ class Codec:
         >>> load_codec("rgb-f8c48").coarser(4).name
         'rgb-f8c48x4'
         """
-        if not 1 <= times < math.inf:
+        if not (isinstance(times, int | float | np.number) and 1 <= times < math.inf):
             raise CodecError(f"coarser({times}): steps are multiplied by a number from 1 on")
         if times == 1:
             return self

@@ -1,5 +1,6 @@
 """Signals of any size to multiples of the codec's factor, and back."""
 
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -30,6 +31,10 @@ def crop(x: Tensor, size: Sequence[int] | None, factor: Levels) -> Tensor:
     if size is None:
         return x
     factors = each_axis(factor, x.dim() - 2)
+    try:
+        size = [operator.index(n) for n in size]
+    except TypeError as error:
+        raise CodecError(f"size {size!r} is not a whole number for each axis of space") from error
     if len(size) != len(factors) or any(
         -(-n // f) * f != m for n, m, f in zip(size, x.shape[2:], factors, strict=True)
     ):

@@ -110,6 +110,9 @@ def _comparison(node: ast.Compare, names: dict[str, list[Any]]) -> _Value:
         if isinstance(one, ast.Name):
             with suppress(ValueError):
                 names[one.id].append(_constant(other))
+    for op, *sides in zip(node.ops, parts, parts[1:], strict=False):
+        if isinstance(op, ast.Is | ast.IsNot) and not any(_is_none(side) for side in sides):
+            raise ValueError(f"{ast.unparse(node)!r} asks with `is` for another value than None: write == or !=")
     pairs = [(type(op) in _OF_NOTHING, _COMPARED[type(op)]) for op in node.ops]
 
     def holds(fields: Fields) -> bool:
@@ -122,6 +125,10 @@ def _comparison(node: ast.Compare, names: dict[str, list[Any]]) -> _Value:
         return True
 
     return holds
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _constant(node: ast.expr) -> Any:

@@ -34,6 +34,8 @@ class StorageOptions:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least=0))
         if not isinstance(self.timeout, int | float) or not (math.isfinite(self.timeout) and self.timeout > 0):
             raise DatasetError(f"timeout={self.timeout!r} is not a number of seconds above 0")
+        if not isinstance(self.cache_dir, str | os.PathLike | None):
+            raise DatasetError(f"cache_dir={self.cache_dir!r} is not the path of a folder")
         for name in ("revision", "token"):
             if getattr(self, name) is not None and not (isinstance(getattr(self, name), str) and getattr(self, name)):
                 raise DatasetError(f"{name} must be text, or None")

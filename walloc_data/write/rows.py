@@ -31,6 +31,9 @@ def row_of(
     A field called like one of ours has another name (see `renamed`). Of the source's, only the `wanted` are kept (None:
     all). Raises `SampleError` for a value that no column can hold, or a name that none can have.
     """
+    for name in fields:
+        if not isinstance(name, str):
+            raise SampleError(f"field {name!r:.40} has a name that is no text, and columns go by texts")
     others = renamed(fields, known)
     row = {
         text(others.get(name, name)): _plain(value, name)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -237,6 +238,6 @@ class OriginalCodec(Codec):
 
 
 def _coarse(times: float) -> float:
-    if not 1 <= times < math.inf:
+    if not (isinstance(times, int | float | np.number) and 1 <= times < math.inf):
         raise CodecError(f"latents are told apart {times} times as coarsely: give a number from 1 on")
     return float(times)
