@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from walloc_data import LatentDataset, Options, StorageOptions, fit, load_codec, read_list, shard_dataset
+from walloc_data import (
+    LatentDataset,
+    Options,
+    StorageOptions,
+    fit,
+    load_codec,
+    merge_datasets,
+    read_list,
+    shard_dataset,
+    write_report,
+)
 from walloc_data.errors import CodecError, DatasetError, SourceError, WallocError
 from walloc_data.transforms import RandomCrop, RandomFlip
 
@@ -38,6 +48,14 @@ WRONG = {
         "where: no column lable: there are key, label, original_size, size",
     ),
     "a sample by name": (lambda d, p: LatentDataset(d).fields("a"), "index='a' is not a whole number"),
+    "no columns": (lambda d, p: LatentDataset(d, columns=None), "columns are names, ('label', 'key'), or a mapping"),
+    "columns in no order": (lambda d, p: LatentDataset(d, columns={"label", "key"}), "columns are names, ('label', "),
+    "a number of columns": (lambda d, p: Options(columns=2), "columns are names of fields, ('label', 'caption')"),
+    "nothing to merge": (
+        lambda d, p: merge_datasets(None, "o"),
+        "several datasets are merged, and these are not: None",
+    ),
+    "no page": (lambda d, p: write_report(d, None), "a page is written to a file, such as report.html, not to None"),
     "no name of a codec": (lambda d, p: load_codec(None), "not None"),
     "a folder of the cache": (lambda d, p: StorageOptions(cache_dir=3), "cache_dir=3 is not the path of a folder"),
     "a comparison by `is`": (
@@ -86,3 +104,8 @@ def test_what_differs_is_told_in_few_words(photos, tmp_path, sharded):
 def test_a_function_of_columns_may_fail_as_it_likes(dataset):
     with pytest.raises(KeyError, match="mine"):
         LatentDataset(dataset, where=lambda fields: {}[f"mine {fields['label']}"])
+
+
+def test_columns_may_come_from_an_iterator(dataset):
+    assert len(LatentDataset(dataset, columns=iter(["label", "key"]))[0]) == 3
+    assert Options(columns=iter(["label"])).columns == ("label",)

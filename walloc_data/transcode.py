@@ -98,7 +98,7 @@ def merge_datasets(
     Raises `DatasetError` for datasets of other codecs, with samples of one key, or with classes in one alone.
     """
     stored = Changes(**changes)
-    if isinstance(roots, str | os.PathLike) or len(roots) < 2:
+    if not isinstance(roots, Sequence) or isinstance(roots, str) or len(roots) < 2:
         raise DatasetError(f"several datasets are merged, and these are not: {roots!r}")
     datasets = [open_dataset(root, storage) for root in roots]
     first = datasets[0]

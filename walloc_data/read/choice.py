@@ -1,6 +1,6 @@
 """What of each sample a dataset gives, and as what: one definition for both doors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -34,8 +34,12 @@ class Choice:
         columns, kind = self.columns, self.codec.config.kind
         if isinstance(columns, str):
             raise DatasetError(f"columns are several: columns=({columns!r},)")
-        names = [*columns.keys(), *columns.values()] if isinstance(columns, Mapping) else list(columns)
-        if not all(isinstance(name, str) for name in names) or (isinstance(columns, Mapping) and not columns):
+        if isinstance(columns, Iterable) and not isinstance(columns, Mapping | Set):
+            columns = tuple(columns)  # an iterator would be gone through once
+            object.__setattr__(self, "columns", columns)
+        given = isinstance(columns, tuple) or bool(columns and isinstance(columns, Mapping))
+        names = [*columns.keys(), *columns.values()] if isinstance(columns, Mapping) else list(columns if given else ())
+        if not given or not all(isinstance(name, str) for name in names):
             raise DatasetError(
                 "columns are names, ('label', 'key'), or a mapping of names that you choose to those of columns, "
                 "{'pixel_values': 'latents', 'labels': 'label'}"

@@ -88,6 +88,12 @@ class Options:
             raise DatasetError(f"views={self.views} is not in 1 to 256 views of a sample")
         if isinstance(self.columns, str):
             raise DatasetError(f"columns are several: columns=({self.columns!r},)")
+        if self.columns is not None:
+            if not isinstance(self.columns, Iterable):
+                raise DatasetError(
+                    f"columns are names of fields, ('label', 'caption'), or None for all, not {self.columns!r}"
+                )
+            object.__setattr__(self, "columns", tuple(self.columns))
         if not set(self.measure) <= set(MEASURED) or isinstance(self.measure, str):
             raise DatasetError(f"measure={self.measure!r} is not some of {MEASURED}")
         object.__setattr__(self, "measure", tuple(name for name in MEASURED if name in self.measure))

@@ -48,6 +48,8 @@ def write_report(
     opened at all, `DatasetError` for one that cannot be reached, has no such split, or options that are none, and
     `SourceError` for an `against` that holds none of the originals.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise DatasetError(f"a page is written to a file, such as report.html, not to {path!r}")
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
         raise DatasetError(f"{path}: not a name of a page, such as report.html")
