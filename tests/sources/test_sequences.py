@@ -237,6 +237,29 @@ def test_columns():
         opened(pandas.DataFrame({"a": [1], "label": [2]}))
 
 
+def test_what_pandas_calls_missing_is_missing():
+    pandas = pytest.importorskip("pandas")
+    nan = float("nan")
+    columns = {
+        "label": ["dog", nan, "cat", None, "dog"],
+        "caption": ["a", None, nan, "d", "e"],
+        "count": pandas.array([1, None, 3, 4, 5], dtype="Int64"),
+        "when": pandas.to_datetime(["2020-01-01", None, "2020-01-03", "2020-01-04", "2020-01-05"]),
+        "score": [0.5, nan, 1, 2, 3],
+    }
+    table = pandas.DataFrame({"image": list(PIXELS), **columns})
+    for source in (opened(table), opened(table.to_dict("records"))):
+        assert source.classes == {"label": ["cat", "dog"]}
+        fields = [source.splits["train"][index].fields for index in range(COUNT)]
+        assert [one["label"] for one in fields] == [1, -1, 0, -1, 1]
+        assert [one["count"] for one in fields] == [1, None, 3, 4, 5]
+        assert fields[1]["when"] is None
+        assert [one["score"] for one in fields][::2] == [0.5, 1, 3]
+        assert np.isnan(fields[1]["score"])
+    fields = [opened(table).splits["train"][index].fields for index in range(COUNT)]
+    assert [one["caption"] for one in fields] == ["a", None, None, "d", "e"]
+
+
 def test_arrays_that_are_no_pixels():
     for array in (PIXELS[0].astype(np.int64), PIXELS[0].astype(np.uint16), PIXELS[0, ..., 0].astype(np.int32)):
         with pytest.raises(SampleError, match=rf"here: an array of {array.dtype}: pixels are uint8"):

@@ -139,7 +139,10 @@ def _read(data: Any) -> Any:
 
 
 def field_of(value: Any) -> Any:
-    """A value as `Raw` has it: what numpy takes as an array, and a lone number or text of numpy as one of Python."""
+    """A value as `Raw` has it: what numpy takes as an array, and a lone number or text of numpy as one of Python; None
+    for what pandas calls missing."""
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
     if not (hasattr(value, "__array__") or hasattr(value, "__array_interface__")):
         return value
     array = _array(value)

@@ -36,7 +36,7 @@ def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np
 
     None where there are no names: labels that are numbers stay as they are.
     """
-    names: set[str] = set()
+    labels, names = {split: _said(values) for split, values in labels.items()}, set[str]()
     for values in labels.values():
         if not isinstance(values, np.ndarray):
             found = set(map(type, values))
@@ -51,6 +51,13 @@ def numbered_classes(labels: Mapping[str, Packed]) -> tuple[dict[str, NDArray[np
         split: np.fromiter((places[value] for value in values), np.int32, len(values))
         for split, values in labels.items()
     }, list(map(whole, classes))
+
+
+def _said(values: Packed) -> Packed:
+    """Labels with None for NaN among names, which is how pandas has a missing one."""
+    if not isinstance(values, list) or not {str, float} <= set(map(type, values)):
+        return values
+    return [None if value != value else value for value in values]
 
 
 def parted(files: Files, where: str, *, unsaid: str | None = None) -> dict[str, Files]:

@@ -40,7 +40,7 @@ def read_sequence(samples: Any) -> Source:
 def _columns(samples: Any) -> Any:
     """Samples that come as columns, which a mapping of them, a table of pandas, and a pair of data and labels are."""
     if type(samples).__module__.split(".")[0] == "pandas" and hasattr(samples, "columns"):
-        samples = {str(name): samples[name].tolist() for name in samples.columns}
+        samples = {str(name): _values(samples[name]) for name in samples.columns}
         if not any(name in samples for name in DATA):
             raise SourceError(
                 f"a table of {', '.join(samples)}: call the column of what is to be encoded one of {', '.join(DATA)}"
@@ -56,6 +56,14 @@ def _columns(samples: Any) -> Any:
     if len(set(lengths.values())) > 1 or len(lengths) < len(samples):
         raise SourceError(f"columns of samples are of one length each, not {lengths or 'none'}")
     return Columns(samples)
+
+
+def _values(column: Any) -> list[Any]:
+    """Those of a column of pandas, with None for what is missing, but of floats, where NaN is a number as any."""
+    missing = column.isna()
+    if getattr(column.dtype, "kind", "f") == "f" or not missing.any():
+        return list(column.tolist())
+    return list(column.astype(object).where(~missing, None).tolist())
 
 
 def _by_split(samples: Any) -> dict[str, Any] | None:
