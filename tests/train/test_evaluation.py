@@ -130,8 +130,10 @@ def test_sound_beside_its_peers(tmp_path, capsys):
         write(tmp_path / "sound" / f"{seed}.wav", sound(1, 16000, seed=seed), 16000)
     assert main(["eval", str(tmp_path / "sound"), "--codec", "mono-f128c32", "--coarser", "1", "--peers"]) == 0
     text = capsys.readouterr().out
-    assert "SI-SDR" in text.splitlines()[0]
+    head = text.splitlines()[0]
+    assert all(name in head for name in ("bits a sample", "SI-SDR", "encode, Msample/s"))
     assert "SSIM" not in text
+    assert "pixel" not in text
     ratios = {line.split()[0]: float(line.split()[3]) for line in text.splitlines()[1:] if line.split()[0] != "note:"}
     assert ratios.keys() >= {"mono-f128c32", "MP3", "Opus", "Vorbis"}
     assert min(ratios.values()) > 20

@@ -107,7 +107,8 @@ def run(arguments: argparse.Namespace) -> None:
     for folder in arguments.decoded:
         curves[str(folder)] = [evaluate_folder(folder, names, reader, config, signals, metrics=metrics)]
     points = [point for curve in curves.values() for point in curve]
-    _print(list(rows_of(points)))
+    of = "sample" if config.dims == 1 else "pixel"
+    _print(list(rows_of(points, of)))
     first, *others = curves
     for name in others:
         more = gain(curves[name], curves[first])
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> None:
         content = {"source": source.name, "signals": len(signals), "points": [_json(point) for point in points]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")
     if figure is not None:
-        _plot(figure, curves)
+        _plot(figure, curves, of)
         figure.savefig(arguments.plot, dpi=150)
 
 
@@ -180,9 +181,9 @@ def _figure(path: Path) -> "Figure":
     return figure
 
 
-def _plot(figure: "Figure", curves: "Mapping[str, Sequence[Point]]") -> None:
-    """PSNR over bits, a line for each codec."""
-    axes = figure.add_subplot(xscale="log", xlabel="bits a pixel", ylabel="PSNR, dB")
+def _plot(figure: "Figure", curves: "Mapping[str, Sequence[Point]]", of: str) -> None:
+    """PSNR over bits a pixel or whatever places of signals are called, a line for each codec."""
+    axes = figure.add_subplot(xscale="log", xlabel=f"bits a {of}", ylabel="PSNR, dB")
     for name, points in curves.items():
         ordered = sorted(points, key=lambda point: point.bits)
         axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)

@@ -182,13 +182,14 @@ class _Meter:
         return Point(name=name, setting=setting, signals=len(self._figures), **means, **speeds)
 
 
-def rows_of(points: Sequence[Point]) -> Iterator[list[str]]:
-    """A table of points, the first row its head; columns of what was not measured are left out."""
+def rows_of(points: Sequence[Point], of: str = "pixel") -> Iterator[list[str]]:
+    """A table of points, the first row its head; columns of what was not measured are left out. A place of signals is
+    called `of`."""
     names = ["bits", "psnr", "ssim", "ms_ssim", *LEARNED_METRICS, "si_sdr", "encode", "decode"]
     kept = [name for name in names if any(not math.isnan(getattr(point, name)) for point in points)]
-    heads = {"bits": "bits a pixel", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "si_sdr": "SI-SDR"}
+    heads = {"bits": f"bits a {of}", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "si_sdr": "SI-SDR"}
     heads |= {name: name.upper() for name in LEARNED_METRICS}
-    heads |= {"encode": "encode, Mpixel/s", "decode": "decode, Mpixel/s"}
+    heads |= {"encode": f"encode, M{of}/s", "decode": f"decode, M{of}/s"}
     digits = {"psnr": 2, "si_sdr": 2, "encode": 1, "decode": 1}
     yield ["codec", "setting", *(heads[name] for name in kept)]
     for point in points:
