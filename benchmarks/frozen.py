@@ -1,7 +1,7 @@
 """Models that exist already, reading what codecs decode: `python -m benchmarks.frozen WHAT --data FOLDER`.
 
-Nothing is trained: the weights come inside of packages. `photographs` of `--data`, ImageNet's names of classes in those
-of their files (https://github.com/EliSchwartz/imagenet-sample-images), are classed by EfficientNet-Lite0 at 224 pixels.
+Nothing is trained: the weights come inside of packages. `photographs` of `--data`, Caltech-101 (`class/*.jpg`), of the
+26 classes that are called as one of ImageNet's is, are classed by EfficientNet-Lite0 at 224 pixels.
 `receipts` (see benchmarks/tasks/receipts.py) of the split to validate on are brought to a text height of 16 pixels, and
 lines of them are read by PP-OCRv4. `music` of melody, chords and bass (see benchmarks/tasks/songs.py) is transcribed by
 Basic Pitch.
@@ -39,6 +39,12 @@ _RATES = (0.3, 0.7, 1.2)
 _SEARCH, _STEPS, _COARSEST, _NEAR = 5, 7, 64.0, 0.05
 _FORMATS = ("JPEG", "WebP", "AVIF")
 _TEXT, _LINES = 16, 8  # pixels that text of receipts is high; lines that are read of each
+_CLASSES = (  # of Caltech-101, with their numbers among ImageNet's
+    "scorpion 71, tick 78, platypus 103, crayfish 124, flamingo 130, dalmatian 251, Leopards 288, ant 310, dragonfly "
+    "319, starfish 327, beaver 337, llama 355, accordion 401, barrel 427, cannon 471, electric_guitar 546, "
+    "grand_piano 579, laptop 620, revolver 763, schooner 780, soccer_ball 805, umbrella 879, strawberry 949, pizza "
+    "963, cup 968, trilobite 69"
+)
 _ROLES, _SOUND, _SLOWER, _FULL = ("melody", "chords", "bass"), (1, 4), (2, 4, 8, 16, 32), 22050
 
 
@@ -152,17 +158,21 @@ def _bits(size: int, images: Sequence[Tensor]) -> float:
 
 
 def photographs(folder: Path, count: int) -> tuple[list[Tensor], Model]:
-    """So many photographs, evenly of the files of a folder, each of a class of its own, in the order of ImageNet's."""
-    files, side, images = sorted(folder.glob("*.JPEG")), 224, list[Tensor]()
-    chosen = range(0, len(files), -(-len(files) // count))
-    for number in chosen:
-        with Image.open(files[number]) as image:
-            scale = 256 / min(image.size)
-            width, height = (round(scale * length) for length in image.size)
-            small = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-        left, top = (width - side) // 2, (height - side) // 2
-        images.append(torch.from_numpy(np.array(small.crop((left, top, left + side, top + side)))).permute(2, 0, 1))
-    return images, classifier(list(chosen))
+    """So many photographs, or a few less: as many of each class, evenly of its files."""
+    side, images, labels = 224, list[Tensor](), list[int]()
+    classes = [entry.split() for entry in _CLASSES.split(", ")]
+    for name, number in classes:
+        files, most = sorted((folder / name).glob("*.jpg")), count // len(classes)
+        for place in range(most):
+            with Image.open(files[place * len(files) // most]) as image:
+                scale = 256 / min(image.size)
+                width, height = (round(scale * length) for length in image.size)
+                small = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+            left, top = (width - side) // 2, (height - side) // 2
+            cropped = small.crop((left, top, left + side, top + side))
+            images.append(torch.from_numpy(np.array(cropped)).permute(2, 0, 1))
+            labels.append(int(number))
+    return images, classifier(labels)
 
 
 def receipts(folder: Path, count: int) -> tuple[list[Tensor], Model]:
@@ -237,7 +247,7 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("photographs", "receipts", "music"))
     parser.add_argument("--data", type=Path, help="folder of photographs or receipts")
-    parser.add_argument("--count", type=int, help="how many photographs (200), receipts (16) or songs (100)")
+    parser.add_argument("--count", type=int, help="how many photographs (208), receipts (16) or songs (100)")
     add_save(parser)
     options = parser.parse_args()
     if options.what != "music" and options.data is None:
@@ -247,7 +257,7 @@ def main() -> None:
         count = options.count or 100
         rows, runs = music(count)
     else:
-        make, usual = {"photographs": (photographs, 200), "receipts": (receipts, 16)}[options.what]
+        make, usual = {"photographs": (photographs, 208), "receipts": (receipts, 16)}[options.what]
         images, model = make(options.data, options.count or usual)
         count, facts["shown"] = len(images), model.title
         rows, runs = compared(images, model)
