@@ -8,7 +8,7 @@ import torch
 
 from walloc_data import LatentDataset, Options, StorageOptions, shard_dataset
 from walloc_data.errors import CodecError, DatasetError, WallocError
-from walloc_data.numbers import whole_number
+from walloc_data.numbers import is_number, whole_number
 from walloc_data.order import Cut, MixedOrder, SplitOrder
 from walloc_data.transforms import CenterCrop
 
@@ -68,3 +68,12 @@ def test_samples_by_numbers_of_any_kind(dataset):
         assert torch.equal(samples[number][0], samples[3][0])
     with pytest.raises(DatasetError, match="whole numbers"):
         samples.__getitems__([True, False])
+
+
+def test_numbers_are_finite_and_real(codec):
+    assert all(map(is_number, (2, 2.5, np.float32(2), np.int8(2))))
+    for value in ("2", None, True, 2j, np.complex64(2), np.inf, np.nan, [2]):
+        assert not is_number(value)
+        with pytest.raises(CodecError, match="a number from 1 on"):
+            codec.coarser(value)
+    assert codec.coarser(np.float32(2)).name == codec.coarser(2).name

@@ -1,11 +1,18 @@
 """Numbers that users give: checked, and made plain Python ones, which every checkpoint and manifest can hold."""
 
+import math
 import operator
+from numbers import Real
 from typing import Any
 
 from walloc_data.errors import DatasetError, WallocError
 
-__all__ = ["whole_number"]
+__all__ = ["is_number", "whole_number"]
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a finite real number, of Python or numpy, and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def whole_number(name: str, value: Any, *, least: int | None = None, error: type[WallocError] = DatasetError) -> int:

@@ -44,9 +44,13 @@ class NewSamples:
         name = plan.source.name
         limit, filtered = plan.options.limit, _filtered(manifest.lineage)
         mixed = "limit" in differing(manifest.options)
-        if limit is not None or mixed or filtered:
-            part = f"has at most {limit} samples of each split of its source"
-            part = "was filtered" if filtered else "was merged of datasets that differ in limit" if mixed else part
+        parts = {
+            "was filtered": filtered,
+            "was merged of datasets that differ in limit": mixed,
+            f"has at most {limit} samples of each split of its source": limit is not None,
+        }
+        if any(parts.values()):
+            part = next(part for part, holds in parts.items() if holds)
             raise DatasetError(
                 f"{where} {part}, so nothing says which of the others are new: shard what is new apart, and merge"
             )

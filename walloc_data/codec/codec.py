@@ -22,6 +22,7 @@ from walloc_data.codec.padding import crop, pad
 from walloc_data.codec.state import TENSORS, check_parts, network_of, parts_of, state_of, told_of
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
+from walloc_data.numbers import is_number
 
 __all__ = ["LATENT_MAX", "Codec"]
 
@@ -137,7 +138,7 @@ class Codec:
         >>> load_codec("rgb-f8c48").coarser(4).name
         'rgb-f8c48x4'
         """
-        if not (isinstance(times, int | float | np.number) and 1 <= times < math.inf):
+        if not (is_number(times) and times >= 1):
             raise CodecError(f"coarser({times}): steps are multiplied by a number from 1 on")
         if times == 1:
             return self
@@ -293,8 +294,6 @@ class Codec:
 
     def _dense_decoder(self, *, stored: bool) -> Tensor:
         """Float64 `[packets, c]`, for latents as they are `stored` or dequantised: the compact rows, spread."""
-        config = self.config
-        dense = spread_rows(
-            self.decoder.double(), self.odd, config.signal_channels, config.levels, wavelet=config.wavelet
-        )
+        rows, config = self.decoder.double(), self.config
+        dense = spread_rows(rows, self.odd, config.signal_channels, config.levels, wavelet=config.wavelet)
         return (dense * self.steps.double()[:, None] if stored else dense / self.scale).T

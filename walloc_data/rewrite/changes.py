@@ -3,11 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
-import numpy as np
-
 from walloc_data.entropy import coder_class
 from walloc_data.errors import DatasetError
-from walloc_data.numbers import whole_number
+from walloc_data.numbers import is_number, whole_number
 from walloc_data.write.plan import Options
 
 __all__ = ["ChangeOptions", "Changes"]
@@ -46,7 +44,7 @@ class Changes:
             object.__setattr__(self, name, None if value is None else getattr(options, name))
         if self.coder is not None:
             coder_class(self.coder)
-        if not isinstance(self.coarser, int | float | np.number):
+        if not is_number(self.coarser):
             raise DatasetError(f"coarser={self.coarser!r} is not a number from 1 on")
         object.__setattr__(self, "coarser", float(self.coarser))  # 2 and 2.0 are one, also in the lineage
         if self.channels is not None:

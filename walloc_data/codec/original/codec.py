@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from walloc_data.codec.original.placed import Placed
 from walloc_data.codec.padding import crop, pad
 from walloc_data.codec.state import told_of
 from walloc_data.errors import CodecError
+from walloc_data.numbers import is_number
 
 __all__ = ["OriginalCodec"]
 
@@ -238,6 +238,6 @@ class OriginalCodec(Codec):
 
 
 def _coarse(times: float) -> float:
-    if not (isinstance(times, int | float | np.number) and 1 <= times < math.inf):
+    if not (is_number(times) and times >= 1):
         raise CodecError(f"latents are told apart {times} times as coarsely: give a number from 1 on")
     return float(times)
