@@ -18,7 +18,7 @@ import torch
 from benchmarks.results import FOLDER, add_save, show
 from walloc_data.cli import main as walloc
 
-CODECS = ("rgb-f8c12", "rgb-f8c12-learned", "rgb-f8c48", "rgb-f8c48-learned")
+CODECS = [f"{name}{how}" for name in ("rgb-f8c12", "rgb-f16c48", "rgb-f8c48") for how in ("", "-learned")]
 RATES = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.5)
 
 

@@ -23,7 +23,7 @@ from walloc_data.codec import Codec
 from walloc_data.train.evaluate import Point, evaluate_codec, gain, psnr_at
 from walloc_data.zoo import load_codec
 
-PAIRS = {"rgb-f8c12": "rgb-f8c12-learned", "rgb-f8c48": "rgb-f8c48-learned"}
+PAIRS = {name: f"{name}-learned" for name in ("rgb-f8c12", "rgb-f8c48", "rgb-f16c48")}
 PAIRS_OF_SOUND = {"stereo-f256c108": "stereo-f256c108-learned"}
 COARSER, COARSER_OF_SOUND = (1.0, 1.4, 2.0, 2.8), (1.0, 1.4, 2.0, 2.8, 4.0)
 _RATE, _EXCERPT, _TURNS = 44100, 15, 7  # samples a second, seconds that speeds are measured on, and runs
@@ -71,13 +71,18 @@ def compare(
     unit: float = 1.0,
 ) -> tuple[list[tuple[str, ...]], dict[str, float]]:
     """A row for each step of each pair, and by how much each learned codec gains. `bits` are two heads for bits a pixel
-    times `unit`, `also` a head and what else a row says of a point."""
+    times `unit`, `also` a head and what else a row says of a point. A learned curve goes on by a step, to be above the
+    end of the linear one."""
     head = ("codec", bits[0], "PSNR, dB", also[0], f"learned: {bits[1]}", "PSNR, dB", also[0], "at equal bits, dB")
     rows: list[tuple[str, ...]] = [head]
     gains = {}
     for pair in pairs.items():
-        linear, learned = ([evaluate_codec(load_codec(name).coarser(n), signals) for n in coarser] for name in pair)
-        for times, *points in zip(coarser, linear, learned, strict=True):
+        steps = coarser, (*coarser, coarser[-1] * math.sqrt(2))
+        linear, learned = (
+            [evaluate_codec(load_codec(name).coarser(n), signals) for n in each]
+            for name, each in zip(pair, steps, strict=True)
+        )
+        for times, *points in zip(coarser, linear, learned, strict=False):
             row = [pair[0] if times == 1 else f"{pair[0]}x{times:g}"]
             for point in points:
                 row += [f"{point.bits * unit:.3f}", f"{point.psnr:.2f}", also[1](point)]

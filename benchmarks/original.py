@@ -21,7 +21,7 @@ from walloc_data.codec.original import Architecture, OriginalCodec
 RGB_16X = Architecture(dims=2, channels=3, J=3, Ne=768, Nd=768, latent_dim=12, latent_bits=8, lightweight_encode=True)
 OURS = "original RGB_16x, here"
 Calls: TypeAlias = tuple[int, Callable[[], Tensor], Callable[[], Tensor]]  # parameters, encoding, decoding
-CODECS = ("rgb-f8c12", "rgb-f8c12-learned")
+CODECS = ("rgb-f8c12", "rgb-f8c12-learned", "rgb-f16c48", "rgb-f16c48-learned")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
     python -m tools.train_learned pack FOLDER [FOLDER ...] --out build/packed
     python -m tools.train_learned train build/packed --out build/learned --total 12 --minutes 8
+    python -m tools.train_learned train photographs --out build/learned --codecs rgb-f16c48-learned --total 80
     python -m tools.train_learned train music --out build/learned --codecs stereo-f256c108-learned
 
 `pack` puts photographs into one folder of at most 60 MiB: files as they are, and large ones at a size at which JPEG's
@@ -25,7 +26,7 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from walloc_data import AudioReader, ImageReader, TrainOptions, WallocError, train_codec
+from walloc_data import AudioReader, Codec, ImageReader, TrainOptions, WallocError, load_codec, train_codec
 from walloc_data.signals import Reader
 from walloc_data.sources import list_files
 
@@ -34,12 +35,14 @@ _KEPT = 10  # of so many recordings, one is kept to judge by
 
 
 class Recipe(NamedTuple):
-    """A codec to start from, options, and its share of the time."""
+    """A codec to start from, or a recipe that is trained before; options; and its share of the time. `without` are
+    blocks that are left out of the network that it starts with."""
 
     codec: str
     options: TrainOptions
     share: float
     reader: Reader = ImageReader(resize="none", crop="none")
+    without: tuple[int, ...] = ()
 
 
 _COMMON = TrainOptions(
@@ -52,10 +55,17 @@ _COMMON = TrainOptions(
     checkpoint_steps=5000,
     validate_steps=10_000,
 )
+_FINER = replace(_COMMON, batch=4, blocks=8, width=64, coarsest=4.0, learning_rate=4e-3, checkpoint_steps=500)
 RECIPES = {
-    "rgb-f8c12-learned": Recipe("rgb-f8c12", _COMMON, 0.37),
-    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_COMMON, blocks=6, batch=96, window=18), 0.37),
-    "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.26),
+    "rgb-f8c12-first": Recipe("rgb-f8c12", _COMMON, 0.25),
+    "rgb-f8c12-learned": Recipe(
+        "rgb-f8c12-first",
+        replace(_FINER, decoder_only=True, finer=1, batch=8, blocks=4, width=48, learning_rate=1.2e-3),
+        0.25,
+        without=(3,),  # whose time the finer grid takes, and of which least is missed
+    ),
+    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_FINER, finer=2, window=16), 0.3),
+    "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.2),
     "stereo-f256c108-learned": Recipe(
         "stereo-f256c108",
         replace(
@@ -151,12 +161,16 @@ def train(arguments: argparse.Namespace) -> None:
         left = arguments.minutes - (time.monotonic() - started) / 60
         if status.get(name, {}).get("complete") or left <= 0:
             continue
-        codec, options, share, reader = RECIPES[name]
+        start, options, share, reader, without = RECIPES[name]
+        if start in RECIPES and not status.get(start, {}).get("complete"):
+            sys.exit(f"error: {name} starts from {start}: name that before it, or train it to its end first")
         options = replace(
             options, total_minutes=round(arguments.total * share / shares, 3), minutes=left, device=arguments.device
         )
         if arguments.quick:
             options = replace(options, width=16, blocks=1, batch=4, limit=40)
+            without = ()
+        codec = without_blocks(load_codec(out / f"{start}.safetensors" if start in RECIPES else start), without)
         begun = time.monotonic()
         trained = train_codec(arguments.data, out / f"{name}.safetensors", codec=codec, reader=reader, options=options)
         seconds = time.monotonic() - begun + status.get(name, {}).get("seconds", 0)
@@ -174,6 +188,20 @@ def train(arguments: argparse.Namespace) -> None:
         print(name, json.dumps(status[name]), flush=True)
     if all(status.get(name, {}).get("complete") for name in arguments.codecs):
         print("all are complete")
+
+
+def without_blocks(codec: Codec, without: tuple[int, ...]) -> Codec:
+    """A codec with the decoder `conv`, whose network lacks some blocks."""
+    if not without:
+        return codec
+    tensors, metadata = codec.state()
+    settings = metadata["codec"]["decoder"]
+    kept = [block for block in range(settings["blocks"]) if block not in without]
+    settings["blocks"] = len(kept)
+    for part in ("depthwise", "expand", "project"):
+        for name in (f"decoder.{part}", f"decoder.{part}_bias"):
+            tensors[name] = tensors[name][kept]
+    return Codec.from_state(tensors, metadata, origin=codec.name)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def fonts_task(work: Path, train: int = 6000, val: int = 2000) -> ImageTask:
 
 def tokens_task(work: Path, **counts: int) -> ImageTask:
     """The same patches on a grid of 8 x 8 positions, as those of a ViT/16 are, each of which is a token."""
-    source, sets = fonts_task(work, **counts).source, {"": _TOKENS}
+    source, sets = fonts_task(work, **counts).source, {"": _TOKENS, "learned": [latents("rgb-f16c48-learned")]}
     return ImageTask(name="tokens", source=source, epochs=10, sets=sets, factor=16, net=Transformer)
 
 

@@ -33,7 +33,8 @@ INPUTS = (  # inputs that are alike: their column in tables, if any; label, colo
     ("all pixels", "all pixels, from JPEG", "#7a7a7a", "s", ("all pixels, JPEG 95", "all samples")),
     ("", "latents of a codec with -detail: 1/16 of the numbers", "#d9a400", "^", _DETAIL),
 )
-_SAME = {other: arms[0] for *_, arms in INPUTS for other in arms}
+_LEARNED = {"latents rgb-f16c48-learned": "latents rgb-f8c12-learned"}
+_SAME = {other: arms[0] for *_, arms in INPUTS for other in arms} | _LEARNED
 _PAIRS = {
     "12 channels, to pixels / 4": ("latents rgb-f8c12", "pixels / 4, JPEG 95"),
     "12 channels, to all pixels": ("latents rgb-f8c12", "all pixels, JPEG 95"),
@@ -87,9 +88,8 @@ def task_means() -> tuple[list[str], list[Sequence[str]]]:
 
 
 def learned() -> tuple[list[str], list[Sequence[str]]]:
-    """The same of learned codecs beside those of as many channels, where there are runs of learned ones."""
-    names = [name for name in IMAGES if runs_of(name, "latents rgb-f8c12-learned")]
-    return sources(*names), _means(names, [(f"`{name}`", f"latents {name}") for name in _BESIDE_LEARNED])
+    """The same of images by learned codecs, beside those of as many numbers."""
+    return sources(*IMAGES), _means(IMAGES, [(f"`{name}`", f"latents {name}") for name in _BESIDE_LEARNED])
 
 
 def _means(names: Iterable[str], columns: Sequence[tuple[str, str]]) -> list[Sequence[str]]:

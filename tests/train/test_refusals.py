@@ -53,6 +53,19 @@ def test_a_checkpoint_that_is_cut_short(begun, photos, tmp_path):
         train_codec(photos, out, reader=READER, options=SMALL)
 
 
+@pytest.mark.parametrize(
+    ("codec", "finer", "said"),
+    [
+        ("rgb-f8c12", 3, "'rgb-f8c12' has 3 levels, of which one at least is left: take 2 at most"),
+        ("rgb-f8c12-learned", 2, "has a decoder of finer=1"),
+    ],
+)
+def test_a_grid_that_there_is_not(codec, finer, said, tmp_path):
+    options = replace(SMALL, finer=finer)
+    with pytest.raises(TrainError, match=said):
+        train_codec("no/such/folder", tmp_path / "some.safetensors", codec=codec, reader=READER, options=options)
+
+
 def test_numbers_that_are_not_finite_stop_it_and_leave_the_last_checkpoint(photos, tmp_path, monkeypatch):
     from walloc_data.train.model import Model
 

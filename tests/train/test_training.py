@@ -26,11 +26,11 @@ def losses(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
 
 
-@pytest.fixture(scope="module")
-def learned(photos, tmp_path_factory) -> tuple[Path, Any]:
+@pytest.fixture(scope="module", params=[0, 1], ids=["conv", "refine"])
+def learned(request, photos, tmp_path_factory) -> tuple[Path, Any]:
     """An encoder and a decoder that know the few photographs well."""
     out = tmp_path_factory.mktemp("train") / "learned.safetensors"
-    options = replace(SMALL, steps=150, width=32, blocks=2, batch=4, checkpoint_steps=100)
+    options = replace(SMALL, steps=150, width=32, blocks=2, batch=4, checkpoint_steps=100, finer=request.param)
     return out, train_codec(photos, out, reader=READER, options=options)
 
 
@@ -39,7 +39,6 @@ def test_it_gains_at_fewer_bits(learned):
     assert trained.complete
     assert trained.after.psnr > trained.before.psnr
     assert trained.after.bits < trained.before.bits
-    assert trained.codec.network.name == "conv"
     again = load_codec(out)
     assert (again.name, again.fingerprint) == ("learned", trained.codec.fingerprint)
     assert again.fingerprint != load_codec("rgb-f8c12").fingerprint
@@ -66,8 +65,10 @@ def test_without_its_network_it_is_as_good_as_a_linear_one_can_be(learned):
     assert errors[1] < 1.5 * errors[0]
 
 
-def test_stopped_and_resumed_it_has_the_losses_of_one_go(photos, tmp_path, monkeypatch):
-    train_codec(photos, tmp_path / "whole.safetensors", reader=READER, options=SMALL)
+@pytest.mark.parametrize("finer", [0, 2])
+def test_stopped_and_resumed_it_has_the_losses_of_one_go(photos, tmp_path, monkeypatch, finer):
+    options = replace(SMALL, finer=finer)
+    train_codec(photos, tmp_path / "whole.safetensors", reader=READER, options=options)
     whole = losses(tmp_path / "whole.safetensors")
     out, step = tmp_path / "parts.safetensors", Optimiser.step
     for last in (17, 23):  # before the encoder is frozen, and behind that
@@ -79,13 +80,13 @@ def test_stopped_and_resumed_it_has_the_losses_of_one_go(photos, tmp_path, monke
 
         monkeypatch.setattr(Optimiser, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_codec(photos, out, reader=READER, options=SMALL)
+            train_codec(photos, out, reader=READER, options=options)
     monkeypatch.setattr(Optimiser, "step", step)
-    resumed = train_codec(photos, out, reader=READER, options=SMALL)
+    resumed = train_codec(photos, out, reader=READER, options=options)
     assert losses(out) == whole
     assert len(whole) > 4
     assert resumed.codec.fingerprint == load_codec(tmp_path / "whole.safetensors").fingerprint
-    again = train_codec(photos, out, reader=READER, options=SMALL)  # all steps are done
+    again = train_codec(photos, out, reader=READER, options=options)  # all steps are done
     assert again.codec.fingerprint == resumed.codec.fingerprint
 
 
@@ -109,6 +110,16 @@ def test_what_is_trained_may_be_trained_on(learned, photos, tmp_path):
     trained = train_codec(photos, tmp_path / "more.safetensors", codec=learned[1].codec, reader=READER, options=SMALL)
     assert trained.codec.network.parameters == learned[1].codec.network.parameters
     assert trained.before.psnr == pytest.approx(learned[1].after.psnr, abs=0.5)
+
+
+def test_a_finer_network_alone_leaves_latents_as_they_are(photos, tmp_path):
+    options = replace(SMALL, decoder_only=True, finer=1)
+    trained = train_codec(photos, tmp_path / "some.safetensors", reader=READER, options=options)
+    assert trained.codec.network.name == "refine"
+    assert trained.codec.fingerprint == load_codec("rgb-f8c12").fingerprint
+    assert torch.equal(trained.codec.decoder, load_codec("rgb-f8c12").decoder)  # which prefixes have
+    assert trained.after.bits == trained.before.bits
+    assert trained.after.psnr > trained.before.psnr
 
 
 class Blocks:

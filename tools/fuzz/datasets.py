@@ -15,6 +15,8 @@ from tools.fuzz.damage import Attempt, damaged, edited
 from walloc_data import ImageReader, LatentDataset, Options, StreamingLatentDataset, load_codec, shard_dataset
 from walloc_data.codec import Codec
 from walloc_data.codec.conv import ConvDecoder
+from walloc_data.codec.refine import RefineDecoder
+from walloc_data.codec.state import TENSORS
 from walloc_data.codec.tensors import parse_tensors, write_tensors
 from walloc_data.errors import CodecError, CoderError, DatasetError, FormatError
 from walloc_data.format import JOURNAL_FILE, MANIFEST_FILE, Manifest
@@ -87,15 +89,12 @@ def journals(folder: Path) -> Attempt:
 def codecs(folder: Path) -> Attempt:
     """Files of codecs, of images and of sound, with each decoder, which encode and decode where they can be read."""
     linear, sound = load_codec("rgb-f8c12"), load_codec("mono-f64c16")
-    network = ConvDecoder.new(linear.channels, linear.config.packet_channels, 2, width=8, blocks=1)
-    tensors, metadata = linear.state()
-    own, settings = network.state()
-    tensors |= {f"decoder.{name}": tensor for name, tensor in own.items()}
-    learned = Codec.from_state(
-        tensors, {**metadata, "codec": {**metadata["codec"], "decoder": {"name": "conv", **settings}}}, origin="here"
-    )
+    conv = ConvDecoder.new(linear.channels, linear.config.packet_channels, 2, width=8, blocks=1)
+    refine = RefineDecoder(ConvDecoder.new(48, 48, 2, width=8, blocks=1), (3, 3), 1, conv)
+    parts = {name: getattr(linear, name) for name in (*TENSORS, "scale")}
+    learned = [Codec(linear.config, **parts, network=network) for network in (conv, refine)]
     path, files = folder / "codec.safetensors", list[bytes]()
-    for codec in (linear, sound, learned):
+    for codec in (linear, sound, *learned):
         write_tensors(path, *codec.state())
         files.append(path.read_bytes())
 

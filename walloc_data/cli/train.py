@@ -10,8 +10,8 @@ __all__ = ["KEPT", "add", "run"]
 
 KEPT = ": the last checkpoint is kept; run the same command again to go on"
 _OPTIONS = (  # of a training, each an argument of its name
-    *("steps", "total_minutes", "minutes", "batch", "window", "width", "blocks", "rate", "emphasis", "coarsest"),
-    *("perceptual", "learning_rate", "limit", "seed", "device", "precision", "decoder_only", "relative"),
+    *("steps", "total_minutes", "minutes", "batch", "window", "width", "blocks", "finer", "rate", "emphasis"),
+    *("coarsest", "perceptual", "learning_rate", "limit", "seed", "device", "precision", "decoder_only", "relative"),
 )
 
 
@@ -47,6 +47,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--width", type=int, default=128, metavar="N", help="channels of the decoder's blocks")
     parser.add_argument("--blocks", type=int, default=6, metavar="N", help="blocks of the decoder")
+    parser.add_argument(
+        "--finer",
+        type=int,
+        default=0,
+        metavar="LEVELS",
+        help="the decoder works on a grid finer by so many levels, and gains more from fewer samples",
+    )
     parser.add_argument(
         "--rate", type=float, default=1.0, help="price of a bit: below 1 buys quality with bits, above 1 saves them"
     )

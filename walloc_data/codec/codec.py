@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from walloc_data.codec.config import CodecConfig
-from walloc_data.codec.decoders import Decoder, LinearDecoder
+from walloc_data.codec.decoders import Decoder, LinearDecoder, decode_by
 from walloc_data.codec.exact import exact
 from walloc_data.codec.fingerprint import fingerprint_of
-from walloc_data.codec.fused import decode_linear, encode_linear
+from walloc_data.codec.fused import encode_linear
 from walloc_data.codec.memory import in_parts
 from walloc_data.codec.packets import spread_rows
 from walloc_data.codec.padding import crop, pad
@@ -252,9 +252,8 @@ class Codec:
         config, name = self.config, "decode" if stored else "synthesize"
         matrix = self._constant(name, floats, partial(self._dense_decoder, stored=stored))
         mean = self._constant("mean", floats, lambda: self.mean).reshape(-1, *[1] * config.dims)
-        detail = self.network.detail(partial(self._unscaled, floats, stored=stored))
-        form = (config.wavelet, config.levels)
-        return decode_linear(floats, matrix, detail, *form, finish=lambda x: config.in_units(x.add_(mean)))
+        latents, form = partial(self._unscaled, floats, stored=stored), (config.wavelet, config.levels)
+        return decode_by(self.network, latents, floats, matrix, *form, finish=lambda x: config.in_units(x.add_(mean)))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and metadata (of JSON values) for a safetensors file, the inverse of `from_state`."""
@@ -267,8 +266,7 @@ class Codec:
         with told_of(origin):
             parts, config, scale = parts_of(tensors, metadata)
             codec = cls(CodecConfig(**config), scale=scale, **parts)
-            sizes = {"channels": codec.channels, "packets": codec.config.packet_channels, "dims": codec.config.dims}
-            codec.network = network_of(tensors, metadata, **sizes)
+            codec.network = network_of(tensors, metadata, codec.config, channels=codec.channels)
             return codec
 
     def _changed(self, name: str, **changes: Any) -> "Codec":

@@ -6,7 +6,7 @@ layers are zero at first, so that it starts as the linear decoder.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn.functional import conv1d, conv2d, conv3d, gelu, linear
 
 from walloc_data.errors import CodecError
 
-__all__ = ["ConvDecoder", "conv_detail"]
+__all__ = ["ConvDecoder", "conv_detail", "depthwise"]
 
 _CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 _ROWS = 512  # positions that pass two pointwise layers at once on a CPU
@@ -122,11 +122,17 @@ class ConvDecoder:
 
     @classmethod
     def from_state(
-        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+        cls,
+        tensors: Mapping[str, Tensor],
+        settings: Mapping[str, Any],
+        *,
+        channels: int,
+        packets: int,
+        levels: Sequence[int],
     ) -> "ConvDecoder":
         """A decoder of what `state` gave; settings of a later version are passed over."""
         sizes = {name: settings[name] for name in ("width", "hidden", "blocks", "kernel")}
-        return cls(tensors, channels=channels, packets=packets, dims=dims, **sizes)
+        return cls(tensors, channels=channels, packets=packets, dims=len(levels), **sizes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cache": {}}
@@ -148,26 +154,36 @@ class ConvDecoder:
         }
 
 
+def depthwise(x: Tensor, kernels: Tensor, bias: Tensor) -> Tensor:
+    """Each channel of `x` `[B, w, *space]` by its own of `kernels` `[w, *k]`; positions outside count as zero."""
+    convolve, padding = _CONVOLUTIONS[x.dim() - 2], kernels.shape[-1] // 2
+    return convolve(x, kernels[:, None], bias, padding=padding, groups=len(kernels))
+
+
 def conv_detail(
-    tensors: Mapping[str, Tensor], f: Tensor, *, channels_first: bool = False, rows: int | None = None
+    tensors: Mapping[str, Tensor],
+    f: Tensor,
+    *,
+    channels_first: bool = False,
+    rows: int | None = None,
+    convolve: Callable[[Tensor, Tensor, Tensor], Tensor] = depthwise,
 ) -> Tensor:
     """What `ConvDecoder.detail` gives, of any tensors, such as those that are trained, and latents `[B, c, *space]`.
 
     Channels are last in memory, where pointwise layers are plain products of matrices; `channels_first` has them first
     for the depthwise convolutions, which some devices want. Positions outside the grid count as zero. With `rows`, so
-    many positions at a time pass a block's pointwise layers, and no gradients.
+    many positions at a time pass a block's pointwise layers, and no gradients. `convolve` is `depthwise`, or computes
+    the same.
     """
-    dims = f.dim() - 2
-    convolve, width = _CONVOLUTIONS[dims], len(tensors["input"])
+    width = len(tensors["input"])
     z = f.movedim(1, -1) * tensors["gain"]
     x = linear(z, tensors["input"])
-    padding = tensors["depthwise"].shape[-1] // 2
-    for depthwise, depthwise_bias, expand, expand_bias, project, project_bias in zip(
+    for kernels, depthwise_bias, expand, expand_bias, project, project_bias in zip(
         *(tensors[name].unbind() for name in _BLOCK), strict=True
     ):
         grid = x.movedim(-1, 1)
         grid = grid.contiguous() if channels_first else grid
-        around = convolve(grid, depthwise[:, None], depthwise_bias, padding=padding, groups=width).movedim(1, -1)
+        around = convolve(grid, kernels, depthwise_bias).movedim(1, -1)
         if rows is None:
             x = x + linear(gelu(linear(around, expand, expand_bias)), project, project_bias)
             continue

@@ -1,14 +1,18 @@
 """What a decoder is, and the literal table of all of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
 from walloc_data.codec.conv import ConvDecoder
+from walloc_data.codec.fused import decode_linear
+from walloc_data.codec.levels import Levels
+from walloc_data.codec.partly import decode_partly
+from walloc_data.codec.refine import RefineDecoder
 from walloc_data.errors import CodecError
 
-__all__ = ["DECODERS", "Decoder", "LinearDecoder", "load_decoder"]
+__all__ = ["DECODERS", "Decoder", "LinearDecoder", "decode_by", "load_decoder"]
 
 
 class Decoder(Protocol):
@@ -38,7 +42,13 @@ class Decoder(Protocol):
 
     @classmethod
     def from_state(
-        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+        cls,
+        tensors: Mapping[str, Tensor],
+        settings: Mapping[str, Any],
+        *,
+        channels: int,
+        packets: int,
+        levels: Sequence[int],
     ) -> "Decoder":
         """The inverse of `state`. Raises `CodecError`, KeyError or TypeError for what is damaged."""
 
@@ -58,7 +68,13 @@ class LinearDecoder:
 
     @classmethod
     def from_state(
-        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+        cls,
+        tensors: Mapping[str, Tensor],
+        settings: Mapping[str, Any],
+        *,
+        channels: int,
+        packets: int,
+        levels: Sequence[int],
     ) -> "LinearDecoder":
         return cls()
 
@@ -66,11 +82,18 @@ class LinearDecoder:
 DECODERS: dict[str, type[Decoder]] = {  # names that files hold: none ever changes its meaning
     "linear": LinearDecoder,
     "conv": ConvDecoder,
+    "refine": RefineDecoder,
 }
 
 
 def load_decoder(
-    name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+    name: str,
+    tensors: Mapping[str, Tensor],
+    settings: Mapping[str, Any],
+    *,
+    channels: int,
+    packets: int,
+    levels: Sequence[int],
 ) -> Decoder:
     """The decoder called `name`. Raises `CodecError` for a name that this version does not know."""
     if name not in DECODERS:
@@ -78,4 +101,22 @@ def load_decoder(
             f"its decoder {name!r} is none of those that this walloc_data knows ({', '.join(DECODERS)}): upgrade "
             "walloc_data"
         )
-    return DECODERS[name].from_state(tensors, settings, channels=channels, packets=packets, dims=dims)
+    return DECODERS[name].from_state(tensors, settings, channels=channels, packets=packets, levels=levels)
+
+
+def decode_by(
+    network: Decoder,
+    latents: Callable[[], Tensor],
+    z: Tensor,
+    matrix: Tensor,
+    wavelet: str,
+    levels: Levels,
+    *,
+    finish: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """`fused.decode_linear` with what the network adds. `latents` gives what `Decoder.detail` takes, `z` are what the
+    `matrix` takes."""
+    detail = network.detail(latents)
+    if isinstance(network, RefineDecoder):
+        return decode_partly(z, matrix, detail, network.refined, wavelet, levels, network.finer, finish=finish)
+    return decode_linear(z, matrix, detail, wavelet, levels, finish=finish)

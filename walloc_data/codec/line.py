@@ -121,7 +121,7 @@ def _merge(subbands: Tensor, wavelet: str, levels: int) -> Tensor:
     step = max(1, _AT_ONCE // max(1, rows * len(matrix)))
     parts = [windows[:, start : start + step].flatten(2) @ matrix for start in range(0, count, step)]
     whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-    return whole.reshape(rows, -1)[:, : size * factor]
+    return whole.flatten(1)[:, : size * factor]
 
 
 def _unfold(parts: Tensor, odd: Tensor, blocks: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.decoders import Decoder, LinearDecoder, load_decoder
+from walloc_data.codec.levels import each_axis
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
 
@@ -75,12 +76,13 @@ def parts_of(
 
 
 def network_of(
-    tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], *, channels: int, packets: int, dims: int
+    tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], config: CodecConfig, *, channels: int
 ) -> Decoder:
     """The decoder that the metadata name, with its tensors."""
     settings = metadata["codec"].get("decoder", {"name": LinearDecoder.name})
     own = {name.removeprefix(_DECODER): tensor for name, tensor in tensors.items() if name.startswith(_DECODER)}
-    return load_decoder(settings["name"], own, settings, channels=channels, packets=packets, dims=dims)
+    sizes = {"channels": channels, "packets": config.packet_channels}
+    return load_decoder(settings["name"], own, settings, **sizes, levels=each_axis(config.levels, config.dims))
 
 
 @contextmanager

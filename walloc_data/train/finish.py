@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,12 +11,17 @@ from torch.nn.functional import linear
 
 from walloc_data.codec import LATENT_MAX, Codec
 from walloc_data.codec.conv import ConvDecoder
+from walloc_data.codec.decoders import Decoder, load_decoder
+from walloc_data.codec.levels import each_axis
 from walloc_data.codec.packets import parity_classes, spread_rows
-from walloc_data.train.model import Model
+from walloc_data.codec.refine import FIRST, RefineDecoder
+from walloc_data.sources import evenly
+from walloc_data.train.model import LINEAR, Model, undo_rows
 
 __all__ = ["finished_codec", "settled_steps", "spread_of"]
 
 _HEADROOM = 1.05  # over the largest value seen, as `fit` has it
+_SPREAD = 100  # samples at most whose packets of a finer grid are measured
 
 
 @torch.no_grad()
@@ -28,17 +34,17 @@ def settled_steps(model: Model, packets: Sequence[Tensor]) -> Tensor:
 
 
 @torch.no_grad()
-def spread_of(codec: Codec, packets: Sequence[Tensor]) -> Tensor:
-    """The standard deviation `[c]` of each channel, in the units of the encoder."""
-    config = codec.config
+def spread_of(codec: Codec, packets: Sequence[Tensor], finer: int = 0) -> Tensor:
+    """The standard deviation of what a network is given: `[c]` of each channel, in the units of the encoder, or of each
+    packet of a `finer` grid."""
+    config, device = codec.config, packets[0].device
     rows = spread_rows(codec.encoder, codec.odd, config.signal_channels, config.levels, wavelet=config.wavelet)
-    rows = rows.to(packets[0].device)
-    squares = torch.zeros(codec.channels, dtype=torch.float64, device=rows.device)
-    count = 0
-    for each in packets:
-        y = linear(each.float(), rows).flatten(0, -2)
-        squares += y.double().square().sum(0)
-        count += len(y)
+    rows, count = rows.to(device), 0
+    squares = torch.zeros((), dtype=torch.float64, device=device)
+    for each in evenly(packets, _SPREAD) if finer else packets:
+        y = undo_rows(each.float()[None], config, finer)[0] if finer else linear(each.float(), rows)
+        squares = squares + y.double().square().flatten(0, -2).sum(0)
+        count += y.shape[:-1].numel()
     return (squares / count).sqrt().clamp_min(float(codec.steps.min()) / 10).float().cpu()
 
 
@@ -46,37 +52,49 @@ def spread_of(codec: Codec, packets: Sequence[Tensor]) -> Tensor:
 def finished_codec(model: Model, tensors: Mapping[str, Tensor], name: str, packets: Sequence[Tensor]) -> Codec:
     """The codec of `tensors`, such as the averaged ones.
 
-    Where the encoder was trained, its linear decoder is the least-squares one for latents as they are rounded, and the
-    network adds the difference to that with which it was trained: so without a network, as a prefix of the channels
-    has it, the codec is as good as a linear one can be.
+    Its linear decoder is the least-squares one for latents as they are rounded, or, where the encoder was not trained,
+    the one that it was; the network adds the difference to that with which it was trained. So without a network, as a
+    prefix of the channels has it, the codec is as good as a linear one can be.
     """
-    start, options = model.codec, model.options
+    start = model.codec
     config = replace(start.config, name=name)
     own = {key: tensor.detach().float().cpu() for key, tensor in tensors.items()}
-    network = {key: tensor for key, tensor in own.items() if key != "encoder"}
-    sizes = {"channels": start.channels, "packets": config.packet_channels, "dims": config.dims}
-    blocks, width = own["depthwise"].shape[:2]
-    settings = {
-        "width": width,
-        "hidden": own["expand"].shape[1],
-        "blocks": blocks,
-        "kernel": own["depthwise"].shape[-1],
-    }
+    network = {key: tensor for key, tensor in own.items() if key not in LINEAR}
     parts = {"mean": start.mean, "odd": start.odd, "steps": start.steps, "encoder": start.encoder}
-    if options.decoder_only:
-        conv = ConvDecoder(network, **sizes, **settings)
-        return Codec(config, **parts, decoder=start.decoder, scale=start.scale, network=conv)
-    now = Model(start, dict(tensors), model.steps, options)
-    steps = settled_steps(now, packets)
-    decoder, scale = _least_squares(Model(start, dict(tensors), steps, options), packets)
+    decoder, scale = start.decoder, start.scale
+    if not model.options.decoder_only:
+        now = Model(start, dict(tensors), model.steps, model.options)
+        steps = settled_steps(now, packets)
+        decoder, scale = _least_squares(Model(start, dict(tensors), steps, model.options), packets)
+        parts |= {"steps": steps.cpu(), "encoder": own["encoder"]}
+    before = FIRST if model.finer else ""
+    if before and FIRST + "gain" not in network:  # one that adds nothing but this
+        ends = (start.channels, config.packet_channels, config.dims)
+        network |= {
+            FIRST + key: each for key, each in ConvDecoder.new(*ends, width=1, blocks=1, kernel=1).tensors.items()
+        }
     dense = [
         spread_rows(each, start.odd, config.signal_channels, config.levels, wavelet=config.wavelet).T
-        for each in (start.decoder, decoder)
+        for each in (own.get("decoder", start.decoder), decoder)
     ]
-    network["direct"] = network["direct"] + (dense[0] - dense[1]) / network["gain"]
-    parts |= {"steps": steps.cpu(), "encoder": own["encoder"]}
-    conv = ConvDecoder(network, **sizes, **settings)
-    return Codec(config, **parts, decoder=decoder, scale=scale, network=conv)
+    network[before + "direct"] = network[before + "direct"] + (dense[0] - dense[1]) / network[before + "gain"]
+    return Codec(config, **parts, decoder=decoder, scale=scale, network=_network(start, network, model.finer))
+
+
+def _network(codec: Codec, tensors: Mapping[str, Tensor], finer: int) -> Decoder:
+    """Of tensors as they are trained."""
+    settings: dict[str, Any] = _sizes(tensors)
+    if finer:
+        settings |= {"finer": finer, "first": _sizes(tensors, FIRST)}
+    config = codec.config
+    sizes = {"channels": codec.channels, "packets": config.packet_channels}
+    name = RefineDecoder.name if finer else ConvDecoder.name
+    return load_decoder(name, tensors, settings, **sizes, levels=each_axis(config.levels, config.dims))
+
+
+def _sizes(tensors: Mapping[str, Tensor], before: str = "") -> dict[str, Any]:
+    blocks, hidden, width = tensors[before + "expand"].shape
+    return {"width": width, "hidden": hidden, "blocks": blocks, "kernel": tensors[before + "depthwise"].shape[-1]}
 
 
 def _least_squares(model: Model, packets: Sequence[Tensor]) -> tuple[Tensor, float]:

@@ -2,23 +2,29 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from walloc_data.codec import LATENT_MAX, Codec
+from walloc_data.codec import LATENT_MAX, Codec, CodecConfig
 from walloc_data.codec.conv import ConvDecoder, conv_detail
 from walloc_data.codec.fit import subband_weights
+from walloc_data.codec.levels import each_axis
 from walloc_data.codec.packets import spread_rows
+from walloc_data.codec.partly import levels_left, undo
+from walloc_data.codec.refine import FIRST, RefineDecoder
+from walloc_data.errors import TrainError
+from walloc_data.train.depthwise import learned_depthwise
 from walloc_data.train.options import TrainOptions
 from walloc_data.train.perception import perceptual_weights
 from walloc_data.train.rate import laplace_bits
 
-__all__ = ["Loss", "Model", "initial_tensors"]
+__all__ = ["LINEAR", "Loss", "Model", "finer_of", "initial_tensors", "undo_rows"]
 
+LINEAR = ("encoder", "decoder")  # what is trained besides a network
 _PRICE = math.log(2) / 6  # of a bit, in squares of the step: where the error of rounding, step**2 / 12, falls as fast
 
 
@@ -32,10 +38,11 @@ class Loss(NamedTuple):
 
 @dataclass
 class Model:
-    """A codec whose `tensors` are trained: `encoder` `[c, row_length]`, and those of the network.
+    """A codec whose `tensors` are trained: `encoder` `[c, row_length]`, those of the network and, where that works on a
+    grid which is `finer`, `decoder`, the rows of the linear one.
 
-    `codec` is what it started from: its linear decoder stays, and its steps until they are settled. Rows of an encoder
-    mix the subbands of one parity alone, whatever they are trained to, so flips stay exact.
+    `codec` is what it started from: its linear decoder stays where none is trained, and its steps until they are
+    settled. Rows mix the subbands of one parity alone, whatever they are trained to, so flips stay exact.
     """
 
     codec: Codec
@@ -47,27 +54,33 @@ class Model:
     def __post_init__(self) -> None:
         codec, device = self.codec, self.steps.device
         config = codec.config
-        filled = self._spread(torch.ones_like(codec.encoder))
-        self._places = filled.nonzero()[:, 1].reshape(codec.encoder.shape).to(device)
-        self._linear = self._spread(codec.decoder).T.contiguous().to(device)  # [n, c]
-        plain, weights = subband_weights(config, 0.0), subband_weights(config, self.options.emphasis)
+        self.finer = finer_of(codec, self.options)
+        left = levels_left(each_axis(config.levels, config.dims), self.finer)
+        fine = replace(config, levels=left)
+        self._places = self._spread(torch.ones_like(codec.encoder)).nonzero()[:, 1].reshape(codec.encoder.shape)
+        self._places = self._places.to(device)
+        plain, weights = subband_weights(fine, 0.0), subband_weights(fine, self.options.emphasis)
         if self.options.perceptual:
-            weights = weights * perceptual_weights(config, self.options.perceptual)
+            weights = weights * perceptual_weights(fine, self.options.perceptual)
         self.weights = (weights * (plain.norm() / weights.norm())).float().to(device)
         self._plain = plain.float().to(device)
+        self._packets = config.packet_channels
         self._price = self.options.rate * _PRICE * float(codec.steps.min()) ** 2
         self._rounding = codec.channels * float(codec.steps.min()) ** 2 / 12
+        self._decoder = codec.decoder.to(device)
 
     @property
-    def network(self) -> dict[str, Tensor]:
-        """The tensors of the network."""
-        return {name: tensor for name, tensor in self.tensors.items() if name != "encoder"}
+    def networks(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The tensors of the network on the latents' grid, and of that on a finer one."""
+        own = {name: tensor for name, tensor in self.tensors.items() if name not in LINEAR}
+        if not self.finer:
+            return own, {}
+        first = {name.removeprefix(FIRST): tensor for name, tensor in own.items() if name.startswith(FIRST)}
+        return first, {name: tensor for name, tensor in own.items() if not name.startswith(FIRST)}
 
     def encode(self, packets: Tensor) -> Tensor:
         """Latents before they are rounded, `[..., c]`, of packets `[..., n]`."""
-        rows = self.tensors["encoder"] / self.steps[:, None]
-        dense = rows.new_zeros(len(rows), packets.shape[-1]).scatter(1, self._places, rows)
-        return linear(packets, dense)
+        return linear(packets, self._dense(self.tensors["encoder"] / self.steps[:, None]))
 
     def loss(self, packets: Tensor, times: Tensor, noise: Tensor | None, autocast: torch.dtype | None) -> Loss:
         """Of packets `[B, *grid, n]`: with `noise` for rounding, or rounded, where the encoder is not trained.
@@ -75,38 +88,77 @@ class Model:
         Steps are `times` as coarse, `[B, 1, ...]`, and the price of a bit is that of such steps. Where losses are
         relative, the logarithm of a window's counts: above that of rounding, or silence would count for most.
         """
+        config = self.codec.config
         y = self.encode(packets) / times
         z = y + noise if noise is not None else y.detach().round().clamp(-LATENT_MAX, LATENT_MAX)
         f = z * times * self.steps
-        with torch.autocast(packets.device.type, autocast or torch.bfloat16, enabled=autocast is not None):
-            detail = conv_detail(self.network, f.movedim(-1, 1), channels_first=self.channels_first).movedim(1, -1)
-        error = packets - linear(f, self._linear) - detail.float()
-        weighted = (error * self.weights).square().sum(-1)
-        bits = laplace_bits(z.movedim(-1, 1)).sum(1)
-        plain = (error.detach() * self._plain).square().sum(-1).mean() / packets.shape[-1]
-        costs = (weighted + self._price * bits * times[..., 0].square()).flatten(1).mean(1)
+        decoded = f @ self._dense(self.tensors.get("decoder", self._decoder))
+        first, network = self.networks
+        if first:
+            decoded = decoded + self._detail(first, f, autocast)
+        if self.finer:
+            packets, decoded = (undo_rows(each, config, self.finer) for each in (packets, decoded))
+            decoded = decoded + self._detail(network, decoded, autocast)
+        error = packets - decoded
+        weighted = (error * self.weights).square().sum(-1).flatten(1).mean(1) * (self._packets // error.shape[-1])
+        bits = laplace_bits(z.movedim(-1, 1)).sum(1).flatten(1).mean(1)
+        plain = (error.detach() * self._plain).square().mean()
+        costs = weighted + self._price * bits * times.flatten().square()
         total = (costs + self._rounding).log().mean() if self.options.relative else costs.mean()
         return Loss(plain, bits.detach().mean(), total)
+
+    def _detail(self, network: Mapping[str, Tensor], given: Tensor, autocast: torch.dtype | None) -> Tensor:
+        """What a network adds, float32 `[B, *grid, n]`, to or for what is given, `[B, *grid, c]`."""
+        with torch.autocast(given.device.type, autocast or torch.bfloat16, enabled=autocast is not None):
+            y = conv_detail(
+                network, given.movedim(-1, 1), channels_first=self.channels_first, convolve=learned_depthwise
+            )
+        return y.movedim(1, -1).float()
+
+    def _dense(self, rows: Tensor) -> Tensor:
+        """Rows over the subbands of their parity, `[c, row_length]`, as `[c, n]`."""
+        return rows.new_zeros(len(rows), self._packets).scatter(1, self._places, rows)
 
     def _spread(self, rows: Tensor) -> Tensor:
         config = self.codec.config
         return spread_rows(rows, self.codec.odd, config.signal_channels, config.levels, wavelet=config.wavelet)
 
 
+def undo_rows(packets: Tensor, config: CodecConfig, finer: int) -> Tensor:
+    """Packets `[B, *grid, n]` as those of `finer` levels fewer, `[B, *finer grid, fewer]`."""
+    y = undo(packets.movedim(-1, 1), wavelet=config.wavelet, levels=config.levels, finer=finer)
+    return y.movedim(1, -1)
+
+
+def finer_of(codec: Codec, options: TrainOptions) -> int:
+    """By how many levels the grid of the network is finer: that of a codec which has such, or as asked for.
+
+    Raises `TrainError` where no level of the codec's would be left, and for another than the codec has.
+    """
+    has = codec.network.finer if isinstance(codec.network, RefineDecoder) else 0
+    most = max(each_axis(codec.config.levels, codec.config.dims)) - 1
+    if options.finer and has not in (0, options.finer):
+        raise TrainError(
+            f"finer={options.finer}: codec {codec.name!r} has a decoder of finer={has}, which is trained on"
+        )
+    if options.finer > most:
+        raise TrainError(
+            f"finer={options.finer}: codec {codec.name!r} has {most + 1} levels, of which one at least is left"
+            + (f": take {most} at most" if most else ", so it has no finer grid")
+        )
+    return has or options.finer
+
+
 def initial_tensors(codec: Codec, options: TrainOptions, spread: Tensor) -> dict[str, Tensor]:
-    """The encoder and the network of a codec; of one without a network, a new one, for latents whose standard
-    deviations are `spread` `[c]`."""
-    if isinstance(codec.network, ConvDecoder):
-        network: Mapping[str, Tensor] = codec.network.tensors
-    else:
-        network = ConvDecoder.new(
-            codec.channels,
-            codec.config.packet_channels,
-            codec.config.dims,
-            width=options.width,
-            blocks=options.blocks,
-            kernel=options.kernel,
-            gain=1 / spread,
-            seed=options.seed,
-        ).tensors
-    return {"encoder": codec.encoder.clone(), **{name: tensor.clone() for name, tensor in network.items()}}
+    """What is trained of a codec: its encoder and its network; of one without a network, or without one on the finer
+    grid that is asked for, a new one, for latents, or packets of that grid, whose standard deviations are `spread`."""
+    config, finer = codec.config, finer_of(codec, options)
+    tensors: dict[str, Tensor] = {"encoder": codec.encoder, **({"decoder": codec.decoder} if finer else {})}
+    if isinstance(codec.network, ConvDecoder | RefineDecoder):
+        before = FIRST if finer and codec.network.name == ConvDecoder.name else ""
+        tensors |= {before + name: tensor for name, tensor in codec.network.tensors.items()}
+    if "gain" not in tensors:
+        form = {"width": options.width, "blocks": options.blocks, "kernel": options.kernel, "seed": options.seed}
+        ends = (len(spread), len(spread) if finer else config.packet_channels, config.dims)
+        tensors |= ConvDecoder.new(*ends, **form, gain=1 / spread).tensors
+    return {name: tensor.clone() for name, tensor in tensors.items()}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from walloc_data.codec.refine import FIRST
 from walloc_data.train.options import TrainOptions
 
 __all__ = ["FROZEN", "Optimiser", "frozen_from"]
@@ -24,6 +25,10 @@ def frozen_from(options: TrainOptions) -> int:
     return 0 if options.decoder_only else round(options.steps * FROZEN)
 
 
+def _learns(name: str) -> bool:
+    return name.removeprefix(FIRST) not in _STAYING
+
+
 class Optimiser:
     """Adam on `tensors`, with a warm-up, a cosine and clipped gradients; `averages` follow them exponentially.
 
@@ -34,7 +39,7 @@ class Optimiser:
         self.tensors, self.options = tensors, options
         self.averages = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         for name, tensor in tensors.items():
-            tensor.requires_grad_(name not in _STAYING)
+            tensor.requires_grad_(_learns(name))
         learning = self.learning
         fused = learning[0].device.type == "cuda"  # one kernel for all tensors
         self._adam = torch.optim.Adam(learning, lr=options.learning_rate, betas=(0.9, 0.99), fused=fused)
@@ -89,7 +94,7 @@ class Optimiser:
                 tensor.copy_(tensors[name])
                 self.averages[name].copy_(averages[name])
             taken = min(number, frozen) if name == "encoder" else number
-            if taken and name not in _STAYING:
+            if taken and _learns(name):
                 self._adam.state[tensor] = {
                     "step": torch.tensor(float(taken), device=self._counts_on),
                     "exp_avg": first[name].to(tensor),

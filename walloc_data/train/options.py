@@ -10,6 +10,7 @@ from walloc_data.numbers import whole_number
 __all__ = ["TrainOptions"]
 
 _MOST_SEED = (1 << 32) - 1
+_COUNTS = ("steps", "batch", "width", "blocks", "kernel", "limit", "checkpoint_steps", "validate_steps")
 _PRECISIONS = ("auto", "float32", "tf32", "bfloat16")
 
 
@@ -19,13 +20,14 @@ class TrainOptions:
 
     `steps` of `batch` windows each (or, with `total_minutes`, as many as take so long on the device that it begins on),
     `window` positions of latents a side (None: 256, 24 or 8 in 1, 2 or 3 dimensions, or as many as the samples have).
-    The network has `blocks` of `width` channels. `rate` is the price of a bit: 1 is the one at which a linear codec
-    would keep its steps, less buys quality with bits. `emphasis` is how much more errors of high frequencies count, as
-    in `fit`; `perceptual`, of images, are the pixels in a degree of what the eye sees (of a screen at arm's length
-    some 40), by whose sensitivity errors are weighted besides, or 0 for all alike. With `relative` each window counts
-    by the logarithm of its error and bits, so that soft sounds and dark images are learned from as loud and bright ones
-    are. With `decoder_only` the encoder stays as it is, and so do latents and fingerprint. `limit` samples at most are
-    trained on, evenly from the source.
+    The network has `blocks` of `width` channels. It works on the grid of the latents (the decoder `conv`), or on one of
+    `finer` levels fewer (`refine`): the same samples are more there to learn from, and it takes longer to decode.
+    `rate` is the price of a bit: 1 is the one at which a linear codec would keep its steps, less buys quality with
+    bits. `emphasis` is how much more errors of high frequencies count, as in `fit`; `perceptual`, of images, are the
+    pixels in a degree of what the eye sees (of a screen at arm's length some 40), by whose sensitivity errors are
+    weighted besides, or 0 for all alike. With `relative` each window counts by the logarithm of its error and bits, so
+    that soft sounds and dark images are learned from as loud and bright ones are. With `decoder_only` the encoder stays
+    as it is, and so do latents and fingerprint. `limit` samples at most are trained on, evenly from the source.
     `device` is `"auto"` (a GPU if there is one), `"cpu"` or `"cuda"`; `precision` is `"float32"`, `"tf32"`,
     `"bfloat16"` or `"auto"`: the one that is fastest on the device, by a measurement. `minutes` ends a run early: the
     next one goes on from its checkpoint. A checkpoint is written every `checkpoint_steps`.
@@ -40,6 +42,7 @@ class TrainOptions:
     width: int = 128
     blocks: int = 6
     kernel: int = 5
+    finer: int = 0
     rate: float = 1.0
     emphasis: float = 0.0
     perceptual: float = 0.0
@@ -56,8 +59,8 @@ class TrainOptions:
     validate_steps: int = 2000
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "width", "blocks", "kernel", "limit", "checkpoint_steps", "validate_steps"):
-            whole_number(name, getattr(self, name), least=1)
+        for name, fewest in ({"finer": 0} | dict.fromkeys(_COUNTS, 1)).items():  # numpy's become those that JSON holds
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=fewest))
         if not 0 <= whole_number("seed", self.seed) <= _MOST_SEED:
             raise TrainError(f"seed={self.seed} is not in 0 to {_MOST_SEED}")
         if self.window is not None:
@@ -88,7 +91,7 @@ class TrainOptions:
         named = {name: value for name, value in asdict(self).items() if name not in passing}
         if self.total_minutes is not None:
             del named["steps"]  # they are measured
-        for later in ("perceptual", "relative"):  # which earlier checkpoints have not
+        for later in ("perceptual", "relative", "finer"):  # which earlier checkpoints have not
             if not named[later]:
                 del named[later]
         return named

@@ -19,7 +19,7 @@ from walloc_data.train.finish import finished_codec, settled_steps, spread_of
 from walloc_data.train.gradients import Gradients
 from walloc_data.train.judge import Judged, draw, judge
 from walloc_data.train.log import Log
-from walloc_data.train.model import Model, initial_tensors
+from walloc_data.train.model import Model, finer_of, initial_tensors
 from walloc_data.train.optimiser import Optimiser, frozen_from
 from walloc_data.train.options import TrainOptions
 from walloc_data.train.precision import autocast_dtype, fastest, precisely, precisions_of, seconds
@@ -69,7 +69,7 @@ class Training:
     ) -> None:
         self.codec, self.samples, self.options, self.identity, self.out = codec, samples, options, identity, out
         self.device, self.processes = device, processes
-        tensors = initial_tensors(codec, options, spread_of(codec, samples.packets))
+        tensors = initial_tensors(codec, options, spread_of(codec, samples.packets, finer_of(codec, options)))
         tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
         processes.equalise(tuple(tensors.values()))
         with processes.alike():

@@ -1,6 +1,6 @@
 """The decoder of an original codec: a deep network from latents to packets, and of sound a filter behind them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -60,7 +60,13 @@ class OriginalDecoder:
 
     @classmethod
     def from_state(
-        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, channels: int, packets: int, dims: int
+        cls,
+        tensors: Mapping[str, Tensor],
+        settings: Mapping[str, Any],
+        *,
+        channels: int,
+        packets: int,
+        levels: Sequence[int],
     ) -> "OriginalDecoder":
         """A decoder of what `state` gave."""
-        return cls(Architecture.of(settings, dims=dims), tensors)
+        return cls(Architecture.of(settings, dims=len(levels)), tensors)
