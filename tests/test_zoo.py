@@ -32,7 +32,7 @@ VIDEO = {"video-t4f8c48": 25, "video-t4f8c192": 30}  # and dB that a photograph 
 
 def test_the_zoo_is_listed_sorted() -> None:
     assert zoo_names() == sorted([*IMAGE_CODECS, *SOUND, *VIDEO])
-    assert len(IMAGE_CODECS) == 9
+    assert len(IMAGE_CODECS) == 10
 
 
 @pytest.mark.parametrize("name", SOUND)
@@ -96,6 +96,19 @@ def test_a_learned_codec_of_sound_is_nearer_in_fewer_bits() -> None:
             bits.append(float(laplace_bits(z.float()).mean()))
         assert errors[1] < errors[0]
         assert bits[1] < 0.85 * bits[0]
+
+
+@pytest.mark.parametrize(("name", "times"), [("rgb-f8c12", 1.2), ("rgb-f8c48", 1.2), ("rgb-f16c48", 1)])
+@pytest.mark.parametrize("coarser", [1, 2.5])
+def test_a_learned_codec_of_images_is_nearer_in_fewer_bits(name: str, times: float, coarser: float) -> None:
+    x = photograph("coffee.png")[None, :, :256, :320]
+    errors, bits = [], []
+    for codec in (load_codec(name).coarser(coarser), load_codec(f"{name}-learned").coarser(coarser * times)):
+        z = codec.encode(x)
+        errors.append(float((codec.decode(z) - x / 255).square().mean()))
+        bits.append(float(laplace_bits(z.float()).mean()))
+    assert errors[1] < 0.9 * errors[0]  # 0.46 dB
+    assert bits[1] < bits[0]
 
 
 @pytest.mark.parametrize("name", [*IMAGE_CODECS, "stereo-f256c108-learned"])

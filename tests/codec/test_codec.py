@@ -318,6 +318,7 @@ FINGERPRINTS = {
     "rgb-f16c192": "6d3fde5b1a8c1fa7",
     "rgb-f16c48": "c1de675eba290f97",
     "rgb-f16c48-detail": "f72a56ddd5dba189",
+    "rgb-f16c48-learned": "e7ff9d1eee8a7041",
     "rgb-f8c12": "5ca7e7a1936ece02",
     "rgb-f8c12-detail": "d3fd89168ae39084",
     "rgb-f8c12-learned": "ae1abfdeac0fa769",
