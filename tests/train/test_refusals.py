@@ -11,6 +11,7 @@ import torch
 
 from tests.photographs import window
 from tests.train.test_training import READER, SMALL
+from walloc_data import ImageReader
 from walloc_data.cli import main
 from walloc_data.codec import read_tensors, write_tensors
 from walloc_data.errors import TrainError
@@ -43,6 +44,18 @@ def test_a_checkpoint_that_is_damaged_or_of_another_training(change, said, begun
     with pytest.raises(TrainError, match=said):
         train_codec(photos, out, reader=READER, options=SMALL)
     assert not out.exists()
+
+
+def test_a_checkpoint_of_samples_that_were_read_otherwise(begun, photos, tmp_path):
+    out = tmp_path / "some.safetensors"
+    tensors, facts = read_tensors(begun.with_suffix(".checkpoint.safetensors"))
+    checkpoint = out.with_suffix(".checkpoint.safetensors")
+    write_tensors(checkpoint, tensors, facts)
+    with pytest.raises(TrainError, match=r"of another training .*reading .*'resize': 'none'.* then"):
+        train_codec(photos, out, reader=ImageReader(size=64), options=SMALL)
+    del facts["identity"]["reading"]  # as those of earlier versions are
+    write_tensors(checkpoint, tensors, facts)
+    assert train_codec(photos, out, reader=READER, options=SMALL).complete
 
 
 def test_a_checkpoint_that_is_cut_short(begun, photos, tmp_path):

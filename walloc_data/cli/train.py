@@ -8,7 +8,7 @@ from walloc_data.cli.reading import add_reading, refuse_former
 
 __all__ = ["KEPT", "add", "run"]
 
-KEPT = ": the last checkpoint is kept; run the same command again to go on"
+KEPT = ": the last checkpoint is kept, if there is one yet; run the same command again to go on"
 _OPTIONS = (  # of a training, each an argument of its name
     *("steps", "total_minutes", "minutes", "batch", "window", "width", "blocks", "finer", "rate", "emphasis"),
     *("coarsest", "perceptual", "learning_rate", "limit", "seed", "device", "precision", "decoder_only", "relative"),
@@ -114,5 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
         f"  on samples kept for it: {before.psnr:.2f} dB at {before.bits:.3f} bits a latent before, "
         f"{after.psnr:.2f} dB at {after.bits:.3f} after {trained.steps:,} steps"
     )
+    if after.psnr <= before.psnr and after.bits >= before.bits:
+        print("note: it is no better than what it started from: train longer, or on more samples", file=sys.stderr)
     if not trained.complete:
         print(f"  stopped at step {trained.steps:,} of {trained.total:,}: run the same command again to go on")

@@ -64,8 +64,10 @@ class Checkpoint:
         if facts.get("kind") != _KIND:
             raise TrainError(f"{path} is no checkpoint of a training: {remedy}")
         before = facts.get("identity")
-        if before != identity:
-            was = before if isinstance(before, dict) else {}
+        was = before if isinstance(before, dict) else {}
+        if "reading" in identity:
+            was = {"reading": identity["reading"], **was}  # of which earlier ones say nothing
+        if was != identity:
             differing = [
                 f"{name} {was.get(name)!r} then, {identity.get(name)!r} now"
                 for name in {**identity, **was}

@@ -60,7 +60,7 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         for name, fewest in ({"finer": 0} | dict.fromkeys(_COUNTS, 1)).items():  # numpy's become those that JSON holds
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=fewest))
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=fewest, error=TrainError))
         if not 0 <= whole_number("seed", self.seed) <= _MOST_SEED:
             raise TrainError(f"seed={self.seed} is not in 0 to {_MOST_SEED}")
         if self.window is not None:

@@ -1,5 +1,6 @@
 """The training of a codec: `train_codec`."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def train_codec(
                 raw = cut(open_source(source, suffixes=reader.suffixes), reader)
                 samples = read_samples(raw, reader, codec, options, progress=progress)
                 parts = {"codec": codec.fingerprint, "decoder": codec.network.name, "source": raw.digest()}
+                parts["reading"] = json.loads(json.dumps(reader.config()))  # as a checkpoint has it
             training = Training(
                 codec, samples.to(device), options, device, {**parts, **options.identity()}, out, processes
             )
