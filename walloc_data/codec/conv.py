@@ -18,7 +18,7 @@ from walloc_data.errors import CodecError
 __all__ = ["ConvDecoder", "conv_detail", "depthwise"]
 
 _CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
-_ROWS = 512  # positions that pass two pointwise layers at once on a CPU
+_ROWS = 1024  # positions that pass two pointwise layers at once on a CPU
 _BLOCK = ("depthwise", "depthwise_bias", "expand", "expand_bias", "project", "project_bias")  # one of each a block
 
 
