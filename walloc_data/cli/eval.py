@@ -184,9 +184,10 @@ def _figure(path: Path) -> "Figure":
 def _plot(figure: "Figure", curves: "Mapping[str, Sequence[Point]]", of: str) -> None:
     """PSNR over bits a pixel or whatever places of signals are called, a line for each codec."""
     axes = figure.add_subplot(xscale="log", xlabel=f"bits a {of}", ylabel="PSNR, dB")
-    for name, points in curves.items():
+    for number, (name, points) in enumerate(curves.items()):
         ordered = sorted(points, key=lambda point: point.bits)
-        axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)
+        [line] = axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)
+        line.set(color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3])  # there are ten colours
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
 
