@@ -56,16 +56,19 @@ _COMMON = TrainOptions(
     validate_steps=10_000,
 )
 _FINER = replace(_COMMON, batch=4, blocks=8, width=64, coarsest=4.0, learning_rate=4e-3, checkpoint_steps=500)
+_LONGER = replace(_FINER, decoder_only=True, width=None)  # of a network that is there, with more blocks
 RECIPES = {
-    "rgb-f8c12-first": Recipe("rgb-f8c12", _COMMON, 0.25),
-    "rgb-f8c12-learned": Recipe(
+    "rgb-f8c12-first": Recipe("rgb-f8c12", _COMMON, 0.2),
+    "rgb-f8c12-second": Recipe(
         "rgb-f8c12-first",
         replace(_FINER, decoder_only=True, finer=1, batch=8, blocks=4, width=48, learning_rate=1.2e-3),
-        0.25,
+        0.2,
         without=(3,),  # whose time the finer grid takes, and of which least is missed
     ),
-    "rgb-f16c48-learned": Recipe("rgb-f16c48", replace(_FINER, finer=2, window=16), 0.3),
-    "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.2),
+    "rgb-f8c12-learned": Recipe("rgb-f8c12-second", replace(_LONGER, blocks=5, learning_rate=1e-3), 0.15),
+    "rgb-f16c48-first": Recipe("rgb-f16c48", replace(_FINER, finer=2, window=16), 0.2),
+    "rgb-f16c48-learned": Recipe("rgb-f16c48-first", replace(_LONGER, window=16, blocks=11, learning_rate=2e-3), 0.15),
+    "rgb-f8c48-learned": Recipe("rgb-f8c48", replace(_COMMON, blocks=6), 0.1),
     "stereo-f256c108-learned": Recipe(
         "stereo-f256c108",
         replace(
@@ -85,7 +88,7 @@ RECIPES = {
         AudioReader(channels=2, rate=44100, segment=10.24),
     ),
 }
-PHOTOGRAPHS = [name for name in RECIPES if name.startswith("rgb-")]
+PHOTOGRAPHS = [name for name in RECIPES if name.startswith("rgb-") and name.endswith("-learned")]
 
 
 def main() -> None:
@@ -100,13 +103,17 @@ def main() -> None:
     training = verbs.add_parser("train", help="for so long, or to the end")
     training.add_argument("data", type=Path, help="a folder that `pack` made, or any of images or music")
     training.add_argument("--out", type=Path, required=True)
-    training.add_argument("--total", type=float, default=12.0, help="minutes that all trainings take, on this machine")
+    training.add_argument("--total", type=float, help="minutes that all trainings take, on this machine (default: 12)")
     training.add_argument("--minutes", type=float, default=8.0, help="minutes after which this run ends")
     training.add_argument(
-        "--codecs", nargs="+", choices=RECIPES, default=PHOTOGRAPHS, help="which (default: those of images)"
+        "--codecs",
+        nargs="+",
+        choices=RECIPES,
+        default=PHOTOGRAPHS,
+        help="which, and what these start from (default: those of images)",
     )
     training.add_argument("--device", default="auto")
-    training.add_argument("--quick", action="store_true", help="small networks, to see that all of it runs")
+    training.add_argument("--quick", action="store_true", help="small networks in a minute, to see that all of it runs")
     arguments = parser.parse_args()
     try:
         if arguments.verb == "pack":
@@ -115,6 +122,8 @@ def main() -> None:
             train(arguments)
     except WallocError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped: the last checkpoint is kept; the same command goes on from it")
 
 
 def pack(folders: list[Path], out: Path, *, side: int, most: int) -> None:
@@ -156,19 +165,22 @@ def train(arguments: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     status_file = out / "status.json"
     status = json.loads(status_file.read_text()) if status_file.exists() else {}
-    shares = sum(RECIPES[name].share for name in arguments.codecs)
-    for name in arguments.codecs:
+    total = arguments.total or (1.0 if arguments.quick else 12.0)
+    names = with_starts(arguments.codecs)
+    shares = sum(RECIPES[name].share for name in names)
+    for name in names:
         left = arguments.minutes - (time.monotonic() - started) / 60
-        if status.get(name, {}).get("complete") or left <= 0:
+        if status.get(name, {}).get("complete"):
             continue
+        if left <= 0:
+            return
         start, options, share, reader, without = RECIPES[name]
-        if start in RECIPES and not status.get(start, {}).get("complete"):
-            sys.exit(f"error: {name} starts from {start}: name that before it, or train it to its end first")
         options = replace(
-            options, total_minutes=round(arguments.total * share / shares, 3), minutes=left, device=arguments.device
+            options, total_minutes=round(total * share / shares, 3), minutes=left, device=arguments.device
         )
         if arguments.quick:
-            options = replace(options, width=16, blocks=1, batch=4, limit=40)
+            width, blocks = (16, 1) if options.width else (None, 2)
+            options = replace(options, width=width, blocks=blocks, batch=4, limit=40)
             without = ()
         codec = without_blocks(load_codec(out / f"{start}.safetensors" if start in RECIPES else start), without)
         begun = time.monotonic()
@@ -186,8 +198,18 @@ def train(arguments: argparse.Namespace) -> None:
         }
         status_file.write_text(json.dumps(status, indent=1) + "\n")
         print(name, json.dumps(status[name]), flush=True)
-    if all(status.get(name, {}).get("complete") for name in arguments.codecs):
-        print("all are complete")
+        if not trained.complete:
+            return
+    print("all are complete")
+
+
+def with_starts(names: list[str]) -> list[str]:
+    """Recipes, each behind what it starts from."""
+    found: list[str] = []
+    for name in names:
+        start = RECIPES[name].codec
+        found += [each for each in (*(with_starts([start]) if start in RECIPES else ()), name) if each not in found]
+    return found
 
 
 def without_blocks(codec: Codec, without: tuple[int, ...]) -> Codec:

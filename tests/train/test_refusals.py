@@ -79,6 +79,23 @@ def test_a_grid_that_there_is_not(codec, finer, said, tmp_path):
         train_codec("no/such/folder", tmp_path / "some.safetensors", codec=codec, reader=READER, options=options)
 
 
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (
+            {"width": 64},
+            "width=64: codec 'rgb-f8c12-learned' has a network of width=48, which is trained on: leave width",
+        ),
+        ({"blocks": 2}, "blocks=2: .* leave blocks out, or take [0-9]+ or more"),
+        ({"kernel": 3}, "kernel=3: .* or take 5"),
+    ],
+)
+def test_another_network_than_the_codec_has(other, said, tmp_path):
+    out, options = tmp_path / "some.safetensors", TrainOptions(**other)
+    with pytest.raises(TrainError, match=said):
+        train_codec("no/such/folder", out, codec="rgb-f8c12-learned", reader=READER, options=options)
+
+
 def test_numbers_that_are_not_finite_stop_it_and_leave_the_last_checkpoint(photos, tmp_path, monkeypatch):
     from walloc_data.train.model import Model
 

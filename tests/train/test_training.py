@@ -15,6 +15,7 @@ from tests.synthetic import photograph
 from walloc_data import Codec, CodecConfig, ImageReader, fit, load_codec
 from walloc_data.signals import Signal
 from walloc_data.train import TrainOptions, train_codec
+from walloc_data.train.model import Model, initial_tensors
 from walloc_data.train.optimiser import Optimiser
 from walloc_data.transforms import flip
 
@@ -106,10 +107,28 @@ def test_as_many_steps_as_take_so_long_are_those_of_the_first_run(photos, tmp_pa
     assert (again.total, again.complete) == (first.total, True)
 
 
-def test_what_is_trained_may_be_trained_on(learned, photos, tmp_path):
-    trained = train_codec(photos, tmp_path / "more.safetensors", codec=learned[1].codec, reader=READER, options=SMALL)
-    assert trained.codec.network.parameters == learned[1].codec.network.parameters
+@pytest.mark.parametrize("blocks", [None, 4])
+def test_what_is_trained_may_be_trained_on(blocks, learned, photos, tmp_path):
+    options = replace(SMALL, width=None, kernel=None, blocks=blocks, decoder_only=True)
+    trained = train_codec(photos, tmp_path / "more.safetensors", codec=learned[1].codec, reader=READER, options=options)
+    assert trained.codec.network.state()[1]["blocks"] == (blocks or 2)
+    assert trained.codec.fingerprint == learned[1].codec.fingerprint
     assert trained.before.psnr == pytest.approx(learned[1].after.psnr, abs=0.5)
+    assert trained.after.psnr == pytest.approx(learned[1].after.psnr, abs=1.0)
+
+
+@pytest.mark.parametrize("name", ["rgb-f8c12-learned", "rgb-f8c48-learned"])
+def test_more_blocks_add_nothing_yet(name):
+    codec = load_codec(name)
+    options, spread = replace(SMALL, width=None, kernel=None, blocks=12), torch.ones(codec.channels)
+    config, (has, grown) = codec.config, (initial_tensors(codec, each, spread) for each in (TrainOptions(), options))
+    assert grown["expand"].abs().mean((1, 2)).min() > 0.01
+    packets = torch.randn(1, 16, 16, config.packet_channels, generator=torch.Generator().manual_seed(0))
+    losses = []
+    for tensors, each in ((has, TrainOptions()), (grown, options)):
+        model = Model(codec, tensors, codec.steps, replace(each, decoder_only=True))
+        losses.append(model.loss(packets, torch.ones(1, 1, 1, 1), None, None).total)
+    assert torch.equal(*losses)
 
 
 def test_a_finer_network_alone_leaves_latents_as_they_are(photos, tmp_path):

@@ -45,8 +45,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window", type=int, metavar="N", help="positions of latents a side (default: 24 of images, 256 of sound)"
     )
-    parser.add_argument("--width", type=int, default=128, metavar="N", help="channels of the decoder's blocks")
-    parser.add_argument("--blocks", type=int, default=6, metavar="N", help="blocks of the decoder")
+    parser.add_argument("--width", type=int, metavar="N", help="channels of a new decoder's blocks (default: 128)")
+    parser.add_argument(
+        "--blocks",
+        type=int,
+        metavar="N",
+        help="blocks of a new decoder (default: 6), or more than the codec's has, which goes on with them",
+    )
     parser.add_argument(
         "--finer",
         type=int,

@@ -91,6 +91,18 @@ class ConvDecoder:
             tensors[name] = torch.randn(shapes[name], generator=draw) / math.sqrt(inputs)
         return cls(tensors, channels=channels, packets=packets, dims=dims, **one.settings)
 
+    def grown(self, blocks: int, *, seed: int = 0) -> dict[str, Tensor]:
+        """Its tensors with more blocks, so many in all, behind its own: they add nothing yet."""
+        draw = torch.Generator().manual_seed(seed)
+        inputs = {"depthwise": self.tensors["depthwise"][0, 0].numel(), "expand": self.settings["width"] / 2}
+        tensors = dict(self.tensors)
+        for name in _BLOCK:
+            new = torch.zeros(blocks - self.settings["blocks"], *tensors[name].shape[1:])
+            if name in inputs:
+                new = torch.randn(new.shape, generator=draw) / math.sqrt(inputs[name])
+            tensors[name] = torch.cat([tensors[name], new])
+        return tensors
+
     @property
     def parameters(self) -> int:
         """How many numbers it has."""

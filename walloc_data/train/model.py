@@ -22,7 +22,7 @@ from walloc_data.train.options import TrainOptions
 from walloc_data.train.perception import perceptual_weights
 from walloc_data.train.rate import laplace_bits
 
-__all__ = ["LINEAR", "Loss", "Model", "finer_of", "initial_tensors", "undo_rows"]
+__all__ = ["LINEAR", "Loss", "Model", "finer_of", "initial_tensors", "network_of", "undo_rows"]
 
 LINEAR = ("encoder", "decoder")  # what is trained besides a network
 _PRICE = math.log(2) / 6  # of a bit, in squares of the step: where the error of rounding, step**2 / 12, falls as fast
@@ -157,8 +157,30 @@ def initial_tensors(codec: Codec, options: TrainOptions, spread: Tensor) -> dict
     if isinstance(codec.network, ConvDecoder | RefineDecoder):
         before = FIRST if finer and codec.network.name == ConvDecoder.name else ""
         tensors |= {before + name: tensor for name, tensor in codec.network.tensors.items()}
-    if "gain" not in tensors:
-        form = {"width": options.width, "blocks": options.blocks, "kernel": options.kernel, "seed": options.seed}
+    goes_on = network_of(codec, options)
+    if goes_on is None:
         ends = (len(spread), len(spread) if finer else config.packet_channels, config.dims)
-        tensors |= ConvDecoder.new(*ends, **form, gain=1 / spread).tensors
+        goes_on = ConvDecoder.new(*ends, **options.network, seed=options.seed, gain=1 / spread)
+    more = options.blocks or 0
+    tensors |= goes_on.grown(more, seed=options.seed) if more > goes_on.settings["blocks"] else goes_on.tensors
     return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def network_of(codec: Codec, options: TrainOptions) -> ConvDecoder | None:
+    """The network of a codec that is trained on, if it has one on the grid that is asked for.
+
+    Raises `TrainError` where options ask for another form than it has: more blocks alone it can have.
+    """
+    network, finer = codec.network, finer_of(codec, options)
+    own = network.network if isinstance(network, RefineDecoder) else network
+    if not isinstance(own, ConvDecoder) or (finer and own is network):
+        return None
+    for name, has in own.settings.items():
+        asked = getattr(options, name, None)
+        if asked is not None and asked != has and not (name == "blocks" and asked > has):
+            also = " or more" if name == "blocks" else ""
+            raise TrainError(
+                f"{name}={asked}: codec {codec.name!r} has a network of {name}={has}, which is trained on: leave "
+                f"{name} out, or take {has}{also}"
+            )
+    return own

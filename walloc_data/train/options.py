@@ -10,7 +10,8 @@ from walloc_data.numbers import whole_number
 __all__ = ["TrainOptions"]
 
 _MOST_SEED = (1 << 32) - 1
-_COUNTS = ("steps", "batch", "width", "blocks", "kernel", "limit", "checkpoint_steps", "validate_steps")
+_COUNTS = ("steps", "batch", "limit", "checkpoint_steps", "validate_steps")
+_NETWORK = {"width": 128, "blocks": 6, "kernel": 5}  # a new one, if nothing else is said
 _PRECISIONS = ("auto", "float32", "tf32", "bfloat16")
 
 
@@ -20,8 +21,10 @@ class TrainOptions:
 
     `steps` of `batch` windows each (or, with `total_minutes`, as many as take so long on the device that it begins on),
     `window` positions of latents a side (None: 256, 24 or 8 in 1, 2 or 3 dimensions, or as many as the samples have).
-    The network has `blocks` of `width` channels. It works on the grid of the latents (the decoder `conv`), or on one of
-    `finer` levels fewer (`refine`): the same samples are more there to learn from, and it takes longer to decode.
+    A new network has `blocks` (6) of `width` (128) channels, and kernels of `kernel` (5) positions a side. One that the
+    codec has is trained on, and may get more blocks, which add nothing at first. It works on the grid of the latents
+    (the decoder `conv`), or on one of `finer` levels fewer (`refine`): the same samples are more there to learn from,
+    and it takes longer to decode.
     `rate` is the price of a bit: 1 is the one at which a linear codec would keep its steps, less buys quality with
     bits. `emphasis` is how much more errors of high frequencies count, as in `fit`; `perceptual`, of images, are the
     pixels in a degree of what the eye sees (of a screen at arm's length some 40), by whose sensitivity errors are
@@ -39,9 +42,9 @@ class TrainOptions:
     total_minutes: float | None = None
     batch: int = 8
     window: int | None = None
-    width: int = 128
-    blocks: int = 6
-    kernel: int = 5
+    width: int | None = None
+    blocks: int | None = None
+    kernel: int | None = None
     finer: int = 0
     rate: float = 1.0
     emphasis: float = 0.0
@@ -63,9 +66,10 @@ class TrainOptions:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least=fewest, error=TrainError))
         if not 0 <= whole_number("seed", self.seed) <= _MOST_SEED:
             raise TrainError(f"seed={self.seed} is not in 0 to {_MOST_SEED}")
-        if self.window is not None:
-            whole_number("window", self.window, least=1)
-        if self.kernel % 2 == 0:
+        for name in ("window", *_NETWORK):
+            if (size := getattr(self, name)) is not None:
+                object.__setattr__(self, name, whole_number(name, size, least=1, error=TrainError))
+        if self.kernel is not None and self.kernel % 2 == 0:
             raise TrainError(f"kernel={self.kernel} is not an odd number")
         for name, least in (
             ("rate", 0.0),
@@ -85,10 +89,16 @@ class TrainOptions:
         if self.precision not in _PRECISIONS:
             raise TrainError(f"precision={self.precision!r} is not one of {', '.join(_PRECISIONS)}")
 
+    @property
+    def network(self) -> dict[str, int]:
+        """Width, blocks and kernel of a new network."""
+        return {name: getattr(self, name) or size for name, size in _NETWORK.items()}
+
     def identity(self) -> dict[str, Any]:
         """What makes two runs the same training: all but where, and for how long at a time."""
         passing = ("device", "precision", "minutes", "checkpoint_steps", "validate_steps")
         named = {name: value for name, value in asdict(self).items() if name not in passing}
+        named |= self.network  # as earlier checkpoints say it
         if self.total_minutes is not None:
             del named["steps"]  # they are measured
         for later in ("perceptual", "relative", "finer"):  # which earlier checkpoints have not
