@@ -6,13 +6,14 @@ layers are zero at first, so that it starts as the linear decoder.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv2d, conv3d, gelu, linear
 
+from walloc_data.codec.levels import Ends
 from walloc_data.errors import CodecError
 
 __all__ = ["ConvDecoder", "conv_detail", "depthwise"]
@@ -133,18 +134,10 @@ class ConvDecoder:
         return {name: tensor.half() for name, tensor in self.tensors.items()}, dict(self.settings)
 
     @classmethod
-    def from_state(
-        cls,
-        tensors: Mapping[str, Tensor],
-        settings: Mapping[str, Any],
-        *,
-        channels: int,
-        packets: int,
-        levels: Sequence[int],
-    ) -> "ConvDecoder":
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> "ConvDecoder":
         """A decoder of what `state` gave; settings of a later version are passed over."""
         sizes = {name: settings[name] for name in ("width", "hidden", "blocks", "kernel")}
-        return cls(tensors, channels=channels, packets=packets, dims=len(levels), **sizes)
+        return cls(tensors, channels=ends.channels, packets=ends.packets, dims=len(ends.levels), **sizes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cache": {}}

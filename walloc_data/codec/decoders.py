@@ -1,13 +1,13 @@
 """What a decoder is, and the literal table of all of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
 from walloc_data.codec.conv import ConvDecoder
 from walloc_data.codec.fused import decode_linear
-from walloc_data.codec.levels import Levels
+from walloc_data.codec.levels import Ends, Levels
 from walloc_data.codec.partly import decode_partly
 from walloc_data.codec.refine import RefineDecoder
 from walloc_data.errors import CodecError
@@ -41,15 +41,7 @@ class Decoder(Protocol):
         """Tensors by name, and settings of JSON values, for the file of the codec."""
 
     @classmethod
-    def from_state(
-        cls,
-        tensors: Mapping[str, Tensor],
-        settings: Mapping[str, Any],
-        *,
-        channels: int,
-        packets: int,
-        levels: Sequence[int],
-    ) -> "Decoder":
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> "Decoder":
         """The inverse of `state`. Raises `CodecError`, KeyError or TypeError for what is damaged."""
 
 
@@ -67,15 +59,7 @@ class LinearDecoder:
         return {}, {}
 
     @classmethod
-    def from_state(
-        cls,
-        tensors: Mapping[str, Tensor],
-        settings: Mapping[str, Any],
-        *,
-        channels: int,
-        packets: int,
-        levels: Sequence[int],
-    ) -> "LinearDecoder":
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> "LinearDecoder":
         return cls()
 
 
@@ -86,22 +70,14 @@ DECODERS: dict[str, type[Decoder]] = {  # names that files hold: none ever chang
 }
 
 
-def load_decoder(
-    name: str,
-    tensors: Mapping[str, Tensor],
-    settings: Mapping[str, Any],
-    *,
-    channels: int,
-    packets: int,
-    levels: Sequence[int],
-) -> Decoder:
+def load_decoder(name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> Decoder:
     """The decoder called `name`. Raises `CodecError` for a name that this version does not know."""
     if name not in DECODERS:
         raise CodecError(
             f"its decoder {name!r} is none of those that this walloc_data knows ({', '.join(DECODERS)}): upgrade "
             "walloc_data"
         )
-    return DECODERS[name].from_state(tensors, settings, channels=channels, packets=packets, levels=levels)
+    return DECODERS[name].from_state(tensors, settings, ends)
 
 
 def decode_by(

@@ -1,11 +1,19 @@
 """Levels of packets: one number for all axes of space, or one for each."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["Levels", "each_axis", "grid_name"]
+__all__ = ["Ends", "Levels", "each_axis", "grid_name"]
 
 Levels: TypeAlias = int | Sequence[int]
+
+
+class Ends(NamedTuple):
+    """What a decoder leads from and to: latent `channels`, and `packets` of so many `levels` of each axis."""
+
+    channels: int
+    packets: int
+    levels: tuple[int, ...]
 
 
 def each_axis(number: Levels, dims: int) -> tuple[int, ...]:

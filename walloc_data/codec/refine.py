@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from walloc_data.codec.conv import ConvDecoder
+from walloc_data.codec.levels import Ends
 from walloc_data.codec.partly import levels_undone
 from walloc_data.errors import CodecError
 
@@ -63,26 +64,17 @@ class RefineDecoder:
         return {name: tensor.half() for name, tensor in self.tensors.items()}, settings
 
     @classmethod
-    def from_state(
-        cls,
-        tensors: Mapping[str, Tensor],
-        settings: Mapping[str, Any],
-        *,
-        channels: int,
-        packets: int,
-        levels: Sequence[int],
-    ) -> "RefineDecoder":
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> "RefineDecoder":
         """A decoder of what `state` gave; settings of a later version are passed over."""
-        finer, first = settings["finer"], None
+        (_, packets, levels), finer, first = ends, settings["finer"], None
         if type(finer) is not int or not 1 <= finer < max(levels):
             raise CodecError(f"decoder 'refine': finer={finer!r} is not a whole number from 1 to {max(levels) - 1}")
         if "first" in settings:
             own = {name.removeprefix(FIRST): each for name, each in tensors.items() if name.startswith(FIRST)}
-            sizes = {"channels": channels, "packets": packets}
             try:
-                first = ConvDecoder.from_state(own, settings["first"], **sizes, levels=levels)
+                first = ConvDecoder.from_state(own, settings["first"], ends)
             except CodecError as error:
                 raise CodecError(f"decoder 'refine', its first network: {error}") from error
         few = packets >> sum(levels_undone(levels, finer))
-        network = ConvDecoder.from_state(tensors, settings, channels=few, packets=few, levels=levels)
+        network = ConvDecoder.from_state(tensors, settings, Ends(few, few, levels))
         return cls(network, levels, finer, first)

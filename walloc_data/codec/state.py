@@ -10,7 +10,7 @@ from torch import Tensor
 
 from walloc_data.codec.config import CodecConfig
 from walloc_data.codec.decoders import Decoder, LinearDecoder, load_decoder
-from walloc_data.codec.levels import each_axis
+from walloc_data.codec.levels import Ends, each_axis
 from walloc_data.codec.wavelets import has_parity
 from walloc_data.errors import CodecError
 
@@ -81,8 +81,8 @@ def network_of(
     """The decoder that the metadata name, with its tensors."""
     settings = metadata["codec"].get("decoder", {"name": LinearDecoder.name})
     own = {name.removeprefix(_DECODER): tensor for name, tensor in tensors.items() if name.startswith(_DECODER)}
-    sizes = {"channels": channels, "packets": config.packet_channels}
-    return load_decoder(settings["name"], own, settings, **sizes, levels=each_axis(config.levels, config.dims))
+    ends = Ends(channels, config.packet_channels, each_axis(config.levels, config.dims))
+    return load_decoder(settings["name"], own, settings, ends)
 
 
 @contextmanager

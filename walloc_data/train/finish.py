@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 from walloc_data.codec import LATENT_MAX, Codec
 from walloc_data.codec.conv import ConvDecoder
 from walloc_data.codec.decoders import Decoder, load_decoder
-from walloc_data.codec.levels import each_axis
+from walloc_data.codec.levels import Ends, each_axis
 from walloc_data.codec.packets import parity_classes, spread_rows
 from walloc_data.codec.refine import FIRST, RefineDecoder
 from walloc_data.sources import evenly
@@ -87,9 +87,8 @@ def _network(codec: Codec, tensors: Mapping[str, Tensor], finer: int) -> Decoder
     if finer:
         settings |= {"finer": finer, "first": _sizes(tensors, FIRST)}
     config = codec.config
-    sizes = {"channels": codec.channels, "packets": config.packet_channels}
-    name = RefineDecoder.name if finer else ConvDecoder.name
-    return load_decoder(name, tensors, settings, **sizes, levels=each_axis(config.levels, config.dims))
+    ends = Ends(codec.channels, config.packet_channels, each_axis(config.levels, config.dims))
+    return load_decoder(RefineDecoder.name if finer else ConvDecoder.name, tensors, settings, ends)
 
 
 def _sizes(tensors: Mapping[str, Tensor], before: str = "") -> dict[str, Any]:

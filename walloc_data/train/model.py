@@ -22,7 +22,7 @@ from walloc_data.train.options import TrainOptions
 from walloc_data.train.perception import perceptual_weights
 from walloc_data.train.rate import laplace_bits
 
-__all__ = ["LINEAR", "Loss", "Model", "finer_of", "initial_tensors", "network_of", "undo_rows"]
+__all__ = ["LINEAR", "Loss", "Model", "finer_of", "initial_tensors", "trained_network", "undo_rows"]
 
 LINEAR = ("encoder", "decoder")  # what is trained besides a network
 _PRICE = math.log(2) / 6  # of a bit, in squares of the step: where the error of rounding, step**2 / 12, falls as fast
@@ -157,7 +157,7 @@ def initial_tensors(codec: Codec, options: TrainOptions, spread: Tensor) -> dict
     if isinstance(codec.network, ConvDecoder | RefineDecoder):
         before = FIRST if finer and codec.network.name == ConvDecoder.name else ""
         tensors |= {before + name: tensor for name, tensor in codec.network.tensors.items()}
-    goes_on = network_of(codec, options)
+    goes_on = trained_network(codec, options)
     if goes_on is None:
         ends = (len(spread), len(spread) if finer else config.packet_channels, config.dims)
         goes_on = ConvDecoder.new(*ends, **options.network, seed=options.seed, gain=1 / spread)
@@ -166,7 +166,7 @@ def initial_tensors(codec: Codec, options: TrainOptions, spread: Tensor) -> dict
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
-def network_of(codec: Codec, options: TrainOptions) -> ConvDecoder | None:
+def trained_network(codec: Codec, options: TrainOptions) -> ConvDecoder | None:
     """The network of a codec that is trained on, if it has one on the grid that is asked for.
 
     Raises `TrainError` where options ask for another form than it has: more blocks alone it can have.

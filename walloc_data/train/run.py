@@ -12,7 +12,7 @@ from walloc_data.codec.original import OriginalCodec
 from walloc_data.errors import TrainError
 from walloc_data.signals import Reader, reader_for
 from walloc_data.sources import open_source
-from walloc_data.train.model import network_of
+from walloc_data.train.model import trained_network
 from walloc_data.train.options import TrainOptions
 from walloc_data.train.perception import perceptual_weights
 from walloc_data.train.precision import precisely
@@ -62,7 +62,7 @@ def train_codec(
         raise TrainError(f"codec {codec.name!r} is one of the package walloc, which trains it: train one of the zoo")
     if options.perceptual:
         perceptual_weights(codec.config, options.perceptual)  # refuses what no eye sees
-    network_of(codec, options)  # refuses a grid that there is not, and another network than there is
+    trained_network(codec, options)  # refuses a grid that there is not, and another network than there is
     reader, progress = reader or reader_for(codec.config), progress and processes.first
     try:
         with processes.joined(device):

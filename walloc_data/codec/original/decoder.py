@@ -1,11 +1,12 @@
 """The decoder of an original codec: a deep network from latents to packets, and of sound a filter behind them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from walloc_data.codec.levels import Ends
 from walloc_data.codec.original.architecture import Architecture
 from walloc_data.codec.original.oobleck import REACH
 from walloc_data.codec.original.placed import Placed
@@ -59,14 +60,6 @@ class OriginalDecoder:
         return tensors, self.architecture.state()
 
     @classmethod
-    def from_state(
-        cls,
-        tensors: Mapping[str, Tensor],
-        settings: Mapping[str, Any],
-        *,
-        channels: int,
-        packets: int,
-        levels: Sequence[int],
-    ) -> "OriginalDecoder":
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> "OriginalDecoder":
         """A decoder of what `state` gave."""
-        return cls(Architecture.of(settings, dims=len(levels)), tensors)
+        return cls(Architecture.of(settings, dims=len(ends.levels)), tensors)
