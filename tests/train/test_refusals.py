@@ -34,6 +34,7 @@ def begun(photos, tmp_path_factory):
         (lambda tensors, facts: facts.update(kind="walloc-codec"), "no checkpoint"),
         (lambda tensors, facts: facts.pop("step"), "damaged"),
         (lambda tensors, facts: facts["identity"].update(width=9), "of another training.*width 9 then, 8 now"),
+        (lambda tensors, facts: facts["identity"].update(source="0"), r"of another training \(other samples\): ask"),
     ],
 )
 def test_a_checkpoint_that_is_damaged_or_of_another_training(change, said, begun, photos, tmp_path):
