@@ -103,7 +103,7 @@ def main() -> None:
     training = verbs.add_parser("train", help="for so long, or to the end")
     training.add_argument("data", type=Path, help="a folder that `pack` made, or any of images or music")
     training.add_argument("--out", type=Path, required=True)
-    training.add_argument("--total", type=float, help="minutes that all trainings take, on this machine (default: 12)")
+    training.add_argument("--total", type=float, help="minutes that all take (default: 12; quick: 1)")
     training.add_argument("--minutes", type=float, default=8.0, help="minutes after which this run ends")
     training.add_argument(
         "--codecs",
@@ -123,7 +123,8 @@ def main() -> None:
     except WallocError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("stopped: the last checkpoint is kept; the same command goes on from it")
+        print("stopped: what is complete is kept, and the last checkpoint; the same command goes on", file=sys.stderr)
+        sys.exit(130)
 
 
 def pack(folders: list[Path], out: Path, *, side: int, most: int) -> None:
@@ -161,19 +162,18 @@ def packed(path: Path, side: int) -> tuple[str, bytes]:
 
 def train(arguments: argparse.Namespace) -> None:
     """One codec after another, each for its share of the time."""
-    started, out = time.monotonic(), arguments.out
+    started, out = time.monotonic(), arguments.out / "quick" if arguments.quick else arguments.out
     out.mkdir(parents=True, exist_ok=True)
     status_file = out / "status.json"
     status = json.loads(status_file.read_text()) if status_file.exists() else {}
-    total = arguments.total or (1.0 if arguments.quick else 12.0)
-    names = with_starts(arguments.codecs)
-    shares = sum(RECIPES[name].share for name in names)
-    for name in names:
+    total = arguments.total if arguments.total is not None else 1.0 if arguments.quick else 12.0
+    shares = sum(RECIPES[name].share for name in with_starts(arguments.codecs))  # of all, or none could go on
+    for name in with_starts([name for name in arguments.codecs if not status.get(name, {}).get("complete")]):
         left = arguments.minutes - (time.monotonic() - started) / 60
         if status.get(name, {}).get("complete"):
             continue
         if left <= 0:
-            return
+            break
         start, options, share, reader, without = RECIPES[name]
         options = replace(
             options, total_minutes=round(total * share / shares, 3), minutes=left, device=arguments.device
@@ -199,8 +199,11 @@ def train(arguments: argparse.Namespace) -> None:
         status_file.write_text(json.dumps(status, indent=1) + "\n")
         print(name, json.dumps(status[name]), flush=True)
         if not trained.complete:
-            return
-    print("all are complete")
+            break
+    else:
+        print("all are complete")
+        return
+    print("the minutes are over: run the same command again to go on")
 
 
 def with_starts(names: list[str]) -> list[str]:

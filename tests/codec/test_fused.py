@@ -245,3 +245,17 @@ def test_many_levels_of_a_long_axis_give_the_same(wavelet: str) -> None:
     mixed = encode_linear(x, wavelet=wavelet, levels=7, weight=weight, odd=odd)
     torch.testing.assert_close(mixed[0], expected)
     torch.testing.assert_close(synthesize_fast(packets, wavelet=wavelet, levels=7), x)
+
+
+@pytest.mark.parametrize("size", [(176, 184), (256, 520), (232, 64)])
+def test_what_is_decoded_is_contiguous_and_gradients_pass_its_tiles(size):
+    draw = torch.Generator().manual_seed(0)
+    y = torch.randn(1, 128, *(n // 8 for n in size), generator=draw, dtype=torch.float64).requires_grad_()
+    found = []
+    for way in (synthesize_fast, synthesize):
+        x = way(y, wavelet="10/18", levels=3)
+        [gradient] = torch.autograd.grad((x * x.detach().roll(1, -1)).sum(), y)
+        found.append((x, gradient))
+        assert way is synthesize or x.is_contiguous()
+    torch.testing.assert_close(*found)
+    assert synthesize_fast(y[:0], wavelet="10/18", levels=3).shape == (0, 2, *size)

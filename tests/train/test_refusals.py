@@ -1,17 +1,19 @@
 """What is wrong with a training, its samples, its checkpoint or its machine is said in a sentence."""
 
+import json
 import resource
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from tests.photographs import window
 from tests.train.test_training import READER, SMALL
-from walloc_data import ImageReader
+from walloc_data import ImageReader, load_codec
 from walloc_data.cli import main
 from walloc_data.codec import read_tensors, write_tensors
 from walloc_data.errors import TrainError
@@ -88,7 +90,7 @@ def test_a_grid_that_there_is_not(codec, finer, said, tmp_path):
             "width=64: codec 'rgb-f8c12-learned' has a network of width=48, which is trained on: leave width",
         ),
         ({"blocks": 2}, "blocks=2: .* leave blocks out, or take [0-9]+ or more"),
-        ({"kernel": 3}, "kernel=3: .* or take 5"),
+        ({"kernel": 3}, "kernel=3: .* or take 5$"),
     ],
 )
 def test_another_network_than_the_codec_has(other, said, tmp_path):
@@ -203,3 +205,31 @@ def test_a_checkpoint_that_cannot_be_read_is_not_to_be_deleted(photos, tmp_path)
     (tmp_path / "codec.checkpoint.safetensors").mkdir()
     with pytest.raises(TrainError, match=r"cannot be read \(Is a directory\): see that it may be read"):
         train_codec(photos, tmp_path / "codec.safetensors", reader=READER, options=SMALL)
+
+
+def test_what_a_checkpoint_says_of_a_network_that_was_trained_on(photos, tmp_path):
+    codec, out = "rgb-f8c48-learned", tmp_path / "some.safetensors"
+    options = replace(SMALL, steps=2, width=None, blocks=None, kernel=None, minutes=1e-9, window=8)
+    train_codec(photos, out, codec=codec, reader=READER, options=options)
+    has = load_codec(codec).network.state()[1]
+    with pytest.raises(TrainError, match=rf"network .*'blocks': {has['blocks']}.* then, .*'blocks': 7.* now"):
+        train_codec(photos, out, codec=codec, reader=READER, options=replace(options, blocks=7))
+    checkpoint = out.with_suffix(".checkpoint.safetensors")
+    tensors, facts = read_tensors(checkpoint)
+    del facts["identity"]["network"]  # as earlier versions have it, whose options said what did not count
+    facts["identity"] |= {"width": 64, "blocks": 6, "kernel": 5}
+    write_tensors(checkpoint, tensors, facts)
+    assert train_codec(photos, out, codec=codec, reader=READER, options=replace(options, minutes=None)).complete
+
+
+def test_options_are_plain_numbers():
+    options = TrainOptions(seed=np.int64(3), rate=np.float32(0.5), decoder_only=np.bool_(True), blocks=np.int32(2))
+    assert json.loads(json.dumps(options.identity())) == options.identity()
+    assert {name: options.identity()[name] for name in ("width", "blocks", "kernel")} == {
+        "width": 128,
+        "blocks": 2,
+        "kernel": 5,
+    }
+    for wrong in ({"seed": 1.5}, {"width": 0}, {"blocks": 0}, {"kernel": 4}, {"rate": "much"}, {"coarsest": 0.5}):
+        with pytest.raises(TrainError):
+            TrainOptions(**wrong)

@@ -114,7 +114,10 @@ def test_what_is_trained_may_be_trained_on(blocks, learned, photos, tmp_path):
     assert trained.codec.network.state()[1]["blocks"] == (blocks or 2)
     assert trained.codec.fingerprint == learned[1].codec.fingerprint
     assert trained.before.psnr == pytest.approx(learned[1].after.psnr, abs=0.5)
-    assert trained.after.psnr == pytest.approx(learned[1].after.psnr, abs=1.0)
+    assert trained.after.psnr > trained.before.psnr - 0.5
+    before, after = (each.codec.network.state()[0]["project"] for each in (learned[1], trained))
+    assert not torch.equal(after[:2], before)
+    assert bool((after[2:] != 0).any()) == (blocks is not None)
 
 
 @pytest.mark.parametrize("name", ["rgb-f8c12-learned", "rgb-f8c48-learned"])
@@ -122,6 +125,7 @@ def test_more_blocks_add_nothing_yet(name):
     codec = load_codec(name)
     options, spread = replace(SMALL, width=None, kernel=None, blocks=12), torch.ones(codec.channels)
     config, (has, grown) = codec.config, (initial_tensors(codec, each, spread) for each in (TrainOptions(), options))
+    assert len(grown["expand"]) == 12
     assert grown["expand"].abs().mean((1, 2)).min() > 0.01
     packets = torch.randn(1, 16, 16, config.packet_channels, generator=torch.Generator().manual_seed(0))
     losses = []

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
+_COLOURS, _STYLES = 10, ("-", "--", ":")  # of curves: what has the colour of another is dashed
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of `walloc eval`."""
@@ -186,8 +188,16 @@ def _plot(figure: "Figure", curves: "Mapping[str, Sequence[Point]]", of: str) ->
     axes = figure.add_subplot(xscale="log", xlabel=f"bits a {of}", ylabel="PSNR, dB")
     for number, (name, points) in enumerate(curves.items()):
         ordered = sorted(points, key=lambda point: point.bits)
-        [line] = axes.plot([p.bits for p in ordered], [p.psnr for p in ordered], marker="o", markersize=3, label=name)
-        line.set(color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3])  # there are ten colours
+        again, colour = divmod(number, _COLOURS)
+        axes.plot(
+            [p.bits for p in ordered],
+            [p.psnr for p in ordered],
+            color=f"C{colour}",
+            linestyle=_STYLES[again % len(_STYLES)],
+            marker="o",
+            markersize=3,
+            label=name,
+        )
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
 

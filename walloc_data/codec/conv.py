@@ -93,8 +93,8 @@ class ConvDecoder:
         return cls(tensors, channels=channels, packets=packets, dims=dims, **one.settings)
 
     def grown(self, blocks: int, *, seed: int = 0) -> dict[str, Tensor]:
-        """Its tensors with more blocks, so many in all, behind its own: they add nothing yet."""
-        draw = torch.Generator().manual_seed(seed)
+        """Its tensors with `blocks` in all, no fewer than it has: those behind its own add nothing yet."""
+        draw = torch.Generator().manual_seed(seed + self.settings["blocks"])
         inputs = {"depthwise": self.tensors["depthwise"][0, 0].numel(), "expand": self.settings["width"] / 2}
         tensors = dict(self.tensors)
         for name in _BLOCK:

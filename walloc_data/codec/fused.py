@@ -31,8 +31,8 @@ from walloc_data.codec.wavelets import filter_bank, has_parity
 
 __all__ = ["decode_linear", "encode_linear", "synthesize_fast"]
 
-TILE = 384  # samples; the longest axis that is transformed by one matrix
-_TILE_BACK = 64  # samples; on the way back nothing is folded, and a tile twice as long is twice the work
+TILE = 384  # samples; the longest axis that is transformed by one matrix, and the longest clip that is so both ways
+_SHORT = 64  # samples that a tile of the way back has, or as many as its halo
 MOST_LEVELS = 4  # of a clip
 LONGEST_TILE = 1024  # samples, halo included; many levels need longer ones, where level by level is faster
 
@@ -70,7 +70,7 @@ def encode_linear(
             weight = spread_rows(weight, odd, x.shape[1], each, wavelet=wavelet)
         return encode_line(x, wavelet=wavelet, levels=each[0], weight=weight, odd=odd[:, 0])
     factors = [2**level for level in each]
-    plans = [_plan(n, wavelet, level) for n, level in zip(x.shape[2:], each, strict=True)]
+    plans = [_plan(n >> level, wavelet, level) for n, level in zip(x.shape[2:], each, strict=True)]
     if _is_long(plans, factors):
         return _mix(analyze(x, wavelet=wavelet, levels=each), x.shape[1], wavelet, each, weight, odd)
     widths = [width for width, _, _ in plans]
@@ -91,7 +91,7 @@ def encode_linear(
 
 
 def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
-    """`packets.synthesize` by matrix products, an axis and a tile at a time."""
+    """`packets.synthesize` by matrix products, an axis and a tile at a time; contiguous."""
     dims, sizes = y.dim() - 2, y.shape[2:]
     each = each_axis(levels, dims)
     factors = [2**level for level in each]
@@ -102,22 +102,20 @@ def synthesize_fast(y: Tensor, *, wavelet: str, levels: Levels) -> Tensor:
         return synthesize_clip(y, wavelet=wavelet, levels=each)
     if dims == 1:
         return synthesize_line(y, wavelet=wavelet, levels=each[0])
-    plans = [
-        _plan(n * factor, wavelet, level, tile=_TILE_BACK, whole=2)
-        for n, factor, level in zip(sizes, factors, each, strict=True)
-    ]
+    plans = [_plan_back(n, wavelet, level) for n, level in zip(sizes, each, strict=True)]
     if _is_long(plans, factors):
         return synthesize(y, wavelet=wavelet, levels=each)
     y = y.reshape(y.shape[0], y.shape[1] // math.prod(factors), *factors, *sizes)
     y = y.permute(0, 1, *[axis for i in range(dims) for axis in (2 + i, 2 + dims + i)])
-    for axis, (n, level, (width, count, halo)) in enumerate(zip(sizes, each, plans, strict=True), 2):
+    for axis, (n, factor, level, (width, count, halo)) in enumerate(zip(sizes, factors, each, plans, strict=True)):
         matrix = synthesis_matrix(width, halo, wavelet, level, y.dtype, y.device)
-        if count > 1:
-            windows = around(y, -halo, count * width + 2 * halo, axis + 1).unfold(axis + 1, width + 2 * halo, width)
-        else:
-            windows = y.movedim(axis + 1, -1).unsqueeze(axis + 1)
-        y = _merge(windows, axis, matrix).narrow(axis, 0, n << level)
-    return y
+        axes = (2 + axis, 3 + axis)  # axes to the left are samples by now, so one each
+        tiles = []
+        for index in range(count):
+            part = around(y, index * width - halo, width + 2 * halo, axes[1]) if count > 1 else y
+            tiles.append(_apply(part.flatten(*axes), axes[0], matrix))
+        y = torch.cat(tiles, axes[0]).narrow(axes[0], 0, n * factor) if count > 1 else tiles[0]
+    return y.contiguous()
 
 
 def decode_linear(
@@ -163,26 +161,30 @@ def _along_others(transform: Callable[[Tensor], Tensor], x: Tensor, axis: int) -
     return y.reshape(*whole, *y.shape[1:]).movedim(1, 2 + axis)
 
 
-def _merge(windows: Tensor, axis: int, matrix: Tensor) -> Tensor:
-    """Packets to samples along one axis: windows `[*before, f, count, *rest, window]`, f at `axis`, and a matrix
-    `[out, f * window]` to `[*before, count * out, *rest]`."""
-    before, count, rest = windows.shape[:axis], windows.shape[axis + 1], windows.shape[axis + 2 : -1]
-    each = windows.movedim((axis + 1, axis, -1), (axis, axis + 1, axis + 2))  # [*before, count, f, window, *rest]
-    each = each.reshape(before.numel() * count, matrix.shape[1], rest.numel())
-    y = matrix @ each if rest else each[..., 0] @ matrix.T
-    return y.reshape(*before, count * len(matrix), *rest)
+def _plan(blocks: int, wavelet: str, levels: int) -> tuple[int, int, int]:
+    """How to cut an axis: (blocks a tile, tiles, blocks of halo on each side), a block being `2**levels` samples."""
+    halo = _halo(wavelet, levels)
+    longest = max(TILE >> levels, 2 * halo, 1)
+    return (blocks, 1, 0) if blocks <= longest else _even(blocks, longest, halo)
 
 
-def _plan(samples: int, wavelet: str, levels: int, tile: int = TILE, whole: int = 1) -> tuple[int, int, int]:
-    """How to cut an axis: (blocks a tile, tiles, blocks of halo on each side), a block being `2**levels` samples. An
-    axis of `whole` tiles stays one."""
-    factor = 2**levels
-    blocks = samples // factor
-    reach = ((factor - 1) * (filter_bank(wavelet).dec_len - 1) + 1 - factor) // 2
-    halo = -(-reach // factor)
-    longest = max(tile // factor, 2 * halo, 1)
-    if blocks <= whole * longest:
-        return blocks, 1, 0
+def _plan_back(blocks: int, wavelet: str, levels: int) -> tuple[int, int, int]:
+    """The same for the way back, where nothing is folded: all samples of a tile and its halo meet one another. So tiles
+    are short, but where they would save less than a quarter of the work."""
+    halo = _halo(wavelet, levels)
+    longest = max(_SHORT >> levels, halo, 1)
+    return (blocks, 1, 0) if 3 * blocks < 4 * (longest + 2 * halo) else _even(blocks, longest, halo)
+
+
+def _halo(wavelet: str, levels: int) -> int:
+    """Blocks to each side that what is in a block depends on."""
+    factor = 1 << levels
+    reach: int = ((factor - 1) * (filter_bank(wavelet).dec_len - 1) + 1 - factor) // 2
+    return -(-reach // factor)
+
+
+def _even(blocks: int, longest: int, halo: int) -> tuple[int, int, int]:
+    """Tiles of one width."""
     count = -(-blocks // longest)
     return -(-blocks // count), count, halo
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from walloc_data.codec.conv import ConvDecoder
 from walloc_data.codec.levels import Ends
-from walloc_data.codec.partly import levels_undone
+from walloc_data.codec.partly import levels_left, levels_undone
 from walloc_data.errors import CodecError
 
 __all__ = ["FIRST", "RefineDecoder"]
@@ -66,7 +66,7 @@ class RefineDecoder:
     @classmethod
     def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], ends: Ends) -> "RefineDecoder":
         """A decoder of what `state` gave; settings of a later version are passed over."""
-        (_, packets, levels), finer, first = ends, settings["finer"], None
+        levels, finer, first = ends.levels, settings["finer"], None
         if type(finer) is not int or not 1 <= finer < max(levels):
             raise CodecError(f"decoder 'refine': finer={finer!r} is not a whole number from 1 to {max(levels) - 1}")
         if "first" in settings:
@@ -75,6 +75,6 @@ class RefineDecoder:
                 first = ConvDecoder.from_state(own, settings["first"], ends)
             except CodecError as error:
                 raise CodecError(f"decoder 'refine', its first network: {error}") from error
-        few = packets >> sum(levels_undone(levels, finer))
-        network = ConvDecoder.from_state(tensors, settings, Ends(few, few, levels))
+        few = ends.packets >> sum(levels_undone(levels, finer))
+        network = ConvDecoder.from_state(tensors, settings, Ends(few, few, levels_left(levels, finer)))
         return cls(network, levels, finer, first)

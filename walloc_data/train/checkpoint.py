@@ -68,6 +68,9 @@ class Checkpoint:
         was = before if isinstance(before, dict) else {}
         if "reading" in identity:
             was = {"reading": identity["reading"], **was}  # of which earlier ones say nothing
+        if "network" in identity and "network" not in was:  # earlier ones say options that did not count
+            was = {name: value for name, value in was.items() if name not in identity["network"]}
+            was["network"] = identity["network"]
         if was != identity:
             differing = [
                 _HASHED.get(name) or f"{name} {was.get(name)!r} then, {identity.get(name)!r} now"

@@ -153,16 +153,15 @@ def initial_tensors(codec: Codec, options: TrainOptions, spread: Tensor) -> dict
     """What is trained of a codec: its encoder and its network; of one without a network, or without one on the finer
     grid that is asked for, a new one, for latents, or packets of that grid, whose standard deviations are `spread`."""
     config, finer = codec.config, finer_of(codec, options)
-    tensors: dict[str, Tensor] = {"encoder": codec.encoder, **({"decoder": codec.decoder} if finer else {})}
-    if isinstance(codec.network, ConvDecoder | RefineDecoder):
-        before = FIRST if finer and codec.network.name == ConvDecoder.name else ""
-        tensors |= {before + name: tensor for name, tensor in codec.network.tensors.items()}
-    goes_on = trained_network(codec, options)
-    if goes_on is None:
+    network = trained_network(codec, options)
+    if network is None:
         ends = (len(spread), len(spread) if finer else config.packet_channels, config.dims)
-        goes_on = ConvDecoder.new(*ends, **options.network, seed=options.seed, gain=1 / spread)
-    more = options.blocks or 0
-    tensors |= goes_on.grown(more, seed=options.seed) if more > goes_on.settings["blocks"] else goes_on.tensors
+        network = ConvDecoder.new(*ends, **options.new_network, seed=options.seed, gain=1 / spread)
+    tensors: dict[str, Tensor] = {"encoder": codec.encoder, **({"decoder": codec.decoder} if finer else {})}
+    tensors |= network.grown(max(options.blocks or 0, network.settings["blocks"]), seed=options.seed)
+    first = codec.network if isinstance(codec.network, ConvDecoder) else getattr(codec.network, "first", None)
+    if finer and first:
+        tensors |= {FIRST + name: tensor for name, tensor in first.tensors.items()}
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 

@@ -1,11 +1,11 @@
 """What a training is told."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from walloc_data.errors import TrainError
-from walloc_data.numbers import whole_number
+from walloc_data.numbers import is_number, whole_number
 
 __all__ = ["TrainOptions"]
 
@@ -21,10 +21,10 @@ class TrainOptions:
 
     `steps` of `batch` windows each (or, with `total_minutes`, as many as take so long on the device that it begins on),
     `window` positions of latents a side (None: 256, 24 or 8 in 1, 2 or 3 dimensions, or as many as the samples have).
-    A new network has `blocks` (6) of `width` (128) channels, and kernels of `kernel` (5) positions a side. One that the
-    codec has is trained on, and may get more blocks, which add nothing at first. It works on the grid of the latents
-    (the decoder `conv`), or on one of `finer` levels fewer (`refine`): the same samples are more there to learn from,
-    and it takes longer to decode.
+    The network works on the grid of the latents (the decoder `conv`), or on one of `finer` levels fewer (`refine`): the
+    same samples are more there to learn from, and it takes longer to decode. A new one has `blocks` (6) of `width`
+    (128) channels, and kernels of `kernel` (5) positions a side. One that the codec has is trained on: with more
+    blocks, if `blocks` says so, which add nothing at first; `train_codec` refuses other forms than it has.
     `rate` is the price of a bit: 1 is the one at which a linear codec would keep its steps, less buys quality with
     bits. `emphasis` is how much more errors of high frequencies count, as in `fit`; `perceptual`, of images, are the
     pixels in a degree of what the eye sees (of a screen at arm's length some 40), by whose sensitivity errors are
@@ -64,8 +64,11 @@ class TrainOptions:
     def __post_init__(self) -> None:
         for name, fewest in ({"finer": 0} | dict.fromkeys(_COUNTS, 1)).items():  # numpy's become those that JSON holds
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least=fewest, error=TrainError))
-        if not 0 <= whole_number("seed", self.seed) <= _MOST_SEED:
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, error=TrainError))
+        if not 0 <= self.seed <= _MOST_SEED:
             raise TrainError(f"seed={self.seed} is not in 0 to {_MOST_SEED}")
+        for name in ("decoder_only", "relative"):
+            object.__setattr__(self, name, bool(getattr(self, name)))
         for name in ("window", *_NETWORK):
             if (size := getattr(self, name)) is not None:
                 object.__setattr__(self, name, whole_number(name, size, least=1, error=TrainError))
@@ -82,23 +85,30 @@ class TrainOptions:
             value = getattr(self, name)
             if name.endswith("minutes") and value is None:
                 continue
-            if not isinstance(value, int | float) or not (value > 0 or value == least) or not math.isfinite(value):
+            if not is_number(value) or not (value > 0 or value == least):
                 raise TrainError(f"{name}={value!r} is not a number {'above 0' if least is None else 'from 0 on'}")
-        if not isinstance(self.coarsest, int | float) or not 1 <= self.coarsest < math.inf:
+            object.__setattr__(self, name, float(value))
+        if not is_number(self.coarsest) or self.coarsest < 1:
             raise TrainError(f"coarsest={self.coarsest!r} is not a number from 1 on")
+        object.__setattr__(self, "coarsest", float(self.coarsest))
         if self.precision not in _PRECISIONS:
             raise TrainError(f"precision={self.precision!r} is not one of {', '.join(_PRECISIONS)}")
 
     @property
-    def network(self) -> dict[str, int]:
-        """Width, blocks and kernel of a new network."""
+    def new_network(self) -> dict[str, int]:
+        """The width, blocks and kernel of a new network."""
         return {name: getattr(self, name) or size for name, size in _NETWORK.items()}
 
-    def identity(self) -> dict[str, Any]:
-        """What makes two runs the same training: all but where, and for how long at a time."""
+    def identity(self, network: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """What makes two runs the same training: all but where, and for how long at a time. Of a `network` that is
+        trained on, its form as it becomes."""
         passing = ("device", "precision", "minutes", "checkpoint_steps", "validate_steps")
         named = {name: value for name, value in asdict(self).items() if name not in passing}
-        named |= self.network  # as earlier checkpoints say it
+        if network is None:
+            named |= self.new_network
+        else:
+            named = {name: value for name, value in named.items() if name not in _NETWORK}
+            named["network"] = {name: max(network[name], getattr(self, name) or 0) for name in _NETWORK}
         if self.total_minutes is not None:
             del named["steps"]  # they are measured
         for later in ("perceptual", "relative", "finer"):  # which earlier checkpoints have not

@@ -62,7 +62,7 @@ def train_codec(
         raise TrainError(f"codec {codec.name!r} is one of the package walloc, which trains it: train one of the zoo")
     if options.perceptual:
         perceptual_weights(codec.config, options.perceptual)  # refuses what no eye sees
-    trained_network(codec, options)  # refuses a grid that there is not, and another network than there is
+    network = trained_network(codec, options)  # refuses a grid that there is not, and another network than there is
     reader, progress = reader or reader_for(codec.config), progress and processes.first
     try:
         with processes.joined(device):
@@ -71,9 +71,8 @@ def train_codec(
                 samples = read_samples(raw, reader, codec, options, progress=progress)
                 parts = {"codec": codec.fingerprint, "decoder": codec.network.name, "source": raw.digest()}
                 parts["reading"] = json.loads(json.dumps(reader.config()))  # as a checkpoint has it
-            training = Training(
-                codec, samples.to(device), options, device, {**parts, **options.identity()}, out, processes
-            )
+            identity = {**parts, **options.identity(network.settings if network else None)}
+            training = Training(codec, samples.to(device), options, device, identity, out, processes)
             with precisely(training.precision):
                 training.run(progress=progress)
                 return training.conclude()
