@@ -2,15 +2,15 @@
 
     python -m tools.train_learned pack FOLDER [FOLDER ...] --out build/packed
     python -m tools.train_learned train build/packed --out build/learned --total 12 --minutes 8
-    python -m tools.train_learned train photographs --out build/learned --codecs rgb-f16c48-learned --total 80
+    python -m tools.train_learned train photographs --out build/learned --codecs rgb-f16c48-learned --total 180
     python -m tools.train_learned train music --out build/learned --codecs stereo-f256c108-learned
 
 `pack` puts photographs into one folder of at most 60 MiB: files as they are, and large ones at a size at which JPEG's
 own errors are small. Recordings it takes as they are, each tenth into a folder `val` of its own: of recordings that are
-trained on, other windows say little. `train` trains one codec after another, each its share of the `--total` minutes on
-this machine, and ends after `--minutes`; the same command goes on where it stopped (the folder `--out` is all it needs
-for that, and checkpoints of codecs that are complete may be left out of it). Weights, logs and pictures are in `--out`;
-`status.json` says what is complete, and how long each took.
+trained on, other windows say little. `train` trains one codec after another, what it starts from before it, each its
+share of the `--total` minutes on this machine, and ends after `--minutes`; the same command goes on where it stopped
+(the folder `--out` is all it needs for that, and checkpoints of codecs that are complete may be left out of it).
+Weights, logs and pictures are in `--out`; `status.json` says what is complete, and how long each took.
 """
 
 import argparse
