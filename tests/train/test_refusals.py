@@ -37,6 +37,7 @@ def begun(photos, tmp_path_factory):
         (lambda tensors, facts: facts.pop("step"), "damaged"),
         (lambda tensors, facts: facts["identity"].update(width=9), "of another training.*width 9 then, 8 now"),
         (lambda tensors, facts: facts["identity"].update(source="0"), r"of another training \(other samples\): ask"),
+        (lambda tensors, facts: facts["identity"].update(start="0"), r"\(another decoder to start from\): ask"),
     ],
 )
 def test_a_checkpoint_that_is_damaged_or_of_another_training(change, said, begun, photos, tmp_path):
@@ -56,7 +57,7 @@ def test_a_checkpoint_of_samples_that_were_read_otherwise(begun, photos, tmp_pat
     write_tensors(checkpoint, tensors, facts)
     with pytest.raises(TrainError, match=r"of another training .*reading .*'resize': 'none'.* then"):
         train_codec(photos, out, reader=ImageReader(size=64), options=SMALL)
-    del facts["identity"]["reading"]  # as those of earlier versions are
+    del facts["identity"]["reading"], facts["identity"]["start"]  # as those of earlier versions are
     write_tensors(checkpoint, tensors, facts)
     assert train_codec(photos, out, reader=READER, options=SMALL).complete
 
@@ -233,3 +234,8 @@ def test_options_are_plain_numbers():
     for wrong in ({"seed": 1.5}, {"width": 0}, {"blocks": 0}, {"kernel": 4}, {"rate": "much"}, {"coarsest": 0.5}):
         with pytest.raises(TrainError):
             TrainOptions(**wrong)
+
+
+def test_a_codec_is_not_trained_into_its_own_file(begun, photos):
+    with pytest.raises(TrainError, match="is the codec that is to be trained further: choose another OUT"):
+        train_codec(photos, begun, codec=begun, reader=READER, options=SMALL)

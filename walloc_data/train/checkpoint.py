@@ -14,7 +14,8 @@ __all__ = ["Checkpoint", "checkpoint_path"]
 
 _KIND = "walloc-training"
 _GROUPS = ("tensors", "averages", "first", "second")
-_HASHED = {"source": "other samples", "codec": "another codec to start from"}  # known by what no one reads
+_LATER = ("reading", "start")  # of which checkpoints of earlier versions say nothing
+_HASHED = {"source": "other samples", "codec": "another codec to start from", "start": "another decoder to start from"}
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -66,8 +67,7 @@ class Checkpoint:
             raise TrainError(f"{path} is no checkpoint of a training: {remedy}")
         before = facts.get("identity")
         was = before if isinstance(before, dict) else {}
-        if "reading" in identity:
-            was = {"reading": identity["reading"], **was}  # of which earlier ones say nothing
+        was = {**{later: identity[later] for later in _LATER if later in identity}, **was}
         if "network" in identity and "network" not in was:  # earlier ones say options that did not count
             was = {name: value for name, value in was.items() if name not in identity["network"]}
             was["network"] = identity["network"]

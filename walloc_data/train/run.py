@@ -1,5 +1,6 @@
 """The training of a codec: `train_codec`."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -57,6 +58,8 @@ def train_codec(
     processes = Processes()
     processes.share(options.batch)
     device = processes.device(options.device)
+    if not isinstance(codec, Codec) and out.exists() and Path(codec).exists() and out.samefile(codec):
+        raise TrainError(f"{out} is the codec that is to be trained further: choose another OUT")
     codec = codec if isinstance(codec, Codec) else load_codec(codec)
     if isinstance(codec, OriginalCodec):
         raise TrainError(f"codec {codec.name!r} is one of the package walloc, which trains it: train one of the zoo")
@@ -70,6 +73,7 @@ def train_codec(
                 raw = cut(open_source(source, suffixes=reader.suffixes), reader)
                 samples = read_samples(raw, reader, codec, options, progress=progress)
                 parts = {"codec": codec.fingerprint, "decoder": codec.network.name, "source": raw.digest()}
+                parts["start"] = _digest(codec)
                 parts["reading"] = json.loads(json.dumps(reader.config()))  # as a checkpoint has it
             identity = {**parts, **options.identity(network.settings if network else None)}
             training = Training(codec, samples.to(device), options, device, identity, out, processes)
@@ -83,3 +87,11 @@ def train_codec(
             f"cannot write {error.filename or out}: {error.strerror or error}. The last checkpoint is kept: make room, "
             "then run the same command again to go on"
         ) from error
+
+
+def _digest(codec: Codec) -> str:
+    """Of all that a training starts from: fingerprints say nothing of decoders."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(codec.state()[0].items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()[:16]
